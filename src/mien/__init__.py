@@ -1,0 +1,1 @@
+"""Mien gives a virtual character a real person's face."""
