@@ -221,3 +221,19 @@ class Gaze:
             right_yaw_pitch_deg=as_float32(self.right_yaw_pitch_deg, (2,), "Gaze.right_yaw_pitch_deg"),
             confidence=as_float32(self.confidence, (2,), "Gaze.confidence"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well the face can be seen; what warnings are made of. NaN = could not be measured.
+
+    Attributes:
+        sharpness: variance of the Laplacian of the grey face scaled to 128 px, in squared grey levels
+            (0–255 scale). Below about 30 a face is visibly blurred or too small.
+        brightness: mean grey level of the face, 0–255.
+        face_px: size of the face in the image: square root of the landmarks' bounding box area, px.
+    """
+
+    sharpness: float
+    brightness: float
+    face_px: float

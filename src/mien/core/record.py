@@ -12,7 +12,7 @@ from typing import Literal
 
 from mien.core.arrays import UInt8
 from mien.core.geometry import CropTransform
-from mien.core.measures import ActionUnits, Blendshapes, Box, Expression, Gaze, HeadPose, Landmarks
+from mien.core.measures import ActionUnits, Blendshapes, Box, Expression, Gaze, HeadPose, Landmarks, Quality
 
 Clock = Literal["media", "monotonic"]
 
@@ -48,6 +48,7 @@ class Face:
     action_units: ActionUnits | None = None
     expression: Expression | None = None
     blendshapes: Blendshapes | None = None
+    quality: Quality | None = None
 
     def __repr__(self) -> str:
         known = [n for n in self.__slots__ if n not in ("box", "track_id") and getattr(self, n) is not None]

@@ -25,6 +25,7 @@ FIELDS = frozenset(
         "faces.action_units",
         "faces.blendshapes",
         "faces.expression",
+        "faces.quality",
         "events",
     }
 )
