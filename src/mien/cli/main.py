@@ -1,0 +1,72 @@
+"""The `mien` command: dispatch, and the one place where errors become words and exit codes.
+
+Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from mien.cli.capture import capture, demo
+from mien.cli.doctor import doctor
+from mien.cli.models import models
+from mien.errors import MienError, RequestError
+
+app = typer.Typer(
+    name="mien",
+    help="Give a virtual character a real person's face: video in; landmarks, action units and an animated character out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(capture)
+app.command()(demo)
+app.command()(models)
+app.command()(doctor)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from importlib.metadata import version
+
+        typer.echo(f"mien {version('mien')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except MienError as error:
+        typer.echo(f"mien: error: {error}", err=True)
+        sys.exit(2 if isinstance(error, RequestError) else 1)
+    except KeyboardInterrupt:
+        typer.echo("mien: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # a bug: say so in one line, the traceback on request
+        if os.environ.get("MIEN_TRACEBACK"):
+            traceback.print_exc()
+        hint = "set MIEN_TRACEBACK=1 to see where, and please report it"
+        typer.echo(f"mien: internal error: {type(error).__name__}: {error} ({hint})", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

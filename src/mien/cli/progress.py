@@ -1,0 +1,69 @@
+"""The progress line of a capture: frames, fps, time left; on standard error."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from mien.core.record import FrameRecord
+from mien.pipeline.stage import SourceInfo
+
+
+class CaptureProgress:
+    """Draws the progress of `mien.recorder.capture_to_folder`; silent where standard error is no terminal,
+    but for one line at the start and one every ten seconds."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.fields[total_text]}  {task.fields[fps]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._began = self._told = time.monotonic()
+        self._frames = 0
+        self._total: int | None = None
+
+    def __enter__(self) -> CaptureProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def started(self, info: SourceInfo, done: int) -> None:
+        """The source is open."""
+        self._began = self._told = time.monotonic()
+        self._total = info.frame_count
+        self._task = self._progress.add_task(
+            info.name, total=info.frame_count, completed=done, total_text=info.frame_count or "?", fps=""
+        )
+        if not self._console.is_terminal:
+            size = "{}×{}".format(*info.size_wh) if info.size_wh else "unknown size"
+            again = f", resuming after {done} frames" if done else ""
+            self._console.print(f"Capturing {info.name} ({info.kind}, {size}, {info.frame_count or '?'} frames{again})")
+
+    def frame(self, record: FrameRecord) -> None:
+        """A record is finished."""
+        self._frames += 1
+        now = time.monotonic()
+        fps = self._frames / max(now - self._began, 1e-6)
+        if self._task is not None:
+            self._progress.update(self._task, advance=1, fps=f"{fps:.0f} fps")
+        if not self._console.is_terminal and now - self._told > 10:
+            self._told = now
+            left = f", {(self._total - record.stamp.index) / fps:.0f} s left" if self._total else ""
+            self._console.print(f"  {record.stamp.index + 1}/{self._total or '?'} frames, {fps:.0f} fps{left}")
+
+    def exporting(self, name: str) -> None:
+        """An output is being made from the finished take."""
+        if self._task is not None:
+            self._progress.update(self._task, description=f"writing {name}")
+        if not self._console.is_terminal:
+            self._console.print(f"  writing {name}")

@@ -1,0 +1,95 @@
+"""Which parts exist: one explicit table of dotted strings per kind, loaded late, plus entry points.
+
+The name in the table is the name on the command line, in presets and in takes. Other packages add stages
+through the entry point group "mien.stages" (name "room/part", value "package.module:Class").
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from mien.errors import ConfigError, MissingExtraError
+
+STAGES: Mapping[str, str] = {
+    "detect/track": "mien.detect.track:Tracker",
+    "detect/mediapipe": "mien.detect.mediapipe:MediaPipeDetector",
+    "detect/quality": "mien.detect.quality:QualityStage",
+    "landmarks/mediapipe": "mien.landmarks.mediapipe:MediaPipeLandmarks",
+    "landmarks/headpose": "mien.landmarks.headpose:HeadPoseStage",
+    "landmarks/gaze": "mien.landmarks.gaze:GazeStage",
+    "action_units/landmarks": "mien.action_units.landmark_solver:LandmarkSolver",
+}
+
+SINKS: Mapping[str, str] = {
+    "parquet": "mien.sinks.parquet:ParquetSink",
+    "overlay": "mien.sinks.overlay:OverlaySink",
+}
+"""Written while capturing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterEntry:
+    """A function `export(take, path, ...) -> list[Path]` and the file it makes in a capture's folder."""
+
+    target: str
+    file_name: str
+
+
+EXPORTERS: Mapping[str, ExporterEntry] = {
+    "csv": ExporterEntry("mien.sinks.exporters.openface_csv:export", "take.csv"),
+    "livelink": ExporterEntry("mien.sinks.exporters.livelink_csv:export", "livelink.csv"),
+    "glb": ExporterEntry("mien.sinks.exporters.glb:export", "avatar.glb"),
+    "report": ExporterEntry("mien.sinks.report:export", "report.html"),
+}
+"""Made from the finished take."""
+
+_EXTRAS = {"mediapipe": ("mediapipe", "The MediaPipe backend")}
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "x"?` or the list of known names: the end of an error message about a name."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'; did you mean "{close[0]}"?' if close else f"; known: {', '.join(known)}"
+
+
+def load(dotted: str) -> Any:
+    """Import "package.module:attribute".
+
+    Raises:
+        MissingExtraError: an optional package that it needs is not installed.
+    """
+    module_name, _, attribute = dotted.partition(":")
+    try:
+        return getattr(import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in _EXTRAS:
+            extra, purpose = _EXTRAS[missing]
+            raise MissingExtraError(missing, extra, purpose) from error
+        raise
+
+
+@cache
+def stage_table() -> Mapping[str, str]:
+    """Own stages and those of entry points; a foreign name never replaces an own one."""
+    foreign = {e.name: e.value for e in entry_points(group="mien.stages")}
+    return {**foreign, **STAGES}
+
+
+def stage_class(name: str, where: str) -> Callable[..., Any]:
+    """The class behind a stage name; `where` is the configuration key for the message.
+
+    Raises:
+        ConfigError: no such stage.
+    """
+    table = stage_table()
+    if name not in table:
+        raise ConfigError(f'{where}: there is no stage "{name}"{suggestion(name, table)}')
+    return load(table[name])  # type: ignore[no-any-return]
