@@ -18,7 +18,7 @@ from mien.errors import MienError, RequestError
 
 app = typer.Typer(
     name="mien",
-    help="Give a virtual character a real person's face: video in; landmarks, action units and an animated character out.",
+    help="Give a virtual character a real person's face: video in; landmarks, action units, an animated character out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,7 +60,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # a bug: say so in one line, the traceback on request
+    except Exception as error:  # noqa: BLE001  a bug: say so in one line, the traceback on request
         if os.environ.get("MIEN_TRACEBACK"):
             traceback.print_exc()
         hint = "set MIEN_TRACEBACK=1 to see where, and please report it"

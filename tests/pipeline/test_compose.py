@@ -1,0 +1,96 @@
+from typing import Any
+
+import pytest
+
+from mien.errors import ConfigError, StageError, WiringError
+from mien.pipeline import registry
+from mien.pipeline.compose import Pipeline, build_stage, compose, fields_of_source
+from mien.pipeline.fake import FakeSource, FakeStage
+from mien.pipeline.stage import Options, SourceInfo, StageBase
+
+DETECT = {"reads": ["image"], "writes": ["faces"]}
+MARK = {"reads": ["image", "faces"], "writes": ["faces.landmarks"]}
+
+
+class Widget(StageBase):
+    class Options(Options):
+        size: int = 1
+
+    def __init__(self, options: "Widget.Options", inner: StageBase | None = None) -> None:
+        self.options = options
+        self.inner = inner
+
+
+@pytest.fixture
+def widget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "stage_table", lambda: {"test/widget": f"{__name__}:Widget"})
+
+
+def first_record() -> Any:
+    return next(iter(FakeSource([0])))
+
+
+def test_reading_before_writing_is_refused_with_the_culprit() -> None:
+    with pytest.raises(
+        WiringError, match=r'stage "mark" reads faces before anything writes it; "detect" writes it but'
+    ):
+        Pipeline([("mark", FakeStage(**MARK)), ("detect", FakeStage(**DETECT))])
+    with pytest.raises(WiringError, match="no stage of this pipeline writes it"):
+        Pipeline([("mark", FakeStage(**MARK))])
+
+
+def test_a_replayed_take_has_no_pixels() -> None:
+    replay = fields_of_source(SourceInfo("take", "replay"))
+    with pytest.raises(WiringError, match='stage "detect" reads image'):
+        Pipeline([("detect", FakeStage(**DETECT))], replay)
+    Pipeline([("pose", FakeStage(reads=["faces.landmarks"], writes=["faces.head_pose"]))], replay)
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(WiringError, match="unknown fields: faces.nose"):
+        Pipeline([("odd", FakeStage(writes=["faces.nose"]))])
+
+
+def test_process_times_every_stage_and_feeds_back() -> None:
+    a, b = FakeStage(), FakeStage()
+    record = Pipeline([("a", a), ("b", b)]).process(first_record())
+    assert set(record.trace.stage_ns) == {"a", "b"}
+    assert all(ns >= 0 for ns in record.trace.stage_ns.values())
+    assert a.finished == b.finished == [0]
+
+
+def test_a_failing_stage_is_named_with_its_frame() -> None:
+    def boom(record: Any) -> Any:
+        raise ZeroDivisionError("no")
+
+    with pytest.raises(StageError, match=r'stage "bad" failed on frame 0 of fake: ZeroDivisionError: no'):
+        Pipeline([("bad", FakeStage(boom))]).process(first_record())
+
+
+def test_unknown_stage_and_option(widget: None) -> None:
+    with pytest.raises(ConfigError, match=r'slot: there is no stage "test/wigdet"; did you mean "test/widget"'):
+        build_stage({"use": "test/wigdet"}, "slot")
+    with pytest.raises(ConfigError, match=r'slot: unknown key "sise"; did you mean "size"'):
+        build_stage({"use": "test/widget", "sise": 2}, "slot")
+    with pytest.raises(ConfigError, match=r"slot\.size: .*valid integer.*got 'big'"):
+        build_stage({"use": "test/widget", "size": "big"}, "slot")
+    with pytest.raises(ConfigError, match='slot: needs use = "room/part"'):
+        build_stage({}, "slot")
+
+
+def test_inner_stages_are_built_and_passed_in(widget: None) -> None:
+    stage = build_stage({"use": "test/widget", "inner": {"use": "test/widget", "size": 7}}, "slot")
+    assert isinstance(stage, Widget)
+    assert isinstance(stage.inner, Widget)
+    assert stage.inner.options.size == 7
+    with pytest.raises(ConfigError, match="takes no inner stage other"):
+        build_stage({"use": "test/widget", "other": {"use": "test/widget"}}, "slot")
+
+
+def test_compose_closes_what_it_built_when_it_fails(widget: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+    monkeypatch.setattr(Widget, "close", lambda self: closed.append(self.options.size), raising=False)
+    config = {"stages": ["a", "b"], "a": {"use": "test/widget"}, "b": {"use": "nope"}}
+    with pytest.raises(ConfigError):
+        compose(config, SourceInfo("x", "video"))
+    assert closed == [1]
