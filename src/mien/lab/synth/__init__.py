@@ -1,0 +1,1 @@
+"""Generators of training data made from rigs."""

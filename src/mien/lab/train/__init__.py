@@ -1,0 +1,1 @@
+"""Training programs: one module per shipped model, each with a recipe in `recipes/`."""
