@@ -18,11 +18,9 @@ from mien.core.arrays import Float32, Int64
 from mien.core.schema import load_schema
 from mien.lab.rigs.ict import IctRig, load_ict
 
-LEFT_LID_UPPER = (3742, 3743, 3744, 3745, 3746, 3747, 3748, 3749, 3750, 3751)
-LEFT_LID_UPPER += (4130, 3752, 3754, 3755, 3756, 3757, 3758, 3759, 3760, 3721)
+LEFT_LID_UPPER = (*range(3742, 3752), 4130, 3752, *range(3754, 3761), 3721)
 """The upper lid margin of the subject's left eye from the inner to the outer corner."""
-LEFT_LID_LOWER = (3742, 3741, 3740, 3739, 3738, 3736, 3735, 3734, 3733, 3732, 3731, 3730, 3729, 3728, 3727)
-LEFT_LID_LOWER += (3726, 3725, 3724, 3723, 3722, 3721)
+LEFT_LID_LOWER = (3742, *range(3741, 3737, -1), *range(3736, 3720, -1))
 BROW_HEIGHT_MM = (6.0, 8.0, 9.0, 9.0)
 """Lower brow edge below the upper one: from the second point of the tail to the inner end."""
 SLIDE = 9
@@ -47,7 +45,7 @@ class Points98:
     @property
     def needed(self) -> Int64:
         """Every vertex number that occurs."""
-        return np.unique(np.concatenate([self.vertices, self.slides.ravel()]))
+        return np.asarray(np.unique(np.concatenate([self.vertices, self.slides.ravel()])), dtype=np.int64)
 
 
 def find_points(rig: IctRig) -> Points98:
@@ -186,7 +184,7 @@ def _outwards(points: Float32) -> Float32:
     contour = points[:, :33].copy()
     contour[..., 1] = np.minimum(contour[..., 1] + 60.0, 0.0)
     contour[..., 2] = 0.0
-    return contour / np.maximum(np.linalg.norm(contour, axis=-1, keepdims=True), 1e-6)
+    return np.asarray(contour / np.maximum(np.linalg.norm(contour, axis=-1, keepdims=True), 1e-6), dtype=np.float32)
 
 
 _UPPER_LOWER = ((61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73), (89, 95), (90, 94), (91, 93))
