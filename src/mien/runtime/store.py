@@ -73,7 +73,7 @@ def model_folder(name_or_path: str | Path) -> Path:
         raise ModelError(f"{name_or_path!r} is no name of a model (a-z, 0-9, _ and -); for a folder write ./FOLDER")
     folder = models_folder() / name_or_path
     if not folder.is_dir():
-        names = ", ".join(p.name for p in _shipped_folders()) or "none"
+        names = ", ".join(shipped_names()) or "none"
         raise ModelError(f"there is no shipped model {name_or_path!r}; there are: {names}")
     return folder
 
@@ -130,6 +130,11 @@ def open_model(name_or_path: str | Path, *, backend: str | None = None, threads:
     folder = model_folder(name_or_path)
     card, content = check_files(folder)
     return Model(card, _open_checked(folder, card, content, backend=backend, threads=threads), folder)
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Names of the shipped models; nothing is read."""
+    return tuple(p.name for p in _shipped_folders())
 
 
 def list_models(folder: Path | None = None) -> tuple[ModelCard, ...]:
