@@ -143,6 +143,8 @@ def capture_to_folder(
         header = _header(request, source.info, config, pipeline)
         try:
             sinks = _sinks(config, request, pipeline, source.info)
+            if request.overwrite:
+                _remove_take(request.folder)
             thread = SinkThread(sinks, header)
         except BaseException:
             source.close()
@@ -265,8 +267,8 @@ def _check_folder(request: Request) -> None:
     there = (folder / TAKE_FILE).exists() or (folder / "take.parts").exists()
     if there and not request.resume and not request.overwrite:
         raise RequestError(f"{folder} already holds a take: use --resume to continue it, --overwrite to replace it")
-    if there and request.overwrite:
-        _remove_take(folder)
+    if Path(request.source).resolve() in {(folder / TAKE_FILE).resolve(), folder.resolve()}:
+        raise RequestError(f"{request.source} cannot be both the input and the output; choose another --out")
 
 
 def _remove_take(folder: Path) -> None:

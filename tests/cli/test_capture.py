@@ -1,0 +1,173 @@
+"""The command line as a person uses it: words, exit codes, and nothing captured is ever lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mien.take.reader import load_take
+
+LIGHT = ["--set", "stages=[]", "--set", 'outputs=["parquet"]']
+"""No face stages: these tests are about the frame around them."""
+
+
+def mien(*args: object, code: int | None = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    run = subprocess.run(
+        [sys.executable, "-m", "mien.cli.main", *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in run.stderr
+    if code is not None:
+        assert run.returncode == code, run.stderr
+    return run
+
+
+def write_clip(path: Path, frames: int = 50, fps: int = 25) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for i in range(frames):
+            image = np.full((48, 64, 3), 40 + i % 100, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+def test_every_frame_becomes_a_record_and_json_says_so(clip: Path, tmp_path: Path) -> None:
+    figures = json.loads(mien("capture", clip, "--out", tmp_path / "o", *LIGHT, "--json").stdout)
+    assert figures["state"] == "complete"
+    assert figures["frames"] == 50
+    take = load_take(tmp_path / "o" / "take.parquet")
+    assert [r.stamp.index for r in take.records()] == list(range(50))
+    assert take.header.config["stages"] == []
+
+
+def test_start_and_end_keep_numbers_and_stamps_of_the_clip(clip: Path, tmp_path: Path) -> None:
+    mien("capture", clip, "--out", tmp_path / "o", *LIGHT, "--start", "0.4", "--end", "0:01")
+    stamps = [(r.stamp.index, r.stamp.t_ns) for r in load_take(tmp_path / "o").records()]
+    assert stamps[0] == (10, 400_000_000)
+    assert stamps[-1] == (25, 1_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["--preset", "balancd"], 2, 'did you mean "balanced"'),
+        (["--set", "detect.max_facess=2"], 2, 'did you mean "max_faces"'),
+        (["--set", "nonsense=2"], 2, 'unknown key "nonsense"'),
+        (["--set", "detect.max_faces=many"], 2, "detect.max_faces"),
+        (["--set", "glb.nonsense=1"], 2, "glb"),
+        (["--start", "soon"], 2, "--start soon: expected seconds"),
+        (["--start", "5", "--end", "2"], 2, "lies before --start"),
+        (["--resume", "--overwrite"], 2, "exclude each other"),
+        (["--faces", "0"], 2, "--faces"),
+        (["--colour"], 2, "--colour"),
+    ],
+)
+def test_wrong_requests_end_with_2_and_one_clear_error(
+    clip: Path, tmp_path: Path, args: list[str], code: int, words: str
+) -> None:
+    run = mien("capture", clip, "--out", tmp_path / "o", *args, code=code)
+    assert words in run.stderr
+    assert not (tmp_path / "o" / "take.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("empty.mp4", b""), ("text.mp4", b"this is no video\n" * 50), ("noise.mp4", bytes(range(256)) * 64)],
+)
+def test_what_is_no_video_ends_with_1(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    run = mien("capture", tmp_path / name, "--out", tmp_path / "o", code=1)
+    assert name in run.stderr
+    assert run.stderr.count("mien: error:") == 1
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "gone.mp4" in mien("capture", tmp_path / "gone.mp4", "--out", tmp_path / "o", code=1).stderr
+
+
+def test_a_folder_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    run = mien("capture", clip, "--out", tmp_path / "file" / "o", code=1)
+    assert "cannot be written" in run.stderr
+
+
+def test_a_take_is_not_replaced_unless_asked(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    mien("capture", clip, "--out", out, *LIGHT)
+    before = (out / "take.parquet").read_bytes()
+    assert "already holds a take" in mien("capture", clip, "--out", out, *LIGHT, code=2).stderr
+    assert (out / "take.parquet").read_bytes() == before
+    (out / "notes.txt").write_text("mine")
+    mien("capture", clip, "--out", out, *LIGHT, "--overwrite", "--end", "1")
+    assert len(load_take(out)) == 26
+    assert (out / "notes.txt").exists()
+
+
+def test_overwriting_with_a_request_that_cannot_start_keeps_the_old_take(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    mien("capture", clip, "--out", out, *LIGHT)
+    mien("capture", tmp_path / "gone.mp4", "--out", out, *LIGHT, "--overwrite", code=1)
+    mien("capture", clip, "--out", out, "--preset", "nope", "--overwrite", code=2)
+    assert len(load_take(out)) == 50
+
+
+def test_a_truncated_video_keeps_its_good_frames(clip: Path, tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.ts", frames=100).read_bytes()
+    (tmp_path / "cut.ts").write_bytes(whole[: len(whole) * 6 // 10])
+    mien("capture", tmp_path / "cut.ts", "--out", tmp_path / "o", *LIGHT, code=None)
+    assert 30 < len(load_take(tmp_path / "o")) < 100
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_captures_stay_readable_and_resume(tmp_path: Path, kill: signal.Signals) -> None:
+    clip = write_clip(tmp_path / "long.mp4", frames=3000)
+    out = tmp_path / "o"
+    parts = ["--set", "parquet.part_frames=20"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mien.cli.main", "capture", str(clip), "--out", str(out), *LIGHT, *parts],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list((out / "take.parts").glob("00000[2-9].parquet")) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.002)
+    process.send_signal(kill)
+    stderr = process.communicate(timeout=60)[1]
+    assert "Traceback" not in stderr
+    if kill != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "--resume" in stderr
+    kept = len(load_take(out))
+    assert 0 < kept < 3000
+    mien("capture", clip, "--out", out, *LIGHT, *parts, "--resume")
+    take = load_take(out)
+    assert [r.stamp.index for r in take.records()] == list(range(3000))
+    assert take.summary.state == "complete"
+
+
+def test_help_and_version() -> None:
+    assert "capture" in mien("--help").stdout
+    assert mien("--version").stdout.startswith("mien 0.")
+    assert "--no-pixels" in mien("capture", "--help").stdout
