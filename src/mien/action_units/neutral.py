@@ -1,0 +1,119 @@
+"""The person's own neutral face, learned while watching.
+
+Per part of the face (brows, eyes, mouth and jaw) a running mean of the front view over calm frames. Calm is judged
+by what the solver reads without knowing the person: near the calmest that this person was seen, and not far
+from how calm people are. So a smile that is held from the first frame on is not learned, and nothing the neutral
+gets wrong can reinforce itself. All times are seconds; frame rates do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mien.core.arrays import Float32, Float64
+from mien.core.schema import load_schema
+
+PARTS: Mapping[str, tuple[int, ...]] = {
+    "brows": tuple(range(33, 51)),
+    "eyes": (*range(60, 76), 96, 97),
+    "mouth": (*range(33), *range(51, 60), *range(76, 96)),
+}
+_ACTIVITY: Mapping[str, Mapping[str, float]] = {
+    "brows": {"browDown": 0.5, "browInnerUp": 1.0, "browOuterUp": 0.5},
+    "eyes": {"eyeBlink": 1.0, "eyeWide": 0.5, "eyeSquint": 0.3},
+    "mouth": {"jaw": 1.0, "mouth": 0.5, "cheekPuff": 0.3},
+}
+_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 1.5}
+"""Activity above which nobody is taken to be calm; the first guess of a person's calm."""
+_SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.3}
+_LONGEST_STEP_S = 0.25
+
+
+def part_of_shape() -> tuple[str, ...]:
+    """For each of the 52 shapes the part whose neutral it hangs on."""
+    names = load_schema("arkit52").names
+    return tuple("brows" if n.startswith("brow") else "eyes" if n.startswith("eye") else "mouth" for n in names)
+
+
+def activity(weights: Float32) -> dict[str, float]:
+    """How much each part of the face does, from (52,) weights."""
+    names = load_schema("arkit52").names
+    out = {}
+    for part, shares in _ACTIVITY.items():
+        total = 0.0
+        for name, weight in zip(names, weights, strict=True):
+            share = next((s for start, s in shares.items() if name.startswith(start)), 0.0)
+            if share and np.isfinite(weight):
+                total += share * float(weight)
+        out[part] = total
+    return out
+
+
+@dataclass(slots=True)
+class _Part:
+    calm: float
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Neutral:
+    """One person's neutral.
+
+    Attributes:
+        horizon_s: how long the mean remembers calm time.
+        trust_s: calm time after which the neutral counts for half.
+    """
+
+    horizon_s: float = 20.0
+    trust_s: float = 0.7
+    front: Float64 = field(default_factory=lambda: np.zeros((98, 2)))
+    _parts: dict[str, _Part] = field(default_factory=lambda: {n: _Part(calm=c) for n, c in _CALM_AT_MOST.items()})
+    _last_ns: int | None = None
+
+    def saw(self, t_ns: int) -> bool:
+        """True if a frame of this time or later was learned from."""
+        return self._last_ns is not None and t_ns <= self._last_ns
+
+    def known(self, part: str) -> float:
+        """0 = nothing known of this part's neutral, towards 1 = settled."""
+        s = self._parts[part].seconds
+        return s * s / (s * s + self.trust_s * self.trust_s)
+
+    def shape(self, mean_face: Float32) -> Float32:
+        """(98, 2) front view of the neutral; the mean face where nothing is known."""
+        out = np.asarray(mean_face[:, :2], dtype=np.float32).copy()
+        for name, points in PARTS.items():
+            if self._parts[name].seconds > 0:
+                out[list(points)] = self.front[list(points)]
+        return out
+
+    def learn(self, t_ns: int, front: Float32, activities: Mapping[str, float], trust: float) -> None:
+        """See one frame.
+
+        Args:
+            t_ns: its stamp; must grow.
+            front: (98, 2) front view; NaN points teach nothing.
+            activities: of `activity`.
+            trust: 0–1, how much this view can be relied on (pose, landmark confidence).
+        """
+        dt = 0.04 if self._last_ns is None else min((t_ns - self._last_ns) / 1e9, _LONGEST_STEP_S)
+        self._last_ns = t_ns
+        if dt <= 0:
+            return
+        for name, points in PARTS.items():
+            part = self._parts[name]
+            gap = activities[name] - part.calm
+            weight = trust * float(np.exp(-((max(gap, 0.0) / _SPREAD[name]) ** 2)))
+            # Calm follows quickly downwards and creeps upwards.
+            rate = 1 - np.exp(-dt / (0.3 if gap < 0 else 60.0))
+            part.calm = min(part.calm + rate * gap * trust, _CALM_AT_MOST[name])
+            at = [p for p in points if np.isfinite(front[p]).all()]
+            if weight < 0.02 or not at:
+                continue
+            fresh = part.seconds == 0.0
+            part.seconds += weight * dt
+            share = 1.0 if fresh else weight * dt / min(part.seconds, self.horizon_s)
+            self.front[at] += share * (front[at] - self.front[at])

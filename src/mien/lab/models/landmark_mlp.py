@@ -1,0 +1,116 @@
+"""The landmark solver's network: a small MLP, made exactly mirror-symmetric, and its ONNX form.
+
+The weights of a mirrored face are the mirrored weights by construction: the network runs on the features and on
+their mirror image, and the two answers are averaged. The ONNX graph holds all of it, with two constants that
+belong to the weights: the mean face the features refer to, and how reliable each shape is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from mien.action_units.features import FEATURES, POINTS, mirror_features
+from mien.core.arrays import Float32
+from mien.core.schema import load_schema
+
+WIDTHS = (256, 256, 192)
+SHAPES = 52
+
+
+class LandmarkMlp(nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """(B, FEATURES) → (B, 52) unclipped weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = (FEATURES, *WIDTHS, SHAPES)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        order, signs = mirror_features()
+        spread = np.concatenate([np.full(2 * POINTS, 0.06), np.full(2 * POINTS, 0.04), [0.4, 0.3, 1.0]])
+        self.register_buffer("scale", torch.tensor(1 / spread, dtype=torch.float32))
+        self.register_buffer("order", torch.tensor(order))
+        self.register_buffer("signs", torch.tensor(signs))
+        self.register_buffer("shape_order", torch.tensor(np.array(load_schema("arkit52").mirror)))
+        self.register_buffer("gain", torch.ones(SHAPES))
+        self.register_buffer("floor", torch.zeros(SHAPES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Unclipped weights before gain and floor."""
+        mirrored = x[:, self.order] * self.signs
+        return 0.5 * (self._one(x) + self._one(mirrored)[:, self.shape_order])
+
+    def calibrated(self, x: Tensor) -> Tensor:
+        """(B, 52) weights, 0–1: as the ONNX file gives them."""
+        return torch.clamp((self(x) - self.floor) * self.gain, 0.0, 1.0)
+
+    def _one(self, x: Tensor) -> Tensor:
+        y = x * self.scale
+        for layer in self.layers[:-1]:
+            y = nn.functional.relu(layer(y))
+        return self.layers[-1](y)
+
+
+def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path: Path) -> None:
+    """Write the network: input "features" (N, FEATURES); outputs "weights" (N, 52), "reference" (98, 3),
+    "reliability" (52,)."""
+    arrays = {
+        "scale": net.scale.numpy(),
+        "order": net.order.numpy(),
+        "signs": net.signs.numpy(),
+        "shape_order": net.shape_order.numpy(),
+        "gain": net.gain.numpy(),
+        "floor": net.floor.numpy(),
+        "half": np.array(0.5, dtype=np.float32),
+        "zero": np.array(0.0, dtype=np.float32),
+        "one": np.array(1.0, dtype=np.float32),
+        "reference": reference.astype(np.float32),
+        "reliability": reliability.astype(np.float32),
+    }
+    for i, layer in enumerate(net.layers):
+        arrays[f"w{i}"] = layer.weight.detach().numpy().T.copy()
+        arrays[f"b{i}"] = layer.bias.detach().numpy()
+    nodes = [
+        helper.make_node("Gather", ["features", "order"], ["turned"], axis=1),
+        helper.make_node("Mul", ["turned", "signs"], ["mirrored"]),
+        *_mlp("features", "straight", len(net.layers)),
+        *_mlp("mirrored", "crossed", len(net.layers)),
+        helper.make_node("Gather", ["crossed", "shape_order"], ["uncrossed"], axis=1),
+        helper.make_node("Add", ["straight", "uncrossed"], ["twice"]),
+        helper.make_node("Mul", ["twice", "half"], ["mean"]),
+        helper.make_node("Sub", ["mean", "floor"], ["above"]),
+        helper.make_node("Mul", ["above", "gain"], ["gained"]),
+        helper.make_node("Clip", ["gained", "zero", "one"], ["weights"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "landmark_solver",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", FEATURES])],
+        [
+            helper.make_tensor_value_info("weights", TensorProto.FLOAT, ["n", SHAPES]),
+            helper.make_tensor_value_info("reference", TensorProto.FLOAT, [POINTS, 3]),
+            helper.make_tensor_value_info("reliability", TensorProto.FLOAT, [SHAPES]),
+        ],
+        [numpy_helper.from_array(a, name) for name, a in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], producer_name="mien")
+    model.ir_version = 9
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def _mlp(source: str, target: str, layers: int) -> list[onnx.NodeProto]:
+    """Scale, then Gemm and ReLU alternately; names are prefixed with the target's."""
+    nodes = [helper.make_node("Mul", [source, "scale"], [f"{target}_0"])]
+    for i in range(layers):
+        last = i == layers - 1
+        out = target if last else f"{target}_g{i}"
+        nodes.append(helper.make_node("Gemm", [f"{target}_{i}", f"w{i}", f"b{i}"], [out]))
+        if not last:
+            nodes.append(helper.make_node("Relu", [out], [f"{target}_{i + 1}"]))
+    return nodes

@@ -1,0 +1,196 @@
+"""Train the landmark → ARKit-52 solver on projections of the ICT rig; see recipes/landmark-solver.md.
+
+    python -m mien.lab.train.landmark_solver --rig FOLDER --out src/mien/models/landmark-solver [--gap FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from mien.action_units.features import features
+from mien.core.arrays import Float32
+from mien.core.schema import load_schema
+from mien.lab.models.landmark_mlp import LandmarkMlp, write_onnx
+from mien.lab.rigs.ict98 import Rig98, load_rig98
+from mien.lab.synth.landmark_projection import random_faces
+from mien.lab.train.landmark_solver_card import write_solver_card
+
+log = logging.getLogger(__name__)
+
+NOT_LEARNED = ("tongueOut", *(f"eyeLook{d}{s}" for d in ("Down", "In", "Out", "Up") for s in ("Left", "Right")))
+"""No landmark shows the tongue; where the eyes look is the gaze stage's answer."""
+_LOSS_WEIGHT = {"eyeBlink": 3.0, "jawOpen": 2.0, "mouthSmile": 2.0, "mouthClose": 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Size of a training run. A round draws new faces and goes over them twice."""
+
+    rounds: int = 24
+    faces_per_round: int = 49152
+    batch: int = 1024
+    learning_rate: float = 2e-3
+    seed: int = 20
+
+
+def mean_face(rig: Rig98, gap_mm: Float32 | None) -> tuple[Float32, float]:
+    """(98, 3) mean neutral face, symmetric, in units of its outer eye corners' distance; and that distance, mm."""
+    rng = np.random.default_rng(1)
+    identity = np.clip(rng.normal(size=(4000, 100)), -2.5, 2.5)
+    zero = np.zeros((len(identity), len(rig.rig.expression_names)))
+    points = rig.shape(identity, zero, np.zeros((len(identity), 2, 2))).points.mean(axis=0)
+    if gap_mm is not None:
+        points[:, :2] += gap_mm
+    mirrored = points[load_schema("wflw98").mirror] * [-1, 1, 1]
+    points = (points + mirrored) / 2
+    unit = float(np.linalg.norm(points[60, :2] - points[72, :2]))
+    return (points / unit).astype(np.float32), unit
+
+
+def draw(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float32 | None, reference: Float32) -> Batch:
+    """`count` faces, each with and without a known neutral."""
+    parts = []
+    for start in range(0, count, 2048):
+        s = random_faces(rig, rng, min(2048, count - start), gap_mm)
+        seen, rest = s.front(reference)
+        known = features(seen, rest, s.yaw_pitch_rad, reference)
+        unknown = features(seen, None, s.yaw_pitch_rad, reference)
+        parts.append((known, unknown, s.weights))
+    known, unknown, weights = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return Batch(known, unknown, weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """(B, FEATURES) with the neutral known and unknown, and (B, 52) true weights."""
+
+    known: Float32
+    unknown: Float32
+    weights: Float32
+
+
+def train(rig: Rig98, plan: Plan, gap_mm: Float32 | None, reference: Float32) -> LandmarkMlp:
+    """The trained network, not yet calibrated."""
+    torch.manual_seed(plan.seed)
+    net = LandmarkMlp()
+    names = load_schema("arkit52").names
+    importance = torch.tensor([_importance(n) for n in names])
+    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=1e-3)
+    steps = plan.rounds * 2 * (plan.faces_per_round // plan.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.learning_rate, total_steps=steps, pct_start=0.1)
+    rng = np.random.default_rng(plan.seed)
+    start = time.monotonic()
+    for round_ in range(plan.rounds):
+        batch = draw(rig, rng, plan.faces_per_round, gap_mm, reference)
+        losses = [_pass(net, batch, plan.batch, (optimiser, schedule, importance), rng) for _ in range(2)]
+        spent = time.monotonic() - start
+        left = spent / (round_ + 1) * (plan.rounds - round_ - 1)
+        log.info("round %d of %d: loss %.4f, %.0f s left", round_ + 1, plan.rounds, losses[-1], left)
+    return net.eval()
+
+
+def _importance(name: str) -> float:
+    if name in NOT_LEARNED:
+        return 0.0
+    return next((w for start, w in _LOSS_WEIGHT.items() if name.startswith(start)), 1.0)
+
+
+def _pass(
+    net: LandmarkMlp,
+    batch: Batch,
+    size: int,
+    tools: tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.Tensor],
+    rng: np.random.Generator,
+) -> float:
+    """Once over the faces; the neutral is known for two thirds of them. Returns the mean loss."""
+    optimiser, schedule, importance = tools
+    order = rng.permutation(len(batch.weights))
+    with_neutral = rng.random(len(order)) < 0.65
+    total, count = 0.0, 0
+    for start in range(0, len(order) - size + 1, size):
+        at = order[start : start + size]
+        x = np.where(with_neutral[at, None], batch.known[at], batch.unknown[at])
+        out = net(torch.from_numpy(x))
+        # Below 0 and above 1 the output is clipped later: almost no loss there.
+        soft = torch.clamp(out, 0, 1) + 0.1 * (out - torch.clamp(out, 0, 1))
+        error = (soft - torch.from_numpy(batch.weights[at])) ** 2
+        loss = (error * importance).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        total, count = total + float(loss.detach()), count + 1
+    return total / count
+
+
+def calibrate(net: LandmarkMlp, batch: Batch) -> None:
+    """Set floor and gain: silent shapes read 0, full ones 1, although a regression shrinks towards the middle."""
+    with torch.no_grad():
+        out = net(torch.from_numpy(batch.known)).numpy()
+    floor, gain = np.zeros(52, np.float32), np.ones(52, np.float32)
+    for i, name in enumerate(load_schema("arkit52").names):
+        silent, full = batch.weights[:, i] < 0.02, batch.weights[:, i] > 0.85
+        if name in NOT_LEARNED or full.sum() < 30:
+            continue
+        floor[i] = np.clip(np.quantile(out[silent, i], 0.8), 0.0, 0.1)
+        high = float(np.median(out[full, i]))
+        target = float(np.median(batch.weights[full, i]))
+        gain[i] = np.clip(target / max(high - floor[i], 0.2), 1.0, 1.6)
+    mirror = np.array(load_schema("arkit52").mirror)
+    net.floor.copy_(torch.from_numpy((floor + floor[mirror]) / 2))
+    net.gain.copy_(torch.from_numpy((gain + gain[mirror]) / 2))
+
+
+def scores(net: LandmarkMlp, batch: Batch) -> dict[str, tuple[float, float, float]]:
+    """Shape → (correlation with the neutral known, unknown, mean absolute error with it known)."""
+    with torch.no_grad():
+        known = net.calibrated(torch.from_numpy(batch.known)).numpy()
+        unknown = net.calibrated(torch.from_numpy(batch.unknown)).numpy()
+    out = {}
+    for i, name in enumerate(load_schema("arkit52").names):
+        if name not in NOT_LEARNED:
+            truth = batch.weights[:, i]
+            pair = [float(np.corrcoef(p[:, i], truth)[0, 1]) for p in (known, unknown)]
+            out[name] = (pair[0], pair[1], float(np.abs(known[:, i] - truth).mean()))
+    return out
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rig", required=True, help="folder with ict_light.npz")
+    parser.add_argument("--out", required=True, type=Path, help="model folder to write")
+    parser.add_argument("--gap", type=Path, help="(98, 2) .npy: backend minus rig, mm (mien.lab.train.landmark_gap)")
+    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(options.threads)
+    rig = load_rig98(options.rig)
+    gap = np.load(options.gap).astype(np.float32) if options.gap else None
+    reference, _ = mean_face(rig, gap)
+    start = time.monotonic()
+    net = train(rig, Plan(rounds=options.rounds), gap, reference)
+    calibrate(net, draw(rig, np.random.default_rng(7), 16384, gap, reference))
+    result = scores(net, draw(rig, np.random.default_rng(99), 16384, gap, reference))
+    for name, (known, unknown, mae) in result.items():
+        log.info("%-20s r %.2f (neutral unknown %.2f), mean error %.3f", name, known, unknown, mae)
+    trust = np.zeros(52, np.float32)
+    for name, (known, _, _) in result.items():
+        trust[load_schema("arkit52").index(name)] = max(known, 0.0)
+    write_onnx(net, reference, trust, options.out / "model.onnx")
+    write_solver_card(options.out, result, 16384)
+    log.info("%s written after %.1f minutes", options.out, (time.monotonic() - start) / 60)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The card of the landmark solver: what the numbers mean and where the model fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mien.action_units.features import FEATURES
+from mien.runtime.card import CardFacts, DataCard, InputCard, OutputCard, Score, TrainingCard
+from mien.runtime.store import write_card
+
+VERSION = "1"
+_LIMITS = (
+    "Not measurable from 98 landmarks: tongueOut (never given). eyeLook* come from the gaze stage.",
+    "Weakly visible: see the scores per shape. A shape's confidence is at most its correlation on held-out faces.",
+    "Until about two seconds of a calm face were seen, the person's neutral is unknown and lids, brows and mouth "
+    "corners carry the person's own shape.",
+    "Beyond 50 degrees of yaw the hidden side is not measured.",
+    "Learned from a rig, not from people scored by FACS coders: intensities are the rig's, not a coder's.",
+)
+
+
+def write_solver_card(
+    folder: Path, scores: Mapping[str, tuple[float, float, float]], support: int, *, gap_photos: int = 0
+) -> None:
+    """Write `card.json` beside `model.onnx`.
+
+    Args:
+        folder: the model folder.
+        scores: shape → (correlation, correlation with unknown neutral, mean absolute error).
+        support: held-out faces behind them.
+        gap_photos: photos the backend's mean difference from the rig was measured on; 0 = none.
+    """
+    protocol = "faces of identities not trained on, random poses, expressions and backend differences; neutral "
+    rows = []
+    for name, (known, unknown, mae) in scores.items():
+        rows.append(_score(f"correlation {name}", known, protocol + "known", support))
+        rows.append(_score(f"correlation {name}", unknown, protocol + "unknown", support))
+        rows.append(_score(f"mean absolute error {name}", mae, protocol + "known", support))
+    data = [DataCard(name="ICT-FaceKit, light version", licence="MIT", use="rig for synthetic samples")]
+    if gap_photos:
+        use = f"mean landmark offset between backend and rig, {gap_photos} faces"
+        data.append(DataCard(name="SFHQ photos", licence="MIT", use=use))
+    facts = CardFacts(
+        name="landmark-solver",
+        version=VERSION,
+        task="98 facial landmarks and head turn to ARKit-52 blendshape weights",
+        licence="Apache-2.0",
+        inputs=(
+            InputCard(
+                name="features",
+                shape=(None, FEATURES),
+                recipe="mien.action_units.features.features: front view minus mean face, front view minus the "
+                "person's neutral, yaw and pitch in radians, 1 if the neutral is known",
+            ),
+        ),
+        outputs=(
+            OutputCard(name="weights", shape=(None, 52), schema="arkit52", unit="weight, 0–1"),
+            OutputCard(name="reference", shape=(98, 3), unit="mean face; outer eye corners are 1 apart"),
+            OutputCard(name="reliability", shape=(52,), unit="correlation on held-out faces, 0–1; 0 = not measured"),
+        ),
+        precision="f32",
+        training=TrainingCard(
+            command="python -m mien.lab.train.landmark_solver --rig FOLDER --out src/mien/models/landmark-solver",
+            data=tuple(data),
+        ),
+        scores=tuple(rows),
+        limits=_LIMITS,
+    )
+    write_card(folder, facts)
+
+
+def _score(metric: str, value: float, protocol: str, support: int) -> Score:
+    data = "projections of the ICT rig"
+    return Score(metric=metric, value=round(value, 3), protocol=protocol, data=data, support=support)
