@@ -68,6 +68,15 @@ def test_a_sound_checksum_over_a_broken_model_is_still_no_model(make_folder: Mak
         write_card(folder, facts())
 
 
+def test_facts_that_contradict_the_model_are_not_written(make_folder: Make) -> None:
+    folder = make_folder()
+    (folder / "card.json").unlink()
+    wrong = [{"name": "x", "shape": [None, 3], "recipe": "three numbers per row"}]
+    with pytest.raises(ModelError, match=r"its inputs are \['image', 'x'\]"):
+        write_card(folder, facts(inputs=wrong))
+    assert not (folder / "card.json").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
