@@ -1,0 +1,154 @@
+"""Reading a take: `load_take` checks what it can before the first record, `Take.records` streams the rest.
+
+Reads data and nothing else: no pickles, no code. A file that is cut off, altered or foreign is a `SourceError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mien.core.record import FrameRecord
+from mien.errors import SourceError
+from mien.pipeline.stage import TakeHeader, TakeSummary
+from mien.take.codec import SCHEMA, decode, from_metadata
+
+TAKE_FILE = "take.parquet"
+PARTS_FOLDER = "take.parts"
+
+LEFT_BEHIND = "the capture ended without closing its take (process killed or machine switched off)"
+"""`TakeSummary.problem` of a take that consists of parts only."""
+
+
+class Take:
+    """A recorded take. Get one from `load_take`.
+
+    Attributes:
+        path: the file, or the folder of the parts that an unfinished capture left behind.
+        header: what the take says about itself.
+        summary: how the capture ended; `frames` counts the records that are there.
+    """
+
+    def __init__(self, path: Path, files: list[Path], header: TakeHeader, summary: TakeSummary) -> None:
+        self.path = path
+        self.header = header
+        self.summary = summary
+        self._files = files
+
+    def __len__(self) -> int:
+        return self.summary.frames
+
+    def __repr__(self) -> str:
+        return f"Take({self.header.source.name}, {len(self)} frames, {self.summary.state})"
+
+    def records(self) -> Iterator[FrameRecord]:
+        """All records in order, without images. May be called many times; holds one row group at a time.
+
+        Raises:
+            SourceError: the file is damaged; records given before are good.
+        """
+        for file in self._files:
+            yield from _records(file)
+
+    def tail(self, count: int) -> list[FrameRecord]:
+        """The last `count` records (fewer if the take is shorter)."""
+        found: list[FrameRecord] = []
+        for file in reversed(self._files):
+            with explained(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+                for group in reversed(range(parquet.num_row_groups)):
+                    found = decode(parquet.read_row_group(group, use_threads=False)) + found
+                    if len(found) >= count:
+                        return found[-count:] if count else []
+        return found
+
+
+def load_take(path: str | Path) -> Take:
+    """Open a take.
+
+    Args:
+        path: the Parquet file, the folder that holds `take.parquet`, or a folder in which a capture that was
+            killed left `take.parts`.
+
+    Raises:
+        SourceError: nothing there, cut off, altered, written by something else, or by a newer Mien.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if (path / TAKE_FILE).exists():
+            path = path / TAKE_FILE
+        else:
+            return _from_parts(path if path.name == PARTS_FOLDER else path / PARTS_FOLDER)
+    if not path.is_file():
+        raise SourceError(f"there is no take at {path}: give a take.parquet or the folder of a capture")
+    header, summary, frames = _opened(path)
+    if summary is None:
+        summary = TakeSummary("failed", frames, problem=LEFT_BEHIND)
+    if summary.frames != frames:
+        raise SourceError(f"{path}: holds {frames} records but says {summary.frames}: the file was altered")
+    return Take(path, [path], header, summary)
+
+
+def part_files(folder: Path) -> list[Path]:
+    """Finished parts in a `take.parts` folder, in order."""
+    return sorted(p for p in folder.glob("*.parquet") if p.stem.isdigit())
+
+
+def _from_parts(folder: Path) -> Take:
+    files = part_files(folder)
+    if not files:
+        raise SourceError(f"there is no take in {folder.parent}: neither {TAKE_FILE} nor finished parts of one")
+    opened = [_opened(file) for file in files]
+    frames = sum(count for _, _, count in opened)
+    return Take(folder, files, opened[-1][0], TakeSummary("failed", frames, problem=LEFT_BEHIND))
+
+
+def _opened(path: Path) -> tuple[TakeHeader, TakeSummary | None, int]:
+    with explained(path), pq.ParquetFile(path) as parquet:
+        raw = parquet.schema_arrow.metadata or {}
+        header, summary = from_metadata({k.decode(): v.decode() for k, v in raw.items() if k.startswith(b"mien.")})
+        if not parquet.schema_arrow.equals(SCHEMA):
+            raise ValueError("its columns are not those of a take")
+        return header, summary, int(parquet.metadata.num_rows)
+
+
+def _records(path: Path) -> Iterator[FrameRecord]:
+    with explained(path):
+        parquet = pq.ParquetFile(path, page_checksum_verification=True)
+    with parquet:
+        for group in range(parquet.num_row_groups):
+            with explained(path):
+                records = decode(parquet.read_row_group(group, use_threads=False))
+            yield from records
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file provokes into a `SourceError` that names the file and says what to do."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, MemoryError) as error:
+        raise SourceError(_reason(path, error)) from error
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    try:
+        size = path.stat().st_size
+    except OSError as failure:
+        return f"{path} cannot be read: {failure.strerror or failure}"
+    if size == 0:
+        return f"{path} is empty: no take was written; capture again"
+    with path.open("rb") as file:
+        starts = file.read(4) == b"PAR1"
+        file.seek(max(0, size - 4))
+        ends = file.read(4) == b"PAR1"
+    if not starts:
+        return f"{path} is not a take: not a Parquet file; give the take.parquet that a capture wrote"
+    if not ends or size < 12:
+        return f"{path} is cut off (its end is missing): copy it again, or load the folder of the capture"
+    detail = " ".join(islice(str(error).split(), 40)) or type(error).__name__
+    return f"{path} cannot be read as a take: {detail}"
