@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from mien.core.arrays import Float32, Float64
 from mien.core.measures import ActionUnits, Blendshapes
 from mien.core.schema import load_schema
 
-_COMBINE = {"mean": np.mean, "max": np.max, "min": np.min}
+_COMBINE: Mapping[str, Callable[[Float32], np.floating[Any]]] = {"mean": np.mean, "max": np.max, "min": np.min}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

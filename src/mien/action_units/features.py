@@ -76,7 +76,7 @@ def _turns(yaw_pitch_rad: Float64) -> Float64:
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     zero = np.zeros_like(cy)
     rows = [cy, -sy * sp, sy * cp, zero, cp, sp, -sy, -cy * sp, cy * cp]
-    return np.stack(rows, axis=-1).reshape(-1, 3, 3)
+    return np.asarray(np.stack(rows, axis=-1).reshape(-1, 3, 3), dtype=np.float64)
 
 
 def _similarity(
@@ -110,9 +110,8 @@ def features(
     n = len(view)
     known = np.full((n, 1), 0.0 if neutral is None else 1.0, dtype=np.float32)
     turn = np.clip(np.asarray(yaw_pitch_rad, dtype=np.float32), -_MAX_TURN_RAD, _MAX_TURN_RAD)
-    return np.concatenate([(view - mean).reshape(n, -1), (view - base).reshape(n, -1), turn, known], axis=1).astype(
-        np.float32
-    )
+    parts = [(view - mean).reshape(n, -1), (view - base).reshape(n, -1), turn, known]
+    return np.asarray(np.concatenate(parts, axis=1), dtype=np.float32)
 
 
 def mirror_features() -> tuple[npt.NDArray[np.int64], Float32]:
@@ -122,4 +121,3 @@ def mirror_features() -> tuple[npt.NDArray[np.int64], Float32]:
     order = np.concatenate([one, one + 2 * POINTS, [4 * POINTS, 4 * POINTS + 1, 4 * POINTS + 2]])
     signs = np.concatenate([np.tile([-1.0, 1.0], 2 * POINTS), [-1.0, 1.0, 1.0]])
     return order.astype(np.int64), signs.astype(np.float32)
-

@@ -7,6 +7,7 @@ belong to the weights: the mean face the features refer to, and how reliable eac
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,21 @@ WIDTHS = (256, 256, 192)
 SHAPES = 52
 
 
-class LandmarkMlp(nn.Module):  # type: ignore[misc]  # torch is untyped here
+class LandmarkMlp(nn.Module):
     """(B, FEATURES) → (B, 52) unclipped weights."""
+
+    scale: Tensor
+    order: Tensor
+    signs: Tensor
+    shape_order: Tensor
+    gain: Tensor
+    floor: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         sizes = (FEATURES, *WIDTHS, SHAPES)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.linear = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        self.layers = nn.ModuleList(self.linear)
         order, signs = mirror_features()
         spread = np.concatenate([np.full(2 * POINTS, 0.06), np.full(2 * POINTS, 0.04), [0.4, 0.3, 1.0]])
         self.register_buffer("scale", torch.tensor(1 / spread, dtype=torch.float32))
@@ -50,9 +59,10 @@ class LandmarkMlp(nn.Module):  # type: ignore[misc]  # torch is untyped here
 
     def _one(self, x: Tensor) -> Tensor:
         y = x * self.scale
-        for layer in self.layers[:-1]:
-            y = nn.functional.relu(layer(y))
-        return self.layers[-1](y)
+        for layer in self.linear[:-1]:
+            y = torch.relu(layer(y))
+        out: Tensor = self.linear[-1](y)
+        return out
 
 
 def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path: Path) -> None:
@@ -71,14 +81,14 @@ def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path:
         "reference": reference.astype(np.float32),
         "reliability": reliability.astype(np.float32),
     }
-    for i, layer in enumerate(net.layers):
+    for i, layer in enumerate(net.linear):
         arrays[f"w{i}"] = layer.weight.detach().numpy().T.copy()
         arrays[f"b{i}"] = layer.bias.detach().numpy()
     nodes = [
         helper.make_node("Gather", ["features", "order"], ["turned"], axis=1),
         helper.make_node("Mul", ["turned", "signs"], ["mirrored"]),
-        *_mlp("features", "straight", len(net.layers)),
-        *_mlp("mirrored", "crossed", len(net.layers)),
+        *_mlp("features", "straight", len(net.linear)),
+        *_mlp("mirrored", "crossed", len(net.linear)),
         helper.make_node("Gather", ["crossed", "shape_order"], ["uncrossed"], axis=1),
         helper.make_node("Add", ["straight", "uncrossed"], ["twice"]),
         helper.make_node("Mul", ["twice", "half"], ["mean"]),

@@ -26,8 +26,6 @@ BROW_HEIGHT_MM = (6.0, 8.0, 9.0, 9.0)
 SLIDE = 9
 """Places a contour point can slide to, itself included."""
 PUPIL_RADIUS_MM = 16.5
-GAZE_DEG_AT_ONE = {"In": 30.0, "Out": 30.0, "Up": 25.0, "Down": 25.0}
-"""How far an eye turns at weight 1 of eyeLook*."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

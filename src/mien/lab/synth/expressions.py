@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mien.action_units.exclusive import PAIRS
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
 
@@ -20,7 +21,14 @@ _SINGLE = (
 )
 _EMOTIONS: tuple[dict[str, float], ...] = (
     {"mouthSmile": 0.8, "cheekSquint": 0.7, "eyeSquint": 0.4},
-    {"mouthSmile": 0.9, "cheekSquint": 0.8, "eyeSquint": 0.5, "jawOpen": 0.3, "mouthUpperUp": 0.4, "mouthLowerDown": 0.3},
+    {
+        "mouthSmile": 0.9,
+        "cheekSquint": 0.8,
+        "eyeSquint": 0.5,
+        "jawOpen": 0.3,
+        "mouthUpperUp": 0.4,
+        "mouthLowerDown": 0.3,
+    },
     {"browInnerUp": 0.8, "browDown": 0.3, "mouthFrown": 0.7, "mouthShrugLower": 0.4},
     {"browInnerUp": 0.8, "browOuterUp": 0.8, "eyeWide": 0.7, "jawOpen": 0.5},
     {"browInnerUp": 0.7, "browOuterUp": 0.5, "eyeWide": 0.8, "mouthStretch": 0.7, "jawOpen": 0.2},
@@ -35,12 +43,10 @@ _EMOTIONS: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.5, "mouthClose": 0.5},
 )
 EXCLUSIVE = (
-    *(("eyeBlink" + s, "eyeWide" + s) for s in ("Left", "Right")),
-    *(("mouthSmile" + s, "mouthFrown" + s) for s in ("Left", "Right")),
-    *(("browDown" + s, "browOuterUp" + s) for s in ("Left", "Right")),
-    *(("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthFunnel", "mouthStretchLeft")),
-    *(("mouthFunnel", "mouthStretchRight"), ("mouthPucker", "mouthStretchLeft"), ("mouthPucker", "mouthStretchRight")),
-    *(("mouthPucker", "mouthSmileLeft"), ("mouthPucker", "mouthSmileRight")),
+    *PAIRS,
+    *(("mouthFunnel", "mouthStretch" + s) for s in ("Left", "Right")),
+    *(("mouthPucker", "mouthStretch" + s) for s in ("Left", "Right")),
+    *(("mouthPucker", "mouthSmile" + s) for s in ("Left", "Right")),
 )
 """Of each pair the weaker one is set to zero."""
 
@@ -112,7 +118,13 @@ def _emotions(rng: np.random.Generator, out: Float32, who: np.ndarray[tuple[int]
 def _speech(rng: np.random.Generator, out: Float32, who: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
     n = len(out)
     parts = {"jawOpen": 0.35, "mouthFunnel": 0.3, "mouthPucker": 0.35, "mouthLowerDown": 0.35, "mouthUpperUp": 0.25}
-    parts |= {"mouthStretch": 0.25, "mouthPress": 0.3, "mouthRollLower": 0.25, "mouthShrugLower": 0.2, "mouthClose": 0.1}
+    parts |= {
+        "mouthStretch": 0.25,
+        "mouthPress": 0.3,
+        "mouthRollLower": 0.25,
+        "mouthShrugLower": 0.2,
+        "mouthClose": 0.1,
+    }
     for name, scale in parts.items():
         amount = scale * np.abs(rng.normal(size=n)) * (rng.random(n) < 0.45) * who
         _add(rng, out, name, amount.astype(np.float32))

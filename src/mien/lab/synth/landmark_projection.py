@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.action_units.features import apparent_yaw_pitch, front_view
+from mien.action_units.visibility import GAZE_DEG_AT_ONE
 from mien.core.arrays import Float32, Float64
 from mien.core.geometry import rotation_from_euler
 from mien.core.schema import load_schema
 from mien.lab.rigs.ict import rig_from_arkit
-from mien.lab.rigs.ict98 import GAZE_DEG_AT_ONE, Rig98, Shape98
+from mien.lab.rigs.ict98 import Rig98, Shape98
 from mien.lab.synth.expressions import random_gaze, random_weights
 
 IDENTITIES = 100
@@ -192,4 +193,3 @@ def _reopen(points: Float32, pairs: tuple[tuple[int, int], ...], law: Float32) -
         half = np.sqrt((gap * law[:, 1]) ** 2 + law[:, 0] ** 2) / 2
         points[:, upper, 1] = middle + half
         points[:, lower, 1] = middle - half
-

@@ -1,6 +1,6 @@
 """Train the landmark → ARKit-52 solver on projections of the ICT rig; see recipes/landmark-solver.md.
 
-    python -m mien.lab.train.landmark_solver --rig FOLDER --out src/mien/models/landmark-solver [--gap FILE]
+python -m mien.lab.train.landmark_solver --rig FOLDER --out src/mien/models/landmark-solver [--gap FILE]
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rig", required=True, help="folder with ict_light.npz")
     parser.add_argument("--out", required=True, type=Path, help="model folder to write")
     parser.add_argument("--gap", type=Path, help="(98, 2) .npy: backend minus rig, mm (mien.lab.train.landmark_gap)")
-    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    parser.add_argument("--rounds", type=int, default=Plan().rounds)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

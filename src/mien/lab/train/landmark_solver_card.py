@@ -56,8 +56,13 @@ def write_solver_card(
         ),
         outputs=(
             OutputCard(name="weights", shape=(None, 52), schema="arkit52", unit="weight, 0–1"),
-            OutputCard(name="reference", shape=(98, 3), unit="mean face; outer eye corners are 1 apart"),
-            OutputCard(name="reliability", shape=(52,), unit="correlation on held-out faces, 0–1; 0 = not measured"),
+            OutputCard(name="reference", shape=(98, 3), schema=None, unit="mean face; outer eye corners are 1 apart"),
+            OutputCard(
+                name="reliability",
+                shape=(52,),
+                schema=None,
+                unit="correlation on held-out faces, 0–1; 0 = not measured",
+            ),
         ),
         precision="f32",
         training=TrainingCard(

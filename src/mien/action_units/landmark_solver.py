@@ -1,0 +1,134 @@
+"""Stage: 98 landmarks, head pose and gaze → ARKit-52 blendshapes and FACS action units.
+
+A small network (models/landmark-solver) reads the face turned to the front beside the person's neutral; where
+the eyes look comes from the gaze; action units come from the shapes by a table, so that the two agree.
+Nothing is smoothed over time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from pydantic import Field
+
+from mien.action_units.exclusive import without_contradictions
+from mien.action_units.facs import action_units
+from mien.action_units.features import apparent_yaw_pitch, features, front_view
+from mien.action_units.neutral import Neutral, activity, part_of_shape
+from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes
+from mien.core.arrays import Float32
+from mien.core.measures import Blendshapes
+from mien.core.record import Face, FrameRecord
+from mien.core.schema import load_schema
+from mien.pipeline.stage import Options as StageOptions
+from mien.pipeline.stage import StageBase
+from mien.runtime.store import open_model
+
+
+class Options(StageOptions):
+    """Options of `LandmarkSolver`."""
+
+    model: str = Field(default="landmark-solver", description="name of a shipped model, or a folder with model.onnx")
+    backend: str | None = Field(default=None, description="inference backend; none = the best installed")
+    learn_neutral: bool = Field(default=True, description="learn the person's neutral face while watching")
+    neutral_horizon_s: float = Field(default=20.0, gt=0, description="calm time the neutral remembers, s")
+    max_yaw_deg: float = Field(
+        default=55.0, gt=0, le=90, description="beyond this the hidden side is not measured, degrees"
+    )
+
+
+class LandmarkSolver(StageBase):
+    """Reads landmarks, head pose, gaze and track id; writes blendshapes and action units of every face.
+
+    Faces without landmarks keep None. A shape is NaN with confidence 0 where its region cannot be seen, where
+    landmarks are NaN, and always for tongueOut. One neutral is kept per track id; faces without an id get none.
+    """
+
+    reads = frozenset({"faces.landmarks", "faces.head_pose", "faces.gaze", "faces.track_id"})
+    writes = frozenset({"faces.action_units", "faces.blendshapes"})
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self._model = open_model(self.options.model, backend=self.options.backend, threads=1)
+        constants = self._model.run({"features": np.zeros((1, self._width), dtype=np.float32)})
+        self._reference: Float32 = constants["reference"].astype(np.float32)
+        self._visibility = Visibility(constants["reliability"].astype(np.float32), self.options.max_yaw_deg)
+        self._part_of_shape = part_of_shape()
+        self._neutrals: dict[int, Neutral] = {}
+
+    @property
+    def _width(self) -> int:
+        width = self._model.card.inputs[0].shape[1]
+        return int(width or 0)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Id of the network."""
+        return (self._model.id,)
+
+    def step(self, record: FrameRecord) -> FrameRecord:
+        """Fill `blendshapes` and `action_units` of every face that has landmarks and a head pose."""
+        return replace(record, faces=tuple(self._solve(face, record.stamp.t_ns) for face in record.faces))
+
+    def feedback(self, record: FrameRecord) -> None:
+        """Learn the neutral from a recorded frame when a capture is resumed; frames seen in `step` are ignored."""
+        self.step(record)
+
+    def reset(self, track_id: int | None = None) -> None:
+        """Forget the neutral of one person, or of all."""
+        if track_id is None:
+            self._neutrals.clear()
+        else:
+            self._neutrals.pop(track_id, None)
+
+    def close(self) -> None:
+        """Release the network."""
+        self._model.close()
+
+    def neutral_known(self, track_id: int) -> float:
+        """0 = nothing known of this person's neutral face … 1 = settled: the least known part."""
+        neutral = self._neutrals.get(track_id)
+        return 0.0 if neutral is None else min(neutral.known(p) for p in ("brows", "eyes", "mouth"))
+
+    def _solve(self, face: Face, t_ns: int) -> Face:
+        if face.landmarks is None or face.head_pose is None:
+            return face
+        pose = face.head_pose
+        seen = face.landmarks.confidence > 0.05
+        xy = np.where(seen[:, None], face.landmarks.xy, np.nan)
+        turn = apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None])
+        front = front_view(xy[None], turn, self._reference)
+        neutral = self._neutral_of(face)
+        strange, weights, known = self._weights(front, turn, neutral)
+        yaw_pitch = np.degrees(turn[0])
+        sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
+        if neutral is not None and self.options.learn_neutral and not neutral.saw(t_ns):
+            neutral.learn(t_ns, front[0], activity(strange), self._visibility.trust(yaw_pitch, sure))
+        sure *= 0.7 + 0.3 * known
+        look, look_sure = look_shapes(face.gaze)
+        weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
+        weights = np.where(sure > 0, weights, np.nan)
+        sure = np.where(np.isfinite(weights), sure, 0.0)
+        shapes = Blendshapes.of(without_contradictions(weights.astype(np.float32)), np.clip(sure, 0.0, 1.0))
+        gap = lip_gap(front[0]), float(sure[load_schema("arkit52").index("jawOpen")])
+        return replace(face, blendshapes=shapes, action_units=action_units(shapes, {"lip_gap": gap}))
+
+    def _neutral_of(self, face: Face) -> Neutral | None:
+        if face.track_id is None:
+            return None
+        return self._neutrals.setdefault(face.track_id, Neutral(horizon_s=self.options.neutral_horizon_s))
+
+    def _weights(
+        self, front: Float32, turn: np.ndarray[tuple[int, ...], np.dtype[np.float64]], neutral: Neutral | None
+    ) -> tuple[Float32, Float32, Float32]:
+        """(52,) weights as of a stranger, weights with what is known of the person, and how much is known."""
+        rows = [features(front, None, turn, self._reference)]
+        known: Float32 = np.zeros(52, dtype=np.float32)
+        if neutral is not None:
+            known = np.array([neutral.known(p) for p in self._part_of_shape], dtype=np.float32)
+        if neutral is not None and known.any():
+            rows.append(features(front, neutral.shape(self._reference)[None], turn, self._reference))
+        out = self._model.run({"features": np.concatenate(rows)})["weights"]
+        strange: Float32 = out[0].copy()
+        return strange, (1 - known) * strange + known * out[-1], known

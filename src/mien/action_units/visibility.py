@@ -1,0 +1,106 @@
+"""What can be seen of a face, how far each shape can be trusted, and what is read without the network."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.core.arrays import Float32
+from mien.core.measures import Gaze
+from mien.core.schema import load_schema
+
+GAZE_DEG_AT_ONE = {"In": 30.0, "Out": 30.0, "Up": 25.0, "Down": 25.0}
+"""How far an eye is turned at weight 1 of eyeLook*."""
+_SHAPES = load_schema("arkit52").names
+GAZE_SHAPES = np.array([i for i, n in enumerate(_SHAPES) if n.startswith("eyeLook")])
+_LIPS = ((89, 95), (90, 94), (91, 93))
+_FULL_YAW_DEG = 20.0
+_FULL_PITCH_DEG = 20.0
+_MAX_PITCH_DEG = 50.0
+
+
+def _region(shape: str) -> tuple[int, ...]:
+    """The points a shape is read from."""
+    groups = load_schema("wflw98").groups
+    side = "left" if shape.endswith("Left") else "right" if shape.endswith("Right") else ""
+    if shape.startswith("brow"):
+        return groups[f"{side}_brow"] if side else (*groups["left_brow"], *groups["right_brow"])
+    if shape.startswith("eye"):
+        return tuple(p for p in groups[f"{side}_eye"])
+    if shape.startswith("cheekSquint"):
+        return groups[f"{side}_eye"]
+    if shape.startswith("noseSneer"):
+        return groups["nose_base"]
+    if shape.startswith(("jaw", "cheekPuff")):
+        return (*range(8, 25), *groups["inner_lip"])
+    return (*groups["outer_lip"], *groups["inner_lip"])
+
+
+def _side(shape: str) -> float:
+    """+1 for shapes on the subject's left, -1 right, 0 both. jawLeft and its kind are directions, not sides."""
+    if shape in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
+        return 0.0
+    return 1.0 if shape.endswith("Left") else -1.0 if shape.endswith("Right") else 0.0
+
+
+class Visibility:
+    """Confidence of every shape from landmarks, pose and the shape's own reliability.
+
+    Args:
+        reliability: (52,) correlation of each shape on held-out faces; 0 = never measured.
+        max_yaw_deg: beyond this yaw the side turned away is hidden.
+    """
+
+    def __init__(self, reliability: Float32, max_yaw_deg: float) -> None:
+        self._reliability = reliability
+        self._max_yaw_deg = max_yaw_deg
+        self._member: Float32 = np.zeros((len(_SHAPES), 98), dtype=np.float32)
+        for i, name in enumerate(_SHAPES):
+            self._member[i, list(_region(name))] = 1.0
+        self._member /= self._member.sum(axis=1, keepdims=True)
+        self._sides = np.array([_side(n) for n in _SHAPES])
+
+    def confidence(
+        self, landmarks: Float32, xy: Float32, yaw_pitch_deg: npt.NDArray[np.float64], pose_confidence: float
+    ) -> Float32:
+        """(52,) 0–1; 0 where half of a shape's points are NaN, or its side is turned away too far."""
+        lost = ~np.isfinite(xy).all(axis=1)
+        points = np.where(lost, 0.0, landmarks)
+        sure = self._member @ points.astype(np.float32)
+        sure[self._member @ lost.astype(np.float32) > 0.34] = 0.0
+        yaw, pitch = yaw_pitch_deg
+        away = np.maximum(yaw * self._sides, 0.5 * abs(yaw) * (self._sides == 0))
+        turned = 1 - np.clip((away - _FULL_YAW_DEG) / (self._max_yaw_deg - _FULL_YAW_DEG), 0.0, 1.0) * 0.8
+        turned[yaw * self._sides > self._max_yaw_deg] = 0.0
+        nod = 1 - 0.7 * float(np.clip((abs(pitch) - _FULL_PITCH_DEG) / (_MAX_PITCH_DEG - _FULL_PITCH_DEG), 0.0, 1.0))
+        posed = 0.5 + 0.5 * float(np.clip(pose_confidence, 0.0, 1.0))
+        return np.asarray(sure * turned * nod * posed * self._reliability, dtype=np.float32)
+
+    def trust(self, yaw_pitch_deg: npt.NDArray[np.float64], confidence: Float32) -> float:
+        """0–1: how much a view may teach about the neutral face."""
+        yaw, pitch = np.abs(yaw_pitch_deg)
+        measured = self._reliability > 0
+        share = float((confidence[measured] > 0).mean()) if measured.any() else 0.0
+        return float(np.exp(-((yaw / 20.0) ** 2) - (pitch / 20.0) ** 2)) * share
+
+
+def lip_gap(front: Float32) -> float:
+    """Height of the opening between the lips in units of the outer eye corners' distance; NaN = lips not seen."""
+    gaps = [float(front[upper, 1] - front[lower, 1]) for upper, lower in _LIPS]
+    return max(float(np.mean(gaps)), 0.0)
+
+
+def look_shapes(gaze: Gaze | None) -> tuple[Float32, Float32]:
+    """(52,) eyeLook* weights and confidences from the gaze; NaN and 0 where the eye is closed or hidden."""
+    values: Float32 = np.full(len(_SHAPES), np.nan, dtype=np.float32)
+    sure: Float32 = np.zeros(len(_SHAPES), dtype=np.float32)
+    if gaze is None:
+        return values, sure
+    index = load_schema("arkit52").index
+    eyes = (("Left", gaze.left_yaw_pitch_deg, 1.0), ("Right", gaze.right_yaw_pitch_deg, -1.0))
+    for eye, (side, (yaw, pitch), outwards) in enumerate(eyes):
+        for name, angle in (("Out", yaw * outwards), ("In", -yaw * outwards), ("Up", pitch), ("Down", -pitch)):
+            if np.isfinite(angle):
+                values[index(f"eyeLook{name}{side}")] = np.clip(angle / GAZE_DEG_AT_ONE[name], 0.0, 1.0)
+                sure[index(f"eyeLook{name}{side}")] = gaze.confidence[eye]
+    return values, sure
