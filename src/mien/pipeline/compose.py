@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,19 +13,19 @@ from pydantic import ValidationError
 from mien.core.record import FrameRecord, Trace
 from mien.errors import ConfigError, MienError, StageError, WiringError
 from mien.pipeline.registry import stage_class, suggestion
-from mien.pipeline.stage import FIELDS, SourceInfo, Stage
+from mien.pipeline.stage import FIELDS, Options, SourceInfo, Stage
 
 
 def options_for(part: Any, table: Mapping[str, Any], where: str) -> Any:
-    """Validate a table of options against `part.Options`.
+    """Validate a table of options against the part's `Options`: an attribute of the part, or of its module.
 
-    `part` is a class, or an exporter function with the attribute `Options`.
+    `part` is a class or an exporter function.
 
     Raises:
         ConfigError: unknown key or wrong value; names the key, the value and the nearest known key.
     """
-    model = getattr(part, "Options", None)
-    if model is None:
+    model = getattr(part, "Options", None) or getattr(sys.modules[part.__module__], "Options", None)
+    if model is None or model is Options:
         if table:
             raise ConfigError(f"{where}: takes no options, got {', '.join(table)}")
         return None

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mien.core.record import FrameRecord
-from mien.errors import SourceError
+from mien.errors import ConfigError, SourceError
+from mien.pipeline.compose import options_for
+from mien.pipeline.registry import EXPORTERS, load, suggestion
 from mien.pipeline.stage import TakeHeader, TakeSummary
 from mien.take.codec import SCHEMA, decode, from_metadata
 
@@ -54,6 +56,29 @@ class Take:
         """
         for file in self._files:
             yield from _records(file)
+
+    def export(self, output: str, path: str | Path, **options: object) -> list[Path]:
+        """Write the take in another format.
+
+        Args:
+            output: name of an exporter ("csv", "livelink", "glb", "report").
+            path: file to write; further faces get files of their own beside it where a format holds one face.
+            options: the exporter's options.
+
+        Returns:
+            The files written.
+
+        Raises:
+            ConfigError: no such output, or an option it does not know.
+            SourceError: the take is damaged.
+            SinkError: the file cannot be written.
+        """
+        if output not in EXPORTERS:
+            raise ConfigError(f'there is no output "{output}"{suggestion(output, EXPORTERS)}')
+        function = load(EXPORTERS[output].target)
+        checked = options_for(function, options, output)
+        made: list[Path] = function(self, Path(path), **({} if checked is None else {"options": checked}))
+        return made
 
     def tail(self, count: int) -> list[FrameRecord]:
         """The last `count` records (fewer if the take is shorter)."""
