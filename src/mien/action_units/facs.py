@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from mien.core.arrays import Float32, Float64
+from mien.core.arrays import Float64, Int64
 from mien.core.measures import ActionUnits, Blendshapes
 from mien.core.schema import load_schema
 
-_COMBINE: Mapping[str, Callable[[Float32], np.floating[Any]]] = {"mean": np.mean, "max": np.max, "min": np.min}
+_COMBINE = ("mean", "max", "min")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class UnitRule:
 
     Attributes:
         name: e.g. "AU12_L".
-        shapes: indices into schema "arkit52"; empty if measured or absent.
+        shapes: one or two indices into schema "arkit52"; empty if measured or absent.
         combine: "mean", "max" or "min".
         curve: (K, 2) weight (or measure) → intensity.
         measure: name of a measure of the landmarks, or None.
@@ -55,9 +55,46 @@ def unit_rules() -> tuple[UnitRule, ...]:
         row = table["units"][unit]
         word = {"L": "Left", "R": "Right", "": ""}[side]
         used = tuple(shapes.index(s.replace("{Side}", word)) for s in row.get("shapes", ()))
+        if row.get("combine", "mean") not in _COMBINE or len(used) > 2:
+            raise KeyError(f"arkit_to_facs.toml: {unit} combines at most two shapes by one of {_COMBINE}")
         curve = np.array(row.get("curve", table["default_curve"]), dtype=np.float64)
         rules.append(UnitRule(name, used, row.get("combine", "mean"), curve, row.get("measure"), row.get("absent")))
     return tuple(rules)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """The rules as arrays; R = entries of schema "facs". Every curve is a sum of ramps."""
+
+    first: Int64
+    second: Int64
+    least: npt.NDArray[np.bool_]
+    most: npt.NDArray[np.bool_]
+    read: npt.NDArray[np.bool_]
+    base: Float64
+    start: Float64
+    length: Float64
+    slope: Float64
+
+
+@cache
+def _table() -> _Table:
+    rules = unit_rules()
+    pairs = np.array([(*r.shapes, *r.shapes)[:2] if r.shapes else (0, 0) for r in rules], dtype=np.int64)
+    knots = max(len(r.curve) for r in rules)
+    padded = np.stack([np.concatenate([r.curve, np.repeat(r.curve[-1:], knots - len(r.curve), axis=0)]) for r in rules])
+    length, rise = np.moveaxis(np.diff(padded, axis=1), -1, 0)
+    return _Table(
+        first=pairs[:, 0],
+        second=pairs[:, 1],
+        least=np.array([r.combine == "min" for r in rules]),
+        most=np.array([r.combine == "max" for r in rules]),
+        read=np.array([bool(r.shapes) for r in rules]),
+        base=padded[:, 0, 1],
+        start=padded[:, :-1, 0],
+        length=length,
+        slope=np.where(length > 0, rise / np.where(length > 0, length, 1.0), 0.0),
+    )
 
 
 def action_units(shapes: Blendshapes, measures: Mapping[str, tuple[float, float]]) -> ActionUnits:
@@ -67,19 +104,13 @@ def action_units(shapes: Blendshapes, measures: Mapping[str, tuple[float, float]
         shapes: weights and confidence.
         measures: name → (value, confidence) of what the table reads from the landmarks; NaN = not measured.
     """
-    rules = unit_rules()
-    values: Float32 = np.full(len(rules), np.nan, dtype=np.float32)
-    confidence: Float32 = np.zeros(len(rules), dtype=np.float32)
-    for i, rule in enumerate(rules):
+    t = _table()
+    a, b = shapes.values[t.first].astype(np.float64), shapes.values[t.second].astype(np.float64)
+    amount = np.where(t.least, np.minimum(a, b), np.where(t.most, np.maximum(a, b), (a + b) / 2))
+    sure = np.minimum(shapes.confidence[t.first], shapes.confidence[t.second])
+    amount[~t.read] = np.nan
+    for i, rule in enumerate(unit_rules()):
         if rule.measure is not None:
-            amount, sure = measures.get(rule.measure, (float("nan"), 0.0))
-        elif rule.shapes:
-            used = list(rule.shapes)
-            amount = float(_COMBINE[rule.combine](shapes.values[used]))
-            sure = float(np.min(shapes.confidence[used]))
-        else:
-            continue
-        if np.isfinite(amount):
-            values[i] = np.interp(amount, rule.curve[:, 0], rule.curve[:, 1])
-            confidence[i] = sure
-    return ActionUnits.of(values, confidence)
+            amount[i], sure[i] = measures.get(rule.measure, (np.nan, 0.0))
+    values = t.base + (t.slope * np.clip(amount[:, None] - t.start, 0.0, t.length)).sum(axis=1)
+    return ActionUnits.of(values, np.where(np.isfinite(values), sure, 0.0))

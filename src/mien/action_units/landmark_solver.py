@@ -34,7 +34,7 @@ class Options(StageOptions):
     learn_neutral: bool = Field(default=True, description="learn the person's neutral face while watching")
     neutral_horizon_s: float = Field(default=20.0, gt=0, description="calm time the neutral remembers, s")
     max_yaw_deg: float = Field(
-        default=55.0, gt=0, le=90, description="beyond this the hidden side is not measured, degrees"
+        default=55.0, gt=0, le=90, description="yaw beyond which the hidden side is not measured, °"
     )
 
 

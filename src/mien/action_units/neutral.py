@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -30,6 +31,9 @@ _CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 1.5}
 """Activity above which nobody is taken to be calm; the first guess of a person's calm."""
 _SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.3}
 _LONGEST_STEP_S = 0.25
+ASYMMETRY_KEPT = 0.6
+"""Share of a neutral's difference between left and right that is believed."""
+_POINTS = {name: np.array(points) for name, points in PARTS.items()}
 
 
 def part_of_shape() -> tuple[str, ...]:
@@ -38,18 +42,18 @@ def part_of_shape() -> tuple[str, ...]:
     return tuple("brows" if n.startswith("brow") else "eyes" if n.startswith("eye") else "mouth" for n in names)
 
 
-def activity(weights: Float32) -> dict[str, float]:
-    """How much each part of the face does, from (52,) weights."""
+@cache
+def _shares() -> Float64:
+    """(parts, 52): how much a shape counts for the activity of a part."""
     names = load_schema("arkit52").names
-    out = {}
-    for part, shares in _ACTIVITY.items():
-        total = 0.0
-        for name, weight in zip(names, weights, strict=True):
-            share = next((s for start, s in shares.items() if name.startswith(start)), 0.0)
-            if share and np.isfinite(weight):
-                total += share * float(weight)
-        out[part] = total
-    return out
+    rows = [[next((s for k, s in _ACTIVITY[p].items() if n.startswith(k)), 0.0) for n in names] for p in PARTS]
+    return np.array(rows, dtype=np.float64)
+
+
+def activity(weights: Float32) -> dict[str, float]:
+    """How much each part of the face does, from (52,) weights; NaN counts as nothing."""
+    amounts = _shares() @ np.nan_to_num(weights)
+    return {part: float(a) for part, a in zip(PARTS, amounts, strict=True)}
 
 
 @dataclass(slots=True)
@@ -88,7 +92,9 @@ class Neutral:
         for name, points in PARTS.items():
             if self._parts[name].seconds > 0:
                 out[list(points)] = self.front[list(points)]
-        return out
+        # Faces are nearly symmetric; what was covered or turned away while learning is not a crooked mouth.
+        mirrored = out[load_schema("wflw98").mirror] * np.array([-1, 1], dtype=np.float32)
+        return out + (1 - ASYMMETRY_KEPT) / 2 * (mirrored - out)
 
     def learn(self, t_ns: int, front: Float32, activities: Mapping[str, float], trust: float) -> None:
         """See one frame.
@@ -103,15 +109,16 @@ class Neutral:
         self._last_ns = t_ns
         if dt <= 0:
             return
-        for name, points in PARTS.items():
+        seen = np.isfinite(front).all(axis=1)
+        for name, points in _POINTS.items():
             part = self._parts[name]
             gap = activities[name] - part.calm
             weight = trust * float(np.exp(-((max(gap, 0.0) / _SPREAD[name]) ** 2)))
             # Calm follows quickly downwards and creeps upwards.
-            rate = 1 - np.exp(-dt / (0.3 if gap < 0 else 60.0))
+            rate = 1 - float(np.exp(-dt / (0.3 if gap < 0 else 60.0)))
             part.calm = min(part.calm + rate * gap * trust, _CALM_AT_MOST[name])
-            at = [p for p in points if np.isfinite(front[p]).all()]
-            if weight < 0.02 or not at:
+            at = points[seen[points]]
+            if weight < 0.02 or not len(at):
                 continue
             fresh = part.seconds == 0.0
             part.seconds += weight * dt

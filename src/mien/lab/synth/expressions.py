@@ -49,6 +49,15 @@ EXCLUSIVE = (
     *(("mouthPucker", "mouthSmile" + s) for s in ("Left", "Right")),
 )
 """Of each pair the weaker one is set to zero."""
+_OFTEN = {
+    "jawOpen": 3.0,
+    "mouthSmile": 1.5,
+    "mouthLowerDown": 0.6,
+    "jawForward": 0.5,
+    "cheekPuff": 0.5,
+    "mouthShrugUpper": 0.5,
+}
+"""How often a gesture occurs compared with the others."""
 
 
 def random_weights(rng: np.random.Generator, count: int) -> Float32:
@@ -101,7 +110,8 @@ def _strength(rng: np.random.Generator, n: int) -> Float32:
 def _gestures(rng: np.random.Generator, out: Float32, chance: Float32) -> None:
     n = len(out)
     for name in (*_SIDED, *_SINGLE):
-        _add(rng, out, name, np.where(rng.random(n) < chance, _strength(rng, n), 0).astype(np.float32))
+        often = chance * _OFTEN.get(name, 1.0)
+        _add(rng, out, name, np.where(rng.random(n) < often, _strength(rng, n), 0).astype(np.float32))
 
 
 def _emotions(rng: np.random.Generator, out: Float32, who: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:

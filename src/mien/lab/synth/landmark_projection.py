@@ -34,6 +34,8 @@ _PARTS: dict[str, tuple[int, ...]] = {
 }
 _POINT_SD_MM = {"contour": 2.5, "right_brow": 0.9, "left_brow": 0.9, "nose": 0.7, "right_eye": 0.35, "left_eye": 0.35}
 _PART_SD_MM = {"contour": 2.0, "right_brow": 1.8, "left_brow": 1.8, "nose": 1.0, "right_eye": 0.6, "left_eye": 0.6}
+_FOLLOW = {"contour": 0.35, "right_brow": 0.55, "left_brow": 0.55, "nose": 0.5}
+"""How little of an expression a backend may show, at worst; 0.8 where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +80,8 @@ def random_faces(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float
     neutral = rig.shape(identity, rest @ to_rig, gaze * 0.2)
     backend = _Backend.draw(rng, count, gap_mm)
     backend.apply(shape, neutral, rng)
+    smile = [load_schema("arkit52").index("mouthSmile" + side) for side in ("Right", "Left")]
+    _smile_like_people(rng, shape.points, weights[:, smile])
     yaw_pitch_offset = rng.normal(scale=np.radians([1.5, 4.0]), size=(count, 2))
     xy, turn = _photograph(rng, shape, wide=True)
     neutral_xy, neutral_turn = _photograph(rng, neutral, wide=False)
@@ -153,11 +157,11 @@ class _Backend:
             one = rng.normal(scale=_PART_SD_MM.get(part, 1.0), size=(n, 1, 2))
             offset[:, at] = one + rng.normal(scale=_POINT_SD_MM.get(part, 0.5), size=(n, len(at), 2))
             stretch[:, at] = np.exp(rng.normal(scale=0.05, size=(n, 1, 2)))
-            follow[:, at] = rng.uniform(0.8, 1.05, size=(n, 1, 1))
+            follow[:, at] = rng.uniform(_FOLLOW.get(part, 0.8), 1.05, size=(n, 1, 1))
         _paired(offset, (*LID_PAIRS, *LIP_PAIRS))
         if gap_mm is not None:
             offset += gap_mm.astype(np.float32)
-        lid = np.column_stack([rng.uniform(0.0, 2.2, n), rng.uniform(0.85, 1.15, n)]).astype(np.float32)
+        lid = np.column_stack([rng.uniform(0.0, 2.2, n), rng.uniform(0.65, 1.2, n)]).astype(np.float32)
         lip = np.column_stack([rng.uniform(0.0, 1.2, n), rng.uniform(0.9, 1.1, n)]).astype(np.float32)
         return cls(offset, stretch, follow, lid, lip)
 
@@ -177,6 +181,22 @@ class _Backend:
         for pupil, lids in ((96, (62, 66)), (97, (70, 74))):
             middle = shape.points[:, list(lids)].mean(axis=1)
             shape.points[lost, pupil] = middle[lost]
+
+
+def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32) -> None:
+    """In a real smile the lips thin and the corners spread more than the rig's do: by an unknown amount each."""
+    thin = (rng.uniform(0.0, 0.5, len(points)) * smile.mean(axis=1))[:, None].astype(np.float32)
+    for outer, inner in ((78, 89), (79, 90), (80, 91), (84, 93), (85, 94), (86, 95)):
+        points[:, outer] += thin * (points[:, inner] - points[:, outer])
+    wide = rng.uniform(0.0, 5.0, (len(points), 1)).astype(np.float32) * smile
+    for side, sign in ((0, -1.0), (1, 1.0)):
+        for point, share in (
+            ((76, 82)[side], 1.0),
+            ((88, 92)[side], 1.0),
+            ((77, 81)[side], 0.5),
+            ((87, 83)[side], 0.5),
+        ):
+            points[:, point, 0] += sign * share * wide[:, side]
 
 
 def _paired(offset: Float32, pairs: tuple[tuple[int, int], ...]) -> None:

@@ -61,7 +61,7 @@ def write_solver_card(
                 name="reliability",
                 shape=(52,),
                 schema=None,
-                unit="correlation on held-out faces, 0–1; 0 = not measured",
+                unit="correlation on held-out faces; 0 = not measured",
             ),
         ),
         precision="f32",
