@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,14 +42,18 @@ OpenDriver = Callable[[int | str], Driver]
 class Options(StageOptions):
     """Options of cameras. A camera takes the nearest it can do; `size_wh` of a record says what came."""
 
-    width_px: int | None = Field(None, gt=0, le=16_384, description="width to ask for; None = the camera's own")
-    height_px: int | None = Field(None, gt=0, le=16_384, description="height to ask for; None = the camera's own")
-    fps: float | None = Field(None, gt=0, le=1000, description="frames per second to ask for; None = the camera's own")
-    fourcc: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9 ]{4}$", description="pixel format to ask for, e.g. MJPG for 720p over USB 2"
+    width_px: int | None = Field(default=None, gt=0, le=16_384, description="width to ask for; None = the camera's own")
+    height_px: int | None = Field(
+        default=None, gt=0, le=16_384, description="height to ask for; None = the camera's own"
     )
-    patience_s: float = Field(2.0, ge=0, le=60, description="a camera silent for longer counts as lost")
-    backlog: int = Field(2, ge=1, le=256, description="frames that may wait; when full, the oldest is dropped")
+    fps: float | None = Field(
+        default=None, gt=0, le=1000, description="frames per second to ask for; None = the camera's own"
+    )
+    fourcc: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9 ]{4}$", description="pixel format to ask for, e.g. MJPG for 720p over USB 2"
+    )
+    patience_s: float = Field(default=2.0, ge=0, le=60, description="a camera silent for longer counts as lost")
+    backlog: int = Field(default=2, ge=1, le=256, description="frames that may wait; when full, the oldest is dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def open_capture(which: int | str) -> Driver:
 
 def list_cameras(driver: OpenDriver = open_capture) -> list[CameraInfo]:
     """Cameras of this machine: by name on Linux, elsewhere by trying the first few numbers."""
-    if sys.platform.startswith("linux"):
+    if platform.system() == "Linux":
         return _list_linux(_SYSFS)
     found = []
     for index in range(_PROBED):
@@ -135,9 +139,9 @@ class CameraSource:
     ) -> None:
         self._options = options or Options()
         self._span = span
+        self._started = False
         self.warnings: list[str] = []
-        number = isinstance(which, int)
-        self._name = f"camera {which}" if number else Path(which).name
+        self._name = f"camera {which}" if isinstance(which, int) else Path(which).name
         self._capture = driver(which if isinstance(which, int) else str(which))
         if not self._capture.isOpened():
             self._capture.release()
@@ -159,8 +163,12 @@ class CameraSource:
         self._arrivals = Arrivals(self._read, backlog=self._options.backlog, newest_wins=True)
 
     def __iter__(self) -> Iterator[FrameRecord]:
-        if self._arrivals.started:
+        if self._started:
             raise SourceError(f"{self._name}: can be read once only; open it again")
+        self._started = True
+        return self._records()
+
+    def _records(self) -> Iterator[FrameRecord]:
         first_ns: int | None = None
         try:
             for index, t_ns, image in self._arrivals:

@@ -46,6 +46,14 @@ def video_stream(container: Any, given: str) -> Any:
     return stream
 
 
+def nominal_rate(stream: Any) -> Fraction | None:
+    """Frames per second: the average where the container knows its length, else the codec's own figure."""
+    known_length = stream.duration or stream.frames or "DURATION" in stream.metadata
+    guesses = (stream.average_rate, stream.guessed_rate)
+    rate = next((r for r in (guesses if known_length else guesses[::-1]) if r), None)
+    return None if rate is None else Fraction(rate)
+
+
 def announced_end_ns(container: Any, stream: Any) -> int | None:
     """Where the container says its video ends; None where it says nothing (or only guesses, as MPEG-TS)."""
     if "matroska" not in container.format.name:

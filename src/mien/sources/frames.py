@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from mien.core.arrays import UInt8
+from mien.core.arrays import AnyArray, UInt8
 
 _ONE = 65536
 _UPRIGHT = (_ONE, 0, 0, _ONE)
@@ -45,11 +45,12 @@ def upright(image: UInt8, matrix: tuple[int, int, int, int]) -> UInt8:
     a, b, c, d = matrix
     turned = abs(b) > abs(a)
     across, down = (c, b) if turned else (a, d)
+    out: AnyArray = image
     if turned:
-        image = cv2.transpose(image)
+        out = cv2.transpose(out)
     if across < 0 or down < 0:
-        image = cv2.flip(image, -1 if across < 0 and down < 0 else 1 if across < 0 else 0)
-    return np.ascontiguousarray(image)
+        out = cv2.flip(out, -1 if across < 0 and down < 0 else 1 if across < 0 else 0)
+    return np.ascontiguousarray(out, dtype=np.uint8)
 
 
 def on_black(rgba: UInt8) -> UInt8:
@@ -65,7 +66,7 @@ class RgbConverter:
     """Converts frames to RGB and keeps the scaler between frames. Not thread-safe; one per source."""
 
     def __init__(self) -> None:
-        self._scaler = VideoReformatter()
+        self._scaler: Any = VideoReformatter()
 
     def convert(self, frame: Any) -> UInt8:
         """(H, W, 3) uint8 RGB, upright, contiguous.

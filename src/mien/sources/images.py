@@ -33,8 +33,12 @@ _MAX_NAMED = 10
 class Options(StageOptions):
     """Options of photos and folders of pictures."""
 
-    fps: float = Field(25.0, gt=0, le=10_000, description="pictures per second of a folder; gives them their times")
-    max_megapixels: float = Field(80.0, gt=0, le=89, description="larger pictures are refused before they are decoded")
+    fps: float = Field(
+        default=25.0, gt=0, le=10_000, description="pictures per second of a folder; gives them their times"
+    )
+    max_megapixels: float = Field(
+        default=80.0, gt=0, le=89, description="larger pictures are refused before they are decoded"
+    )
 
 
 def read_image(path: Path, max_megapixels: float = 80.0) -> tuple[UInt8, str | None]:
@@ -117,9 +121,16 @@ class PhotoSource:
         self.warnings: list[str] = [f"{file.name} {remark}"] if remark else []
         h, w = self._image.shape[:2]
         self.info = SourceInfo(file.name, "photo", (w, h), frame_count=1)
+        self._started = False
         self._closed = False
 
     def __iter__(self) -> Iterator[FrameRecord]:
+        if self._started:
+            raise SourceError(f"{self.info.name}: can be read once only; open it again")
+        self._started = True
+        return self._records()
+
+    def _records(self) -> Iterator[FrameRecord]:
         if not self._closed and _inside(self._span, 0, 0):
             yield FrameRecord(Stamp(self.info.name, 0, 0), self.info.size_wh or (0, 0), self._image)
 
@@ -146,6 +157,7 @@ class ImageFolderSource:
     def __init__(self, path: str | Path, options: Options | None = None, *, span: Span = _WHOLE) -> None:
         self._options = options or Options()
         self._span = span
+        self._started = False
         self._closed = False
         self.warnings: list[str] = []
         folder = existing(path)
@@ -161,6 +173,12 @@ class ImageFolderSource:
         )
 
     def __iter__(self) -> Iterator[FrameRecord]:
+        if self._started:
+            raise SourceError(f"{self.info.name}: can be read once only; open it again")
+        self._started = True
+        return self._records()
+
+    def _records(self) -> Iterator[FrameRecord]:
         broken = 0
         for index, file in enumerate(self._files):
             t_ns = ns_from_ticks(index, self._period)

@@ -18,7 +18,7 @@ from mien.core.timebase import NS_PER_S, ns_from_ticks, timecode
 from mien.errors import SourceError
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import SourceInfo, Span
-from mien.sources.container import announced_end_ns, open_video, video_stream
+from mien.sources.container import announced_end_ns, nominal_rate, open_video, video_stream
 from mien.sources.files import readable_file
 from mien.sources.frames import RgbConverter
 from mien.sources.stamping import MediaClock
@@ -37,7 +37,7 @@ _DAMAGE = {
 class Options(StageOptions):
     """Options of video files."""
 
-    threads: int = Field(0, ge=0, le=64, description="decoder threads; 0 = as many as the machine has cores")
+    threads: int = Field(default=0, ge=0, le=64, description="decoder threads; 0 = as many as the machine has cores")
 
 
 class VideoSource:
@@ -77,7 +77,7 @@ class VideoSource:
             self._stream = video_stream(self._container, self._given)
             self._stream.thread_type = "SLICE"  # frame threads lose good frames beside damaged ones
             self._stream.codec_context.thread_count = (options or Options()).threads
-            rate = self._stream.guessed_rate or self._stream.average_rate
+            rate = nominal_rate(self._stream)
             self._clock = MediaClock(round(NS_PER_S / rate) if rate else NS_PER_S // 25)
             self._frames = self._decode()
             self._first: tuple[Any, int | None] | None = self._first_frame()
@@ -90,6 +90,9 @@ class VideoSource:
         if self._started:
             raise SourceError(f"{self.info.name}: can be read once only; open it again")
         self._started = True
+        return self._records()
+
+    def _records(self) -> Iterator[FrameRecord]:
         delivered = 0
         try:
             while (item := self._next()) is not None:
