@@ -23,6 +23,9 @@ from mien.core.timebase import NS_PER_S
 FADE_NS = NS_PER_S // 2
 """How long a lost face takes to become neutral with `lost="fade"`."""
 
+LOOK_DEG = 30.0
+"""How far an eye turns at a full eyeLook weight, where gaze itself was never measured."""
+
 UNTRACKED = 0
 """Track id under which faces without a track id are gathered."""
 
@@ -174,6 +177,8 @@ def _filled(track_id: int, t_ns: Int64, frames: AnyArray, rows: AnyArray, lost: 
     head = still[:, _HEAD].astype(np.float64) * fade[:, _HEAD]
     head[:, 3] += 1.0 - fade[:, _HEAD.start]
     gaze = (still[:, _GAZE] * fade[:, _GAZE]).astype(np.float64)
+    if not np.isfinite(known[:, _GAZE]).any():
+        gaze = _gaze_of(still[:, :_SHAPES] * fade[:, :_SHAPES])
     place = held[:, _PLACE]
     if np.isfinite(place).any():
         first = int(np.flatnonzero(np.isfinite(place[:, 0]))[0])
@@ -200,6 +205,17 @@ def _forward_fill(values: Float32, t_ns: Int64) -> tuple[Float32, Float32]:
     strength = 1.0 - (t_fades[:, None] - t_fades[np.maximum(last, 0)])
     strength = np.where(last >= 0, np.maximum(strength, 0.0), -1.0).astype(np.float32)
     return np.take_along_axis(values, np.maximum(last, 0), axis=0), strength
+
+
+def _gaze_of(weights: Float32) -> Float64:
+    """(T, 4) left yaw and pitch, right yaw and pitch in degrees, from the eyeLook weights: for takes without gaze."""
+    schema = load_schema("arkit52")
+    sides = []
+    for side, outward in (("Left", 1.0), ("Right", -1.0)):
+        down, inner, outer, up = (weights[:, schema.index(f"eyeLook{d}{side}")] for d in ("Down", "In", "Out", "Up"))
+        sides += [outward * LOOK_DEG * (outer - inner), LOOK_DEG * (up - down)]
+    gaze: Float64 = np.stack(sides, axis=1).astype(np.float64)
+    return gaze
 
 
 def _unit(xyzw: Float64) -> Float32:

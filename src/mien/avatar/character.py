@@ -120,9 +120,8 @@ def vertex_normals(positions: Float32, triangles: AnyArray) -> Float32:
     """(V, 3) unit normals, area-weighted means of the triangles around each vertex."""
     a, b, c = (positions[triangles[:, i].astype(np.int64)].astype(np.float64) for i in range(3))
     face = np.cross(b - a, c - a)
-    total = np.zeros((len(positions), 3))
-    for i in range(3):
-        np.add.at(total, triangles[:, i].astype(np.int64), face)
+    corners = triangles.astype(np.int64).T.reshape(-1)
+    total = np.stack([np.bincount(corners, np.tile(face[:, k], 3), len(positions)) for k in range(3)], axis=1)
     length = np.linalg.norm(total, axis=1, keepdims=True)
     normals: Float32 = np.where(length > 0, total / np.where(length > 0, length, 1.0), [0.0, 0.0, 1.0]).astype(
         np.float32

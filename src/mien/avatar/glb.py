@@ -1,0 +1,261 @@
+"""Characters as GLB (glTF 2.0 binary): geometry, materials, morph targets and, if wanted, one animation.
+
+Parts that hang on one node and move share one mesh, so that one channel of weights plays all of them.
+Morph offsets are sparse: only the vertices that move are stored. A buffer is a list of chunks that goes to
+the file piece by piece.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mien.avatar.character import SHAPES, Character, Part, vertex_normals
+from mien.core.arrays import AnyArray, Float32
+
+_COMPONENT = {"uint16": 5123, "uint32": 5125, "float32": 5126}
+_ELEMENT = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+_VERTICES, _INDICES = 34962, 34963
+_STILL_NORMAL = 0.004
+"""Changes of a normal smaller than this are not stored (about 0.2 degrees)."""
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Animation:
+    """Keys of one clip.
+
+    Attributes:
+        name: name of the clip.
+        times_s: (T,) float32, >= 0, strictly increasing.
+        weights: (T, 52) float32, schema "arkit52".
+        rotations: node name → (T, 4) float32 unit quaternions x, y, z, w.
+    """
+
+    name: str
+    times_s: Float32
+    weights: Float32
+    rotations: dict[str, Float32] = field(default_factory=dict)
+
+
+def write_character(file: BinaryIO, character: Character, animation: Animation | None = None) -> int:
+    """Write a GLB file; returns its length in bytes.
+
+    The names of the morph targets stand in `mesh.extras.targetNames`, as importers expect.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    document = _Document()
+    for node in character.nodes:
+        document.add_node(node.name, node.parent, node.translation_m)
+    for node in character.nodes:
+        parts = [p for p in character.parts if p.node == node.name]
+        moving, still = [p for p in parts if p.morphs], [p for p in parts if not p.morphs]
+        if moving:
+            document.add_mesh(node.name, moving, node.name)
+        if still:
+            document.add_mesh(f"{node.name}_still", still, document.add_child(node.name) if moving else node.name)
+    if animation is not None and len(animation.times_s):
+        document.add_animation(animation)
+    return document.write(file, character.name)
+
+
+class _Document:
+    """The JSON of a glTF file and the chunks of its buffer, while they are put together."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self._length = 0
+        self._views: list[JsonObject] = []
+        self._accessors: list[JsonObject] = []
+        self._nodes: list[JsonObject] = []
+        self._meshes: list[JsonObject] = []
+        self._materials: list[JsonObject] = []
+        self._animations: list[JsonObject] = []
+        self._by_name: dict[str, int] = {}
+        self._zeros: dict[int, int] = {}
+
+    def add_node(self, name: str, parent: str | None, translation_m: Sequence[float]) -> None:
+        self._by_name[name] = len(self._nodes)
+        node: JsonObject = {"name": name}
+        if any(translation_m):
+            node["translation"] = [round(float(x), 6) for x in translation_m]
+        self._nodes.append(node)
+        if parent is not None:
+            self._nodes[self._by_name[parent]].setdefault("children", []).append(self._by_name[name])
+
+    def add_child(self, parent: str) -> str:
+        """A node for a second mesh of the same parent."""
+        name = f"{parent}_still"
+        self.add_node(name, parent, ())
+        return name
+
+    def add_mesh(self, name: str, parts: Sequence[Part], node: str) -> None:
+        shapes = [n for n in SHAPES.names if any(n in p.morphs for p in parts)]
+        mesh: JsonObject = {"name": name, "primitives": [self._primitive(p, shapes) for p in parts]}
+        if shapes:
+            mesh["weights"] = [0.0] * len(shapes)
+            mesh["extras"] = {"targetNames": shapes}
+        self._nodes[self._by_name[node]]["mesh"] = len(self._meshes)
+        self._meshes.append(mesh)
+
+    def add_animation(self, clip: Animation) -> None:
+        """One channel of weights per mesh that moves, one of rotation per node that turns."""
+        samplers: list[JsonObject] = []
+        channels: list[JsonObject] = []
+        keys: dict[int, int] = {}
+
+        def channel(node: int, path: str, values: Float32) -> None:
+            still = bool((values == values[:1]).all())
+            kept = values[:1] if still else values  # what never moves needs one key
+            output = self._accessor(kept.reshape(-1, 1) if path == "weights" else kept)
+            channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
+            if len(kept) not in keys:  # all channels of the same length share their times
+                times_s = clip.times_s[: len(kept)].astype(np.float32).reshape(-1, 1)
+                keys[len(kept)] = self._accessor(times_s, bounds=True)
+            sampler = {"input": keys[len(kept)], "output": output, "interpolation": "LINEAR"}
+            samplers.append(sampler)
+
+        for index, node in enumerate(self._nodes):
+            names = self._meshes[node["mesh"]].get("extras", {}).get("targetNames") if "mesh" in node else None
+            if names:
+                channel(index, "weights", clip.weights[:, [SHAPES.index(n) for n in names]])
+        for name, xyzw in clip.rotations.items():
+            channel(self._by_name[name], "rotation", xyzw)
+        self._animations.append({"name": clip.name, "samplers": samplers, "channels": channels})
+
+    def write(self, file: BinaryIO, name: str) -> int:
+        document: JsonObject = {
+            "asset": {"version": "2.0", "generator": _generator()},
+            "scene": 0,
+            "scenes": [{"name": name, "nodes": [0]}],
+            "nodes": self._nodes,
+            "meshes": self._meshes,
+            "materials": self._materials,
+            "accessors": self._accessors,
+            "bufferViews": self._views,
+            "buffers": [{"byteLength": self._length}],
+        }
+        if self._animations:
+            document["animations"] = self._animations
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode("utf-8")
+        text += b" " * (-len(text) % 4)
+        total = 12 + 8 + len(text) + 8 + self._length
+        file.write(struct.pack("<4sII", b"glTF", 2, total))
+        file.write(struct.pack("<I4s", len(text), b"JSON") + text)
+        file.write(struct.pack("<I4s", self._length, b"BIN\0"))
+        for chunk in self._chunks:
+            file.write(chunk)
+        return total
+
+    def _primitive(self, part: Part, shapes: Sequence[str]) -> JsonObject:
+        attributes = {
+            "POSITION": self._accessor(part.positions, target=_VERTICES, bounds=True),
+            "NORMAL": self._accessor(part.normals, target=_VERTICES),
+        }
+        if part.colours is not None:
+            rgba = np.concatenate([part.colours, np.ones((len(part.colours), 1), np.float32)], axis=1)
+            attributes["COLOR_0"] = self._accessor(np.round(rgba * 65535).astype(np.uint16), target=_VERTICES)
+        kind = np.uint16 if len(part.positions) < 65535 else np.uint32
+        indices = self._accessor(part.triangles.reshape(-1, 1).astype(kind), target=_INDICES)
+        primitive: JsonObject = {"attributes": attributes, "indices": indices, "material": len(self._materials)}
+        self._materials.append(
+            {
+                "name": part.name,
+                "pbrMetallicRoughness": {
+                    "baseColorFactor": [round(c, 5) for c in part.colour],
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": part.roughness,
+                },
+            }
+        )
+        if shapes:
+            primitive["targets"] = [self._target(part, part.morphs.get(n)) for n in shapes]
+        return primitive
+
+    def _target(self, part: Part, offset: Float32 | None) -> JsonObject:
+        if offset is None:
+            nothing = self._no_offset(len(part.positions))
+            return {"POSITION": nothing, "NORMAL": nothing}
+        turned = vertex_normals(part.positions + offset, part.triangles) - vertex_normals(
+            part.positions, part.triangles
+        )
+        turned[np.linalg.norm(turned, axis=1) < _STILL_NORMAL] = 0.0
+        return {"POSITION": self._sparse(offset), "NORMAL": self._sparse(turned)}
+
+    def _no_offset(self, count: int) -> int:
+        """An accessor of zeros that takes no space."""
+        if count not in self._zeros:
+            self._zeros[count] = len(self._accessors)
+            zero = [0.0, 0.0, 0.0]
+            self._accessors.append({"componentType": 5126, "count": count, "type": "VEC3", "min": zero, "max": zero})
+        return self._zeros[count]
+
+    def _sparse(self, values: Float32) -> int:
+        """An accessor that stores only the rows that are not zero."""
+        rows = np.flatnonzero(np.any(values != 0, axis=1))
+        if len(rows) == 0:
+            return self._no_offset(len(values))
+        kind = np.uint16 if len(values) < 65535 else np.uint32
+        self._accessors.append(
+            {
+                "componentType": 5126,
+                "count": len(values),
+                "type": "VEC3",
+                **_bounds(values),
+                "sparse": {
+                    "count": len(rows),
+                    "indices": {
+                        "bufferView": self._view(rows.astype(kind)),
+                        "componentType": _COMPONENT[kind.__name__],
+                    },
+                    "values": {"bufferView": self._view(values[rows])},
+                },
+            }
+        )
+        return len(self._accessors) - 1
+
+    def _accessor(self, values: AnyArray, *, target: int | None = None, bounds: bool = False) -> int:
+        accessor: JsonObject = {
+            "bufferView": self._view(values, target),
+            "componentType": _COMPONENT[values.dtype.name],
+            "count": len(values),
+            "type": _ELEMENT[values.shape[1]],
+        }
+        if values.dtype == np.uint16 and target == _VERTICES:
+            accessor["normalized"] = True
+        if bounds:
+            accessor.update(_bounds(values))
+        self._accessors.append(accessor)
+        return len(self._accessors) - 1
+
+    def _view(self, values: AnyArray, target: int | None = None) -> int:
+        data = np.ascontiguousarray(values).tobytes()
+        view: JsonObject = {"buffer": 0, "byteOffset": self._length, "byteLength": len(data)}
+        if target is not None:
+            view["target"] = target
+        self._views.append(view)
+        data += b"\0" * (-len(data) % 4)
+        self._chunks.append(data)
+        self._length += len(data)
+        return len(self._views) - 1
+
+
+def _bounds(values: AnyArray) -> JsonObject:
+    # float32 → Python float is exact, so that the bounds are those of the stored numbers.
+    return {"min": [float(x) for x in values.min(axis=0)], "max": [float(x) for x in values.max(axis=0)]}
+
+
+def _generator() -> str:
+    try:
+        return f"mien {version('mien')}"
+    except PackageNotFoundError:
+        return "mien"

@@ -1,0 +1,1 @@
+"""Finished takes in the formats of other programs: one file per format."""
