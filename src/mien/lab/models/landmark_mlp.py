@@ -33,6 +33,8 @@ class LandmarkMlp(nn.Module):
     shape_order: Tensor
     gain: Tensor
     floor: Tensor
+    gain_unknown: Tensor
+    floor_unknown: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,6 +49,8 @@ class LandmarkMlp(nn.Module):
         self.register_buffer("shape_order", torch.tensor(np.array(load_schema("arkit52").mirror)))
         self.register_buffer("gain", torch.ones(SHAPES))
         self.register_buffer("floor", torch.zeros(SHAPES))
+        self.register_buffer("gain_unknown", torch.ones(SHAPES))
+        self.register_buffer("floor_unknown", torch.zeros(SHAPES))
 
     def forward(self, x: Tensor) -> Tensor:
         """Unclipped weights before gain and floor."""
@@ -55,7 +59,10 @@ class LandmarkMlp(nn.Module):
 
     def calibrated(self, x: Tensor) -> Tensor:
         """(B, 52) weights, 0–1: as the ONNX file gives them."""
-        return torch.clamp((self(x) - self.floor) * self.gain, 0.0, 1.0)
+        known = x[:, -1:]
+        floor = self.floor_unknown + known * (self.floor - self.floor_unknown)
+        gain = self.gain_unknown + known * (self.gain - self.gain_unknown)
+        return torch.clamp((self(x) - floor) * gain, 0.0, 1.0)
 
     def _one(self, x: Tensor) -> Tensor:
         y = x * self.scale
@@ -73,8 +80,11 @@ def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path:
         "order": net.order.numpy(),
         "signs": net.signs.numpy(),
         "shape_order": net.shape_order.numpy(),
-        "gain": net.gain.numpy(),
-        "floor": net.floor.numpy(),
+        "gain_unknown": net.gain_unknown.numpy(),
+        "gain_more": (net.gain - net.gain_unknown).numpy(),
+        "floor_unknown": net.floor_unknown.numpy(),
+        "floor_more": (net.floor - net.floor_unknown).numpy(),
+        "last": np.array([FEATURES - 1]),
         "half": np.array(0.5, dtype=np.float32),
         "zero": np.array(0.0, dtype=np.float32),
         "one": np.array(1.0, dtype=np.float32),
@@ -92,6 +102,9 @@ def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path:
         helper.make_node("Gather", ["crossed", "shape_order"], ["uncrossed"], axis=1),
         helper.make_node("Add", ["straight", "uncrossed"], ["twice"]),
         helper.make_node("Mul", ["twice", "half"], ["mean"]),
+        helper.make_node("Gather", ["features", "last"], ["known"], axis=1),
+        *_blend("floor"),
+        *_blend("gain"),
         helper.make_node("Sub", ["mean", "floor"], ["above"]),
         helper.make_node("Mul", ["above", "gain"], ["gained"]),
         helper.make_node("Clip", ["gained", "zero", "one"], ["weights"]),
@@ -112,6 +125,14 @@ def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path:
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
+
+
+def _blend(name: str) -> list[onnx.NodeProto]:
+    """name = its value with the neutral unknown + known × the rest."""
+    return [
+        helper.make_node("Mul", ["known", f"{name}_more"], [f"{name}_added"]),
+        helper.make_node("Add", [f"{name}_added", f"{name}_unknown"], [name]),
+    ]
 
 
 def _mlp(source: str, target: str, layers: int) -> list[onnx.NodeProto]:

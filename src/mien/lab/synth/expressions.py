@@ -50,12 +50,8 @@ EXCLUSIVE = (
 )
 """Of each pair the weaker one is set to zero."""
 _OFTEN = {
-    "jawOpen": 3.0,
-    "mouthSmile": 1.5,
-    "mouthLowerDown": 0.6,
-    "jawForward": 0.5,
-    "cheekPuff": 0.5,
-    "mouthShrugUpper": 0.5,
+    **{"jawOpen": 4.0, "mouthSmile": 1.5, "mouthLowerDown": 0.4, "mouthUpperUp": 0.5, "jawForward": 0.3},
+    **{"cheekPuff": 0.5, "mouthShrugUpper": 0.3},
 }
 """How often a gesture occurs compared with the others."""
 
@@ -70,6 +66,7 @@ def random_weights(rng: np.random.Generator, count: int) -> Float32:
     _speech(rng, out, kind > 0.75)
     _blinks(rng, out)
     _exclude(out)
+    _plain_smiles(rng, out)
     close, jaw = schema.index("mouthClose"), schema.index("jawOpen")
     out[:, close] = np.minimum(out[:, close], out[:, jaw])
     return np.clip(out, 0.0, 1.0)
@@ -127,7 +124,7 @@ def _emotions(rng: np.random.Generator, out: Float32, who: np.ndarray[tuple[int]
 
 def _speech(rng: np.random.Generator, out: Float32, who: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
     n = len(out)
-    parts = {"jawOpen": 0.35, "mouthFunnel": 0.3, "mouthPucker": 0.35, "mouthLowerDown": 0.35, "mouthUpperUp": 0.25}
+    parts = {"jawOpen": 0.4, "mouthFunnel": 0.3, "mouthPucker": 0.35, "mouthLowerDown": 0.2, "mouthUpperUp": 0.15}
     parts |= {
         "mouthStretch": 0.25,
         "mouthPress": 0.3,
@@ -150,6 +147,15 @@ def _blinks(rng: np.random.Generator, out: Float32) -> None:
     for name, hit in (("eyeBlinkLeft", side > 0.12), ("eyeBlinkRight", side < 0.88)):
         droop = np.abs(rng.normal(scale=0.03, size=n))
         out[:, schema.index(name)] += (np.where(hit, level, 0.0) + droop).astype(np.float32)
+
+
+def _plain_smiles(rng: np.random.Generator, out: Float32) -> None:
+    """Most smiles are just smiles: the thin, wide lips in them are no rolled and stretched lips."""
+    schema = load_schema("arkit52")
+    smile = out[:, [schema.index("mouthSmileLeft"), schema.index("mouthSmileRight")]].max(axis=1)
+    plain = (smile > 0.25) & (rng.random(len(out)) < 0.85)
+    for name in ("mouthRollUpper", "mouthRollLower", "mouthStretchLeft", "mouthStretchRight"):
+        out[plain, schema.index(name)] = 0.0
 
 
 def _exclude(out: Float32) -> None:

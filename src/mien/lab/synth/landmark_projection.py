@@ -34,7 +34,7 @@ _PARTS: dict[str, tuple[int, ...]] = {
 }
 _POINT_SD_MM = {"contour": 2.5, "right_brow": 0.9, "left_brow": 0.9, "nose": 0.7, "right_eye": 0.35, "left_eye": 0.35}
 _PART_SD_MM = {"contour": 2.0, "right_brow": 1.8, "left_brow": 1.8, "nose": 1.0, "right_eye": 0.6, "left_eye": 0.6}
-_FOLLOW = {"contour": 0.35, "right_brow": 0.55, "left_brow": 0.55, "nose": 0.5}
+_FOLLOW = {"contour": 0.5, "right_brow": 0.55, "left_brow": 0.55, "nose": 0.5}
 """How little of an expression a backend may show, at worst; 0.8 where nothing is said."""
 
 
@@ -161,7 +161,7 @@ class _Backend:
         _paired(offset, (*LID_PAIRS, *LIP_PAIRS))
         if gap_mm is not None:
             offset += gap_mm.astype(np.float32)
-        lid = np.column_stack([rng.uniform(0.0, 2.2, n), rng.uniform(0.65, 1.2, n)]).astype(np.float32)
+        lid = np.column_stack([rng.uniform(0.0, 1.0, n), rng.uniform(0.65, 1.15, n)]).astype(np.float32)
         lip = np.column_stack([rng.uniform(0.0, 1.2, n), rng.uniform(0.9, 1.1, n)]).astype(np.float32)
         return cls(offset, stretch, follow, lid, lip)
 
@@ -184,11 +184,12 @@ class _Backend:
 
 
 def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32) -> None:
-    """In a real smile the lips thin and the corners spread more than the rig's do: by an unknown amount each."""
+    """In a real smile the lips thin and the corners spread more and rise less than the rig's do."""
     thin = (rng.uniform(0.0, 0.5, len(points)) * smile.mean(axis=1))[:, None].astype(np.float32)
     for outer, inner in ((78, 89), (79, 90), (80, 91), (84, 93), (85, 94), (86, 95)):
         points[:, outer] += thin * (points[:, inner] - points[:, outer])
     wide = rng.uniform(0.0, 5.0, (len(points), 1)).astype(np.float32) * smile
+    low = rng.uniform(0.0, 4.0, (len(points), 1)).astype(np.float32) * smile
     for side, sign in ((0, -1.0), (1, 1.0)):
         for point, share in (
             ((76, 82)[side], 1.0),
@@ -197,6 +198,7 @@ def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32
             ((87, 83)[side], 0.5),
         ):
             points[:, point, 0] += sign * share * wide[:, side]
+            points[:, point, 1] -= share * low[:, side]
 
 
 def _paired(offset: Float32, pairs: tuple[tuple[int, int], ...]) -> None:

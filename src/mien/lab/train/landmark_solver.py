@@ -25,8 +25,13 @@ from mien.lab.train.landmark_solver_card import write_solver_card
 
 log = logging.getLogger(__name__)
 
-NOT_LEARNED = ("tongueOut", *(f"eyeLook{d}{s}" for d in ("Down", "In", "Out", "Up") for s in ("Left", "Right")))
-"""No landmark shows the tongue; where the eyes look is the gaze stage's answer."""
+NOT_LEARNED = (
+    "tongueOut",
+    "jawForward",
+    *(f"eyeLook{d}{s}" for d in ("Down", "In", "Out", "Up") for s in ("Left", "Right")),
+)
+"""No landmark shows the tongue, from the front none shows a jaw thrust forward (correlation 0.5, and mostly wrong on
+people); where the eyes look is the gaze stage's answer."""
 _LOSS_WEIGHT = {"eyeBlink": 3.0, "jawOpen": 2.0, "mouthSmile": 2.0, "mouthClose": 0.5}
 
 
@@ -133,21 +138,28 @@ def _pass(
 
 
 def calibrate(net: LandmarkMlp, batch: Batch) -> None:
-    """Set floor and gain: silent shapes read 0, full ones 1, although a regression shrinks towards the middle."""
+    """Set floors and gains: silent shapes read 0, full ones 1, although a regression shrinks towards the middle.
+
+    With an unknown neutral nothing is amplified and the floor is higher: better silent than wrong.
+    """
+    mirror = torch.tensor(np.array(load_schema("arkit52").mirror))
     with torch.no_grad():
-        out = net(torch.from_numpy(batch.known)).numpy()
-    floor, gain = np.zeros(52, np.float32), np.ones(52, np.float32)
-    for i, name in enumerate(load_schema("arkit52").names):
-        silent, full = batch.weights[:, i] < 0.02, batch.weights[:, i] > 0.85
-        if name in NOT_LEARNED or full.sum() < 30:
-            continue
-        floor[i] = np.clip(np.quantile(out[silent, i], 0.8), 0.0, 0.1)
-        high = float(np.median(out[full, i]))
-        target = float(np.median(batch.weights[full, i]))
-        gain[i] = np.clip(target / max(high - floor[i], 0.2), 1.0, 1.6)
-    mirror = np.array(load_schema("arkit52").mirror)
-    net.floor.copy_(torch.from_numpy((floor + floor[mirror]) / 2))
-    net.gain.copy_(torch.from_numpy((gain + gain[mirror]) / 2))
+        known, unknown = (net(torch.from_numpy(x)).numpy() for x in (batch.known, batch.unknown))
+    settings = (
+        (known, net.floor, net.gain, (0.8, 0.1, 1.6)),
+        (unknown, net.floor_unknown, net.gain_unknown, (0.9, 0.2, 1.25)),
+    )
+    for out, floors, gains, (quantile, highest_floor, highest_gain) in settings:
+        for i, name in enumerate(load_schema("arkit52").names):
+            silent, full = batch.weights[:, i] < 0.02, batch.weights[:, i] > 0.85
+            if name in NOT_LEARNED or full.sum() < 30:
+                continue
+            floor = float(np.clip(np.quantile(out[silent, i], quantile), 0.0, highest_floor))
+            high, target = float(np.median(out[full, i])), float(np.median(batch.weights[full, i]))
+            floors[i] = floor
+            gains[i] = float(np.clip(target / max(high - floor, 0.2), 1.0, highest_gain))
+        floors.copy_((floors + floors[mirror]) / 2)
+        gains.copy_((gains + gains[mirror]) / 2)
 
 
 def scores(net: LandmarkMlp, batch: Batch) -> dict[str, tuple[float, float, float]]:

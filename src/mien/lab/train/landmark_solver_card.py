@@ -11,7 +11,7 @@ from mien.runtime.store import write_card
 
 VERSION = "1"
 _LIMITS = (
-    "Not measurable from 98 landmarks: tongueOut (never given). eyeLook* come from the gaze stage.",
+    "Not measurable from 98 landmarks: tongueOut, jawForward (never given). eyeLook* come from the gaze stage.",
     "Weakly visible: see the scores per shape. A shape's confidence is at most its correlation on held-out faces.",
     "Until about two seconds of a calm face were seen, the person's neutral is unknown and lids, brows and mouth "
     "corners carry the person's own shape.",
