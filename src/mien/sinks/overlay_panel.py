@@ -49,10 +49,10 @@ class CharacterView:
     """
 
     def __init__(self, size_wh: tuple[int, int]) -> None:
-        from mien.avatar.builtin import builtin
+        from mien.avatar.builtin import builtin_character
         from mien.avatar.preview import Preview
 
-        self._preview = Preview(builtin(), size_wh, 2 if size_wh[0] * size_wh[1] <= 90_000 else 1)
+        self._preview = Preview(builtin_character(), size_wh, 2 if size_wh[0] * size_wh[1] <= 90_000 else 1)
         self._weights = np.zeros(len(load_schema("arkit52")), np.float32)
         still = np.array([0, 0, 0, 1], np.float32)
         self._head, self._left, self._right = still, still, still
@@ -88,6 +88,8 @@ class Bars:
         self._last_ns: int | None = None
         self._shown: list[int] = []
         self._values: dict[str, float] = {}
+        self._labels = np.zeros((0, 0, 3), np.uint8)
+        self._drawn: tuple[list[int], tuple[int, ...]] = ([], ())
 
     def see(self, units: ActionUnits | None, t_ns: int) -> None:
         """Take the units of the main face in this frame (None: keep what was)."""
@@ -102,44 +104,61 @@ class Bars:
     def _choose(self, count: int) -> list[int]:
         order = np.argsort(-self._recent, kind="stable")
         if len(self._shown) != count:
-            self._shown = order[:count].tolist()
+            return sorted(order[:count].tolist())
+        shown = list(self._shown)
         for candidate in order[:count].tolist():
-            weakest = min(self._shown, key=lambda k: self._recent[k])
-            if candidate not in self._shown and self._recent[candidate] > self._recent[weakest] + _MARGIN:
-                self._shown[self._shown.index(weakest)] = candidate
-        return sorted(self._shown)
+            weakest = min(shown, key=lambda k: self._recent[k])
+            if candidate not in shown and self._recent[candidate] > self._recent[weakest] + _MARGIN:
+                shown[shown.index(weakest)] = candidate
+        return sorted(shown)
 
     def draw(self, panel: UInt8, colour: tuple[int, int, int]) -> None:
         """Fill the panel. The subject's right side points left, as in the picture."""
         panel[:] = _GROUND
         h, w = panel.shape[:2]
         text = float(np.clip(w / 22, 10.0, 26.0))
-        row = text * 2.55
-        count = int((h - text) // row)
+        row, head = text * 2.5, text * 1.9
+        count = min(len(self._units), int((h - head - text * 0.4) // row))
         if count < 1 or not self._values:
             return
-        top = (h - count * row) / 2
-        for place, unit in enumerate(self._choose(count)):
-            self._draw_row(panel, self._units[unit], top + place * row, text, colour)
+        self._shown = self._choose(count)
+        if self._drawn != (self._shown, panel.shape):
+            self._labels = panel.copy()
+            self._drawn = (list(self._shown), panel.shape)
+            self._draw_labels(self._labels, head, row, text)
+        panel[:] = self._labels
+        for place, unit in enumerate(self._shown):
+            self._draw_bars(panel, self._units[unit], round(head + place * row + text * 1.45), colour)
 
-    def _draw_row(self, panel: UInt8, unit: str, y: float, text: float, colour: tuple[int, int, int]) -> None:
+    def _draw_labels(self, panel: UInt8, head: float, row: float, text: float) -> None:
         w = panel.shape[1]
-        pad, middle = w * 0.05, w / 2
-        title = self._titles.get(unit, "")
-        name_w = draw_text(panel, (pad, y), unit + " ", text, INK)
-        if name_w + pad + text_width(title, text * 0.92) < w - pad:
-            draw_text(panel, (pad + name_w, y + text * 0.06), title, text * 0.92, _FAINT)
-        bar_y, bar_h = round(y + text * 1.45), max(3, round(text * 0.42))
-        reach = middle - pad
-        gap = max(1, round(w / 240))
-        panel[bar_y : bar_y + bar_h, round(pad) : round(w - pad)] = _TRACK
-        right = self._values.get(f"{unit}_R", self._values.get(unit, float("nan")))
-        left = self._values.get(f"{unit}_L", self._values.get(unit, float("nan")))
+        pad, small = w * 0.05, text * 0.92
+        draw_text(panel, (pad, text * 0.5), "right", small, _FAINT)
+        draw_text(panel, (w - pad - text_width("left", small), text * 0.5), "left", small, _FAINT)
+        for place, unit in enumerate(self._shown):
+            y = head + place * row
+            name = self._units[unit]
+            title = self._titles.get(name, "")
+            reach = pad + draw_text(panel, (pad, y), name + " ", text, INK)
+            if reach + text_width(title, small) < w - pad:
+                draw_text(panel, (reach, y + text * 0.06), title, small, _FAINT)
+            bar = round(y + text * 1.45)
+            panel[bar : bar + self._bar_px(w), round(pad) : round(w - pad)] = _TRACK
+
+    @staticmethod
+    def _bar_px(panel_w: int) -> int:
+        return max(4, round(panel_w / 52))
+
+    def _draw_bars(self, panel: UInt8, unit: str, y: int, colour: tuple[int, int, int]) -> None:
+        w = panel.shape[1]
+        pad, middle, gap = w * 0.05, w / 2, max(1, round(w / 240))
+        strip = panel[y : y + self._bar_px(w)]
+        right, left = (self._values.get(f"{unit}_{side}", self._values.get(unit, float("nan"))) for side in "RL")
         if np.isfinite(right):
-            panel[bar_y : bar_y + bar_h, round(middle - reach * min(max(right / 5, 0), 1)) : round(middle)] = colour
+            strip[:, round(middle - (middle - pad) * min(max(right / 5, 0), 1)) : round(middle)] = colour
         if np.isfinite(left):
-            panel[bar_y : bar_y + bar_h, round(middle) : round(middle + reach * min(max(left / 5, 0), 1))] = colour
-        panel[bar_y - gap : bar_y + bar_h + gap, round(middle) - gap : round(middle) + gap] = _GROUND
+            strip[:, round(middle) : round(middle + (middle - pad) * min(max(left / 5, 0), 1))] = colour
+        strip[:, round(middle) - gap : round(middle) + gap] = _GROUND
 
 
 class Panel:
