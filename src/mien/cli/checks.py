@@ -277,10 +277,10 @@ def check_cameras() -> list[Finding]:
     """Cameras that can be opened; none is fine, videos do not need one."""
     from mien.sources.camera import list_cameras
 
-    cameras = list(list_cameras())
+    cameras = list_cameras()
     if not cameras:
         return [Finding("cameras", "cameras", "none found", "note")]
-    return [Finding("cameras", f"camera {i}", str(camera)) for i, camera in enumerate(cameras)]
+    return [Finding("cameras", camera.spec, camera.name) for camera in cameras]
 
 
 def check_space(folder: Path) -> list[Finding]:
