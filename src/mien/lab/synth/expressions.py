@@ -50,8 +50,13 @@ EXCLUSIVE = (
 )
 """Of each pair the weaker one is set to zero."""
 _OFTEN = {
-    **{"jawOpen": 4.0, "mouthSmile": 1.5, "mouthLowerDown": 0.4, "mouthUpperUp": 0.5, "jawForward": 0.3},
-    **{"cheekPuff": 0.5, "mouthShrugUpper": 0.3},
+    "jawOpen": 4.0,
+    "mouthSmile": 1.5,
+    "mouthLowerDown": 0.4,
+    "mouthUpperUp": 0.5,
+    "jawForward": 0.3,
+    "cheekPuff": 0.5,
+    "mouthShrugUpper": 0.3,
 }
 """How often a gesture occurs compared with the others."""
 
