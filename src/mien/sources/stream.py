@@ -34,6 +34,7 @@ SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "udp", "tcp", "rtmp", "rt
 
 _WHOLE = Span()
 _LONGEST_WAIT_S = 30.0
+_LATE = "no answer in time"
 
 
 class Options(StageOptions):
@@ -145,10 +146,13 @@ class StreamSource:
         """An open container with a video in it. The cause of an error is not kept: it holds the address."""
         options: dict[str, str] = {"rtsp_transport": self._options.transport} if self._url.startswith("rtsp") else {}
         timeout = (self._options.open_timeout_s, self._options.read_timeout_s)
+        began_s = time.monotonic()
         try:
             container = av.open(self._url, options=options, timeout=timeout, metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
-            raise SourceError(f"{self._name}: cannot be opened: {_reason(error)}") from None
+            # some protocols report a time-out as damaged data
+            late = time.monotonic() - began_s >= self._options.open_timeout_s
+            raise SourceError(f"{self._name}: cannot be opened: {_LATE if late else _reason(error)}") from None
         videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not videos or videos[0].codec_context is None:
             container.close()
@@ -245,5 +249,5 @@ class StreamSource:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, av.error.TimeoutError | av.error.ExitError):
-        return "no answer in time"
+        return _LATE
     return str(getattr(error, "strerror", None) or type(error).__name__)
