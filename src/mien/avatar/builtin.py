@@ -25,6 +25,7 @@ _MIRROR = np.array([-1.0, 1.0, 1.0])
 _SKIN_TONE = np.array([0.80, 0.47, 0.32])
 _HAIR_TONE = np.array([0.085, 0.030, 0.016])
 _BROW_TONE = np.array([0.055, 0.020, 0.012])
+_LASH_TONE = np.array([0.012, 0.008, 0.007])
 _JUMPER_TONE = np.array([0.06, 0.21, 0.24])
 _ORIGINS = {"root": np.zeros(3), "head": _NECK, "eye_left": EYE, "eye_right": EYE * _MIRROR}
 
@@ -92,31 +93,31 @@ def _glow(xyz: Float64, centre: tuple[float, float], width: tuple[float, float])
 
 def _skin(face: Skin) -> Part:
     xyz = face.points.xyz
-    near_eye = np.maximum(face.points.lid, _glow(xyz, (3.65, 0.0), (2.6, 2.0)))
-    tint = _shade(xyz, face.triangles, skin, 1.0 - 0.72 * near_eye)
+    near_eye = np.maximum(face.points.lid, _glow(xyz, (3.65, 0.0), (2.8, 2.6)))
+    tint = _shade(xyz, face.triangles, skin, 1.0 - 0.85 * near_eye)
     nostril = 0.75 * _glow(xyz, (0.52, -3.42), (0.26, 0.24))
     tint *= 1.0 - nostril[:, None] * [0.55, 0.8, 0.8]
     blush = 0.55 * _glow(xyz, (4.2, -3.2), (1.7, 1.2)) + 0.40 * _glow(xyz, (0.0, -2.8), (1.0, 0.8))
     tint *= 1.0 - blush[:, None] * [0.02, 0.26, 0.26]
-    tint *= 1.0 - (0.30 * face.points.lid**2)[:, None] * [0.15, 0.55, 0.5]
+    tint *= 1.0 - (0.22 * face.points.lid**2)[:, None] * [0.15, 0.55, 0.5]
     tint *= 1.0 - face.lip_tint[:, None] * [0.20, 0.55, 0.48]
     return _part("skin", "head", (xyz, face.triangles), (_SKIN_TONE, 0.62), tint, displacements(face.points))
 
 
-def _pair(
-    name: str, points: FacePoints, triangles: AnyArray, look: tuple[Float64, float], colours: Float64 | None = None
-) -> Part:
-    """One part from a left half and its mirror image, moving with the face."""
-    both = FacePoints.joined(points, points.mirrored())
+def _pair(name: str, points: FacePoints, triangles: AnyArray, tone: Float64, anchors: FacePoints | None = None) -> Part:
+    """One part from a left half and its mirror image, moving with the face as its anchors do."""
+    xyz = np.concatenate([points.xyz, points.xyz * _MIRROR])
     faces = np.concatenate([triangles, triangles[:, ::-1] + len(points.xyz)])
-    tint = None if colours is None else np.concatenate([colours, colours])
-    return _part(name, "head", (both.xyz, faces), look, tint, displacements(both))
+    held = points if anchors is None else anchors
+    moves = displacements(FacePoints.joined(held, held.mirrored()))
+    return _part(name, "head", (xyz, faces), (tone, 0.9), None, moves)
 
 
 def _features(face: Skin) -> list[Part]:
+    brow, faces, anchors = builtin_eyes.brow()
     return [
-        _pair("lashes", *builtin_eyes.lashes(face), (np.array([0.012, 0.008, 0.007]), 0.9)),
-        _pair("brows", *builtin_eyes.brow(), (_BROW_TONE, 0.9)),
+        _pair("lashes", *builtin_eyes.lashes(face), _LASH_TONE),
+        _pair("brows", brow, faces, _BROW_TONE, anchors),
     ]
 
 

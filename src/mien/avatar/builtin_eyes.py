@@ -96,8 +96,11 @@ def lashes(face: Skin) -> tuple[FacePoints, AnyArray]:
     return points, facing_out(xyz, loft(len(stations), 3))
 
 
-def brow() -> tuple[FacePoints, AnyArray]:
-    """The left brow, a soft bar that lies on the skin."""
+def brow() -> tuple[FacePoints, AnyArray, FacePoints]:
+    """The left brow, a soft bar that lies on the skin: points, triangles, and where each point is anchored.
+
+    A brow moves as its middle line does: it slides over the forehead and is not squeezed like the skin.
+    """
     t = np.linspace(0.0, 1.0, 14)
     x = 1.55 + 4.55 * t
     y = 4.05 + 0.95 * np.sin(np.pi * (0.12 + 0.72 * t)) - 0.55 * t
@@ -110,4 +113,5 @@ def brow() -> tuple[FacePoints, AnyArray]:
     up = np.cross(out, along)
     up *= np.sign(up[:, 1:2])
     xyz, triangles = tube(path + 0.12 * out, up * half[:, None], out * (0.10 + 0.40 * half)[:, None], 10)
-    return FacePoints.plain(xyz), triangles
+    anchors = np.concatenate([np.repeat(path, 10, axis=0), path[:1], path[-1:]])
+    return FacePoints.plain(xyz), triangles, FacePoints.plain(anchors)

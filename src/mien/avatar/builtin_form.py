@@ -71,7 +71,7 @@ class FacePoints:
 
 def mouth_line(x: Float64) -> Float64:
     """Height at which the closed lips meet; rises towards the corners."""
-    out: Float64 = -5.75 + 0.24 * np.minimum(np.abs(x) / MOUTH_HALF, 1.3) ** 2
+    out: Float64 = -5.78 + 0.34 * np.minimum(np.abs(x) / MOUTH_HALF, 1.3) ** 2
     return out
 
 

@@ -11,10 +11,10 @@ from mien.core.arrays import AnyArray, Float64
 
 _HAIRLINE = np.array(  # azimuth from the front, elevation of the hairline, degrees
     [
-        (0, 48),
-        (18, 47.5),
-        (34, 44),
-        (48, 38),
+        (0, 52),
+        (18, 51),
+        (34, 47),
+        (48, 40),
         (58, 30),
         (66, 16),
         (72, -1),

@@ -60,7 +60,7 @@ def teeth(front_z: float, upper: bool) -> Coloured:
     sign = 1.0 if upper else -1.0
     cell = np.abs(np.sin(np.linspace(-4.0, 4.0, 65) * np.pi))  # eight teeth
     edge = np.sqrt(cell) * 0.09 * np.cos(theta)
-    line = mouth_line(np.zeros(1))[0] + (0.06 if upper else -0.20)
+    line = mouth_line(np.zeros(1))[0] + (-0.08 if upper else -0.30)
     tall = (0.66 if upper else 0.58) * (0.75 + 0.25 * np.cos(theta))
     groove = 0.07 * (1.0 - cell) ** 2
     rows = [  # height from the biting edge, depth behind the front, colour
@@ -77,7 +77,7 @@ def teeth(front_z: float, upper: bool) -> Coloured:
     xyz = np.concatenate(
         [np.column_stack([x - b * outward[:, 0], line + sign * h, z - b * outward[:, 1]]) for h, b, _ in rows]
     )
-    shade = (0.25 + 0.75 * np.cos(theta)) * (1.0 - 0.22 * (1 - cell) ** 4)
+    shade = (0.12 + 0.88 * np.cos(theta) ** 0.8) * (1.0 - 0.22 * (1 - cell) ** 4)
     colours = np.concatenate([c * shade[:, None] for _, _, c in rows])
     triangles = loft(len(rows), 65, closed=False)
     return Coloured(xyz, triangles[:, ::-1] if upper else triangles, np.clip(colours, 0.0, 1.0))

@@ -114,12 +114,10 @@ def jaw_share(p: FacePoints) -> Float64:
 
 
 def _close(p: FacePoints) -> Float64:
-    """What brings the lower lip back to the upper one over an open jaw."""
-    q, side = _below(p)
-    rest = smooth_step(-2.0, 3.2, np.zeros_like(q)) * (1.0 - _lens(p))
-    share = np.where(side < 0, jaw_share(p) - rest, 0.0) * np.exp(-((np.maximum(q, 0.0) / 1.7) ** 2))
-    inside = np.abs(p.xyz[:, 0]) < MOUTH_HALF
-    return -jaw_turn(p.xyz, share * inside)
+    """What brings both lips back to where they were before the jaw opened; the chin stays down."""
+    q, _ = _below(p)
+    near = np.exp(-((q / 1.7) ** 2)) * (1.0 - smooth_step(MOUTH_HALF, MOUTH_HALF + 2.2, np.abs(p.xyz[:, 0])))
+    return -jaw_turn(p.xyz, jaw_share(p) * near)
 
 
 def _lip(p: FacePoints, side: int, move: npt.ArrayLike, depth: float = 0.8) -> Float64:

@@ -167,7 +167,7 @@ def _mouth_loops() -> tuple[Float64, Float64, Float64, Float64]:
         xyz = _front(np.column_stack([x, mouth_line(x) + lift]))
         opened = xyz + np.column_stack([0 * x, side * 0.9 * np.abs(np.sin(psi)) * (1 - c / 3.0), 0 * x])
         directions.append(_directions(opened))
-        bump, tint = _lip_profile(np.abs(lift), x / MOUTH_HALF, side)
+        bump, tint = _lip_profile(c * scale / height, np.abs(lift), x / MOUTH_HALF, side)
         rings.append(xyz + bump[:, None] * np.column_stack([0.12 * x, 0.10 * side, np.ones(len(x))]))
         tints.append(tint)
     return np.concatenate(rings), np.concatenate(directions), np.tile(side, len(_MOUTH_RINGS)), np.concatenate(tints)
@@ -180,10 +180,12 @@ def _lip_height(s: Float64, side: Float64) -> Float64:
     return out
 
 
-def _lip_profile(q: Float64, s: Float64, side: Float64) -> tuple[Float64, Float64]:
-    """How far the lips stand out, cm, and how red they are, at height q above or below their meeting line."""
+def _lip_profile(t: Float64, q: Float64, s: Float64, side: Float64) -> tuple[Float64, Float64]:
+    """How far the lips stand out, cm, and how red they are.
+
+    t = 0 where the lips meet, 1 at the border of the red; q = height from where they meet, cm.
+    """
     taper = np.sqrt(np.clip(1.0 - s**2, 0.0, 1.0))
-    t = q / _lip_height(s, side)
     rise = np.sqrt(np.clip(1.0 - (1.0 - np.minimum(t / 0.6, 1.0)) ** 2, 0.0, 1.0))
     dome = (-0.75 + 1.75 * rise) * (1.0 - smooth_step(0.6, 1.35, t))
     here = 1.0 - smooth_step(0.92, 1.10, np.abs(s))
