@@ -56,6 +56,7 @@ _OFTEN = {
     "mouthUpperUp": 0.5,
     "jawForward": 0.3,
     "cheekPuff": 0.5,
+    "mouthFunnel": 0.5,
     "mouthShrugUpper": 0.3,
 }
 """How often a gesture occurs compared with the others."""
@@ -129,7 +130,7 @@ def _emotions(rng: np.random.Generator, out: Float32, who: np.ndarray[tuple[int]
 
 def _speech(rng: np.random.Generator, out: Float32, who: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
     n = len(out)
-    parts = {"jawOpen": 0.4, "mouthFunnel": 0.3, "mouthPucker": 0.35, "mouthLowerDown": 0.2, "mouthUpperUp": 0.15}
+    parts = {"jawOpen": 0.4, "mouthFunnel": 0.2, "mouthPucker": 0.35, "mouthLowerDown": 0.2, "mouthUpperUp": 0.15}
     parts |= {
         "mouthStretch": 0.25,
         "mouthPress": 0.3,

@@ -82,10 +82,12 @@ def random_faces(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float
     backend.apply(shape, neutral, rng)
     smile = [load_schema("arkit52").index("mouthSmile" + side) for side in ("Right", "Left")]
     _smile_like_people(rng, shape.points, weights[:, smile])
+    blink = [load_schema("arkit52").index("eyeBlink" + side) for side in ("Right", "Left")]
+    _shut_like_trackers(rng, shape.points, weights[:, blink])
     yaw_pitch_offset = rng.normal(scale=np.radians([1.5, 4.0]), size=(count, 2))
     xy, turn = _photograph(rng, shape, wide=True)
     neutral_xy, neutral_turn = _photograph(rng, neutral, wide=False)
-    turn = turn + yaw_pitch_offset + rng.normal(scale=np.radians(1.2), size=(count, 2))
+    turn = turn + yaw_pitch_offset + rng.normal(scale=np.radians([1.2, 2.0]), size=(count, 2))
     return Samples(xy, turn, neutral_xy, neutral_turn + yaw_pitch_offset, weights)
 
 
@@ -199,6 +201,21 @@ def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32
         ):
             points[:, point, 0] += sign * share * wide[:, side]
             points[:, point, 1] -= share * low[:, side]
+
+
+def _shut_like_trackers(rng: np.random.Generator, points: Float32, blink: Float32) -> None:
+    """A tracker draws a shut eye as a line somewhere between the lids, its outer corner lower than the open eye's."""
+    shut = np.clip((blink - 0.2) / 0.6, 0.0, 1.0)
+    drop, rise, line, cross = rng.uniform([-0.5, -0.5, -0.3, 0.0], [3.5, 1.8, 2.5, 1.2], (len(points), 4)).T[..., None]
+    eyes = ((60, 61, 62, 63, 64, 65, 66, 67), (72, 71, 70, 69, 68, 75, 74, 73))
+    for side, (outer, up_out, up, up_in, inner, low_in, low, low_out) in enumerate(eyes):
+        amount = shut[:, side, None]
+        points[:, [outer], 1] -= drop * amount
+        points[:, [inner], 1] += rise * amount
+        points[:, [up_out, low_out], 1] += (line - 0.4 * drop) * amount
+        points[:, [up_in, low_in], 1] += (line + 0.4 * rise) * amount
+        points[:, [up, low], 1] += line * amount
+        points[:, [up_out, up, up_in], 1] -= cross * amount
 
 
 def _paired(offset: Float32, pairs: tuple[tuple[int, int], ...]) -> None:
