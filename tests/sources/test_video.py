@@ -246,6 +246,12 @@ def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path, suffix: str
     assert any("damaged" in w for w in source.warnings)
 
 
+def test_a_long_last_frame_is_no_damage(tmp_path: Path) -> None:
+    ticks = [0, 40, 80, 2000, 2040]
+    _, source = read(make_numbered(tmp_path / "vfr.mkv", 5, ticks=ticks, rate=1000, options={"bf": "0"}))
+    assert source.warnings == []
+
+
 def refusal(path: Path) -> str:
     with pytest.raises(SourceError) as caught:
         VideoSource(path)

@@ -13,6 +13,7 @@ from mien.core.timebase import NS_PER_S
 from mien.errors import SourceError
 
 _TEXT_FORMATS = {"tty"}  # libav happily draws a text file as a film of letters
+_HIGHEST_RATE_HZ = 1000  # above it, a header repeats its time base
 
 
 def open_video(path: Path, given: str) -> Any:
@@ -50,7 +51,7 @@ def nominal_rate(stream: Any) -> Fraction | None:
     """Frames per second: the average where the container knows its length, else the codec's own figure."""
     known_length = stream.duration or stream.frames or "DURATION" in stream.metadata
     guesses = (stream.average_rate, stream.guessed_rate)
-    rate = next((r for r in (guesses if known_length else guesses[::-1]) if r), None)
+    rate = next((r for r in (guesses if known_length else guesses[::-1]) if r and r <= _HIGHEST_RATE_HZ), None)
     return None if rate is None else Fraction(rate)
 
 

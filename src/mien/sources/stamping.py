@@ -26,11 +26,16 @@ class MediaClock:
 
     Args:
         step_ns: nominal time between frames, ns, for frames without a time.
+
+    Attributes:
+        last_ns: the last stamp given, ns; None before the first.
+        longest_step_ns: the longest time between two stamps so far (at least `step_ns`), ns.
     """
 
     def __init__(self, step_ns: int) -> None:
         self.step_ns = step_ns
         self.last_ns: int | None = None
+        self.longest_step_ns = step_ns
         self._offset_ns = 0
         self._repairs: Counter[str] = Counter()
 
@@ -49,6 +54,8 @@ class MediaClock:
             elif last is not None and t_ns <= last:
                 self._repairs["backwards"] += 1
                 t_ns = last + 1
+        if last is not None:
+            self.longest_step_ns = max(self.longest_step_ns, t_ns - last)
         self.last_ns = t_ns
         return t_ns
 

@@ -248,13 +248,14 @@ class VideoSource:
             )
         end_ns = announced_end_ns(self._container, self._stream)
         last_ns = self._clock.last_ns
-        if not announced and end_ns and last_ns is not None:
-            missing_ns = end_ns - last_ns - 2 * self._clock.step_ns
-            if missing_ns > self._clock.step_ns:
-                self.warnings.append(
-                    f"the container announces {timecode(end_ns)}, the last of {self._frames_seen} frames is at "
-                    f"{timecode(last_ns)}: the file is damaged or cut off"
-                )
+        if announced or end_ns is None or last_ns is None:
+            return
+        # the last frame may be shown for as long as any other, and rates are often only nominal
+        if end_ns - last_ns > 2 * self._clock.longest_step_ns:
+            self.warnings.append(
+                f"the container announces {timecode(end_ns)}, the last of {self._frames_seen} frames is at "
+                f"{timecode(last_ns)}: the file is damaged or cut off"
+            )
 
     def _note_empty(self, delivered: int) -> None:
         if not delivered and self._span != _WHOLE and self._clock.last_ns is not None:
