@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import cv2
 import numpy as np
 
 from mien.core.arrays import Float32, UInt8
@@ -22,6 +23,9 @@ _TRACK = (52, 58, 72)
 _FAINT = (150, 158, 174)
 _MEMORY_NS = 1_500_000_000
 _MARGIN = 0.35
+_OVERSAMPLE = 1.5
+_RENDERED_PX = 220_000
+"""Pixels drawn of the character at most: drawing costs about 60 ns each, a larger panel is scaled up."""
 
 
 class MainFace:
@@ -52,7 +56,10 @@ class CharacterView:
         from mien.avatar.builtin import builtin_character
         from mien.avatar.preview import Preview
 
-        self._preview = Preview(builtin_character(), size_wh, 2 if size_wh[0] * size_wh[1] <= 90_000 else 1)
+        w, h = size_wh
+        self._size_wh = size_wh
+        scale = min(_OVERSAMPLE, np.sqrt(_RENDERED_PX / (w * h)))
+        self._preview = Preview(builtin_character(), (max(8, round(w * scale)), max(8, round(h * scale))), 1)
         self._weights = np.zeros(len(load_schema("arkit52")), np.float32)
         still = np.array([0, 0, 0, 1], np.float32)
         self._head, self._left, self._right = still, still, still
@@ -68,8 +75,10 @@ class CharacterView:
             if face.gaze is not None:
                 self._left = _eye(face.gaze.left_yaw_pitch_deg, self._left)
                 self._right = _eye(face.gaze.right_yaw_pitch_deg, self._right)
-        picture: UInt8 = self._preview.render(self._weights, self._head, self._left, self._right)
-        return picture
+        drawn = self._preview.render(self._weights, self._head, self._left, self._right)
+        smaller = drawn.shape[1] > self._size_wh[0]
+        mode = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(drawn, self._size_wh, interpolation=mode), np.uint8)
 
 
 def _eye(yaw_pitch_deg: Float32, before: Float32) -> Float32:

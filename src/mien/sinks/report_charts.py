@@ -65,7 +65,7 @@ def chart(times_s: Float64, curves: Sequence[Curve], span: tuple[float, float], 
     }
     return Markup(
         f'<svg class="chart" viewBox="0 0 {_W:.0f} {_H:.0f}" role="img" data-curves="{escape(json.dumps(data))}">'
-        f'{"".join(parts)}<line class="cursor" y1="{_TOP}" y2="{_H - _BOTTOM}" x1="-9" x2="-9"/></svg>'
+        f'{"".join(parts)}<line class="cursor" y1="{_TOP}" y2="{_H - _BOTTOM}" x1="-99" x2="-99"/></svg>'
     )
 
 

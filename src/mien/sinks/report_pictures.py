@@ -63,7 +63,9 @@ def moments_of(facts: TakeFacts, count: int = 10) -> list[Moment]:
         values, names = track.seen("blendshapes") * np.float32(5), load_schema("arkit52").names
     usual = np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in values.T], np.float32)
     excess = np.nan_to_num(values - usual)
-    strength = np.linalg.norm(excess, axis=1)
+    # A blink is the strongest movement of most takes and says the least about it.
+    weight = np.array([0.25 if n.startswith(("AU45", "eyeBlink")) else 1.0 for n in names], np.float32)
+    strength = np.linalg.norm(excess * weight, axis=1)
     edges = np.linspace(0, len(track.rows), min(count, len(track.rows)) + 1).astype(int)
     best = [int(a + np.argmax(strength[a:b])) for a, b in pairwise(edges.tolist())]
     return [Moment(track.rows[i], int(facts.t_ns[track.rows[i]]), _label(excess[i], values[i], names)) for i in best]
