@@ -51,7 +51,7 @@ def photo_faces(folder: Path) -> Iterator[tuple[UInt8, Box]]:
             raise SourceError(f"{folder / name} cannot be read")
         for face in collage["faces"] if isinstance(collage, dict) else collage:
             if not any(face.get(key) for key in ("duplicate_of", "drawn_over", "stylised")):
-                yield _cut(picture[..., ::-1], face["box"])
+                yield _cut(np.asarray(picture[..., ::-1], dtype=np.uint8), face["box"])
 
 
 def _cut(picture: UInt8, box_xywh: Sequence[float]) -> tuple[UInt8, Box]:
