@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from sample_takes import HEADER, face, record, store
+
+from mien.core.measures import Quality
+from mien.core.record import Event
+from mien.errors import SinkError
+from mien.pipeline.stage import SourceInfo, TakeSummary
+from mien.sinks.overlay import OverlayOptions, OverlaySink
+from mien.sinks.report import export, warnings_of
+from mien.sinks.report_charts import Curve, chart
+
+FAST_NS = 10_000_000
+
+
+class Strict(HTMLParser):
+    """Collects tags and attributes; complains about tags that are not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def moving(count: int = 60) -> list:
+    return [
+        record(
+            i,
+            face(units={"AU12_L": 4 * (i == 30), "AU12_R": 3 * (i == 30)}, shapes={"jawOpen": i / count}),
+            image=True,
+            t_ns=i * FAST_NS,
+        )
+        for i in range(count)
+    ]
+
+
+def page(take, path: Path) -> Strict:
+    assert export(take, path) == [path]
+    return Strict(path.read_text(encoding="utf-8"))
+
+
+def test_the_page_stands_alone_and_is_well_formed(tmp_path: Path) -> None:
+    records = moving()
+    event = Event("micro", 1, 3 * FAST_NS, 5 * FAST_NS, 9 * FAST_NS, 0.8, ("AU4_L",), "anger")
+    records[10] = replace(records[10], events=(event,))
+    html = page(store(tmp_path, records), tmp_path / "report.html")
+    for tag, attributes in html.seen:
+        assert tag not in ("link", "iframe", "object")
+        for name in ("src", "href", "action"):
+            assert (attributes.get(name) or "data:").startswith("data:"), (tag, attributes)
+    assert "url(" not in (tmp_path / "report.html").read_text()
+    for words in ("100.0 %", "clip.mp4", "anger", "AU12 4.0", "detect", "Nothing stands out"):
+        assert words in html.text
+    assert sum(tag == "svg" for tag, _ in html.seen) == 4
+    assert sum(tag == "figure" for tag, _ in html.seen) == 10
+
+
+def test_text_from_the_take_is_escaped(tmp_path: Path) -> None:
+    name = "<script>alert(1)</script>.mp4"
+    take = store(tmp_path, moving(5), source=SourceInfo(name, "video"), config={"</pre><b>": "<i>"})
+    html = page(take, tmp_path / "report.html")
+    assert name in html.text
+    assert sum(tag == "script" for tag, _ in html.seen) == 1
+
+
+def pictures(path: Path) -> list[np.ndarray]:
+    data = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', path.read_text())
+    return [cv2.imdecode(np.frombuffer(base64.b64decode(d), np.uint8), cv2.IMREAD_COLOR) for d in data]
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_pixels_are_shown_only_if_the_take_may_hold_them(tmp_path: Path, pixels: bool) -> None:
+    white = np.full((80, 96, 3), 255, np.uint8)
+    records = [replace(r, image=white) for r in moving(12)]
+    sink = OverlaySink(OverlayOptions(character=False), folder=tmp_path)
+    sink.open(HEADER)
+    for one in records:
+        sink.write(one)
+    sink.close(TakeSummary("complete", 12))
+    take = store(tmp_path, records, pixels=pixels)
+    page(take, tmp_path / "report.html")
+    faces = pictures(tmp_path / "report.html")[::2]
+    assert len(faces) == 10
+    brightness = [float(np.median(f[2:16, 60:200])) for f in faces]
+    assert min(brightness) > 200 if pixels else max(brightness) < 60
+
+
+def test_a_photo_gets_bars_instead_of_curves(tmp_path: Path) -> None:
+    take = store(tmp_path, [record(0, face(1, units={"AU12_L": 2.5}), face(2, shapes={"jawOpen": 0.5}))])
+    html = page(take, tmp_path / "report.html")
+    assert not any(tag == "svg" for tag, _ in html.seen)
+    assert "AU12_L" in html.text
+    assert "jawOpen" in html.text
+
+
+@pytest.mark.parametrize("records", [[], [record(i) for i in range(5)]])
+def test_a_take_without_faces_has_a_report(tmp_path: Path, records: list) -> None:
+    html = page(store(tmp_path, records), tmp_path / "report.html")
+    assert "0.0 %" in html.text
+
+
+def said(tmp_path: Path, records: list, summary: TakeSummary | None = None) -> str:
+    return " | ".join(warnings_of(store(tmp_path, records, summary or TakeSummary("complete", 0))))
+
+
+def clip(count: int = 40, step_ns: int = FAST_NS, **more: object) -> list:
+    return [record(i, face(**more), t_ns=i * step_ns) for i in range(count)]  # type: ignore[arg-type]
+
+
+def test_a_good_take_has_no_warnings(tmp_path: Path) -> None:
+    assert said(tmp_path, clip()) == ""
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        (clip(step_ns=66_000_000), "Low frame rate (15.2"),
+        (clip(step_ns=33_366_667), "29.97 frames per second: enough"),
+        (clip(head=(40.0, 0.0, 0.0)), "more than 30° in 100%"),
+        (clip(quality=Quality(10.0, 120.0, 160.0)), "blurred in 100%"),
+        (clip(quality=Quality(100.0, 20.0, 160.0)), "dark in 100%"),
+        (clip(quality=Quality(100.0, 240.0, 160.0)), "overexposed in 100%"),
+        (clip(quality=Quality(100.0, 120.0, 40.0)), "small (40 px)"),
+        ([record(i, *[face()] * (i % 4 > 0), t_ns=i * FAST_NS) for i in range(40)], "No face in 25%"),
+        ([record(i, t_ns=i * FAST_NS) for i in range(5)], "No face was found in any of the 5 frames"),
+        (
+            [record(i, face(1 + i // 10), t_ns=i * FAST_NS) for i in range(40)],
+            "4 track ids, but never more than 1 face ",
+        ),
+        ([record(i, face(), t_ns=i * FAST_NS + (i % 3 == 0) * 6_000_000) for i in range(40)], "Variable frame rate"),
+        ([], "no frames"),
+    ],
+)
+def test_warnings_say_what_is_wrong(tmp_path: Path, records: list, words: str) -> None:
+    assert words in said(tmp_path, records)
+
+
+def test_two_people_are_two_ids(tmp_path: Path) -> None:
+    assert said(tmp_path, [record(i, face(1), face(2), t_ns=i * FAST_NS) for i in range(20)]) == ""
+
+
+def test_an_unfinished_take_says_so(tmp_path: Path) -> None:
+    assert "failed: no disk" in said(tmp_path, clip(), TakeSummary("failed", 0, problem="no disk"))
+
+
+def test_nan_quality_warns_of_nothing(tmp_path: Path) -> None:
+    nothing = Quality(float("nan"), float("nan"), float("nan"))
+    assert said(tmp_path, clip(quality=nothing)) == ""
+
+
+def test_a_peak_of_one_frame_survives_the_reduction() -> None:
+    values = np.zeros(30_000, np.float32)
+    values[12_345] = 4.0
+    values[20_000:21_000] = np.nan
+    svg = str(chart(np.arange(30_000) / 100, [Curve("AU12", values, 0)], (0.0, 5.0), peaks=True))
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", svg)]
+    assert min(heights) == pytest.approx(8 + 0.2 * 158, abs=0.2)
+    assert svg.count("M") == 2, "a gap interrupts the curve"
+
+
+def test_a_report_that_cannot_be_written_is_a_sink_error(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match=r"report\.html"):
+        export(store(tmp_path, clip(3)), tmp_path / "no" / "report.html")
