@@ -143,7 +143,7 @@ def capture_to_folder(
         header = _header(request, source.info, config, pipeline)
         try:
             sinks = _sinks(config, request, pipeline, source.info)
-            if request.overwrite:
+            if not request.resume and _has_take_files(request.folder):
                 _remove_take(request.folder)
             thread = SinkThread(sinks, header)
         except BaseException:
@@ -264,11 +264,27 @@ def _check_folder(request: Request) -> None:
         raise SinkError(
             f"output folder {folder}: only {free // 2**20} MB free; free some space or choose another --out"
         )
-    there = (folder / TAKE_FILE).exists() or (folder / "take.parts").exists()
+    there = _holds_records(folder)
     if there and not request.resume and not request.overwrite:
         raise RequestError(f"{folder} already holds a take: use --resume to continue it, --overwrite to replace it")
     if Path(request.source).resolve() in {(folder / TAKE_FILE).resolve(), folder.resolve()}:
         raise RequestError(f"{request.source} cannot be both the input and the output; choose another --out")
+
+
+def _has_take_files(folder: Path) -> bool:
+    return (folder / TAKE_FILE).exists() or (folder / "take.parts").exists()
+
+
+def _holds_records(folder: Path) -> bool:
+    """True = a take with at least one frame, or something that cannot be read and may be worth keeping."""
+    if not _has_take_files(folder):
+        return False
+    from mien.take.reader import load_take
+
+    try:
+        return len(load_take(folder)) > 0
+    except MienError:
+        return True
 
 
 def _remove_take(folder: Path) -> None:
