@@ -54,9 +54,11 @@ class MediaPipeDetector:
     """Finds faces in single frames.
 
     Writes `record.faces`: box and six key points (schema "mediapipe6") of every face, most confident first; no
-    track id and no crop. Measured on 171 faces of 50 WIDER images (share found, IoU > 0.35; face size as the
-    root of its area over the picture's longer side), "both": 0.04 and smaller 0.02, up to 0.08 0.43, up to 0.16
-    0.75, up to 0.32 and more 1.0; 5 false findings, which the landmark network all rejects. Source: Bazarevsky et al. 2019, "BlazeFace".
+    track id and no crop. Source: Bazarevsky et al. 2019, "BlazeFace".
+
+    Share found of 171 faces in 50 WIDER images with model "both" (IoU > 0.35), by face size (root of the area over
+    the picture's longer side): to 0.04 0.02, to 0.08 0.43, to 0.16 0.75, larger 1.0. Five false findings; the
+    landmark network rejects them all.
     """
 
     reads = frozenset({"image"})
