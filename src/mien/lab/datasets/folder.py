@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mien.errors import RequestError, SourceError
 from mien.lab.datasets.findings import Findings
@@ -21,8 +21,12 @@ MAX_LINE_BYTES = 65_536
 class Folder:
     """A dataset's folder.
 
+    Attributes:
+        root: absolute path.
+        given: name of the one file that was given instead of a folder, or None.
+
     Args:
-        path: the folder, or one file (then its folder is taken and only this file is seen).
+        path: the folder, or one file (its folder is not listed; what the file names is looked up singly).
         findings: where links that leave the folder and odd lines are noted.
 
     Raises:
@@ -41,10 +45,11 @@ class Folder:
         self._files: dict[str, tuple[str, ...]] = {}
         self._sets: dict[str, frozenset[str]] = {}
         self._count = 0
-        if root.is_dir():
+        self.given = None if root.is_dir() else root.name
+        if self.given is None:
             self._walk("", 0)
         else:
-            self._files[""] = (root.name,)
+            self._files[""] = (self.given,)
 
     def _walk(self, relative: str, depth: int) -> None:
         try:
@@ -93,12 +98,16 @@ class Folder:
         folder, _, name = relative.rpartition("/")
         if folder not in self._sets:
             self._sets[folder] = frozenset(self._files.get(folder, ()))
-        return name in self._sets[folder]
+        return name in self._sets[folder] or (self.given is not None and self._exists(relative))
+
+    def _exists(self, relative: str) -> bool:
+        target = (self.root / relative).resolve()
+        return target.is_relative_to(self.root) and target.is_file()
 
     def files(self, folder: str = "", suffixes: frozenset[str] | None = None) -> list[str]:
         """Names of the files directly in a folder, sorted; `suffixes` in lower case with the dot."""
         names = self._files.get(folder, ())
-        return [n for n in names if suffixes is None or os.path.splitext(n)[1].lower() in suffixes]
+        return [n for n in names if suffixes is None or PurePosixPath(n).suffix.lower() in suffixes]
 
     def pictures(self, folder: str) -> list[str]:
         """Names of the picture files directly in a folder, sorted."""

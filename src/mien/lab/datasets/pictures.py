@@ -53,6 +53,40 @@ def _first_frame(path: Path) -> UInt8:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoMoment:
+    """The frame of a video that is shown at a time.
+
+    Attributes:
+        path: the video.
+        t_s: seconds from its start.
+    """
+
+    path: Path
+    t_s: float
+
+    def __call__(self) -> UInt8:
+        """Decode it.
+
+        Raises:
+            SourceError: not a video that can be read, or it ends before.
+        """
+        import av
+
+        try:
+            with av.open(str(self.path)) as container:
+                stream = container.streams.video[0]
+                tick = float(stream.time_base or 1)
+                zero = (stream.start_time or 0) * tick
+                container.seek(int(max(self.t_s + zero, 0.0) / tick), stream=stream)
+                for frame in container.decode(stream):
+                    if frame.time is None or frame.time - zero >= self.t_s - 1e-3:
+                        return np.ascontiguousarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+        except (OSError, ValueError, IndexError) as error:
+            raise SourceError(f"{self.path}: not a video that can be read ({error})") from error
+        raise SourceError(f"{self.path}: ends before {self.t_s:.3f} s")
+
+
+@dataclass(frozen=True, slots=True)
 class PixelRow:
     """48×48 grey values as text in a line of a csv, found by its place in the file.
 

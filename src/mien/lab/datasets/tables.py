@@ -38,7 +38,7 @@ def csv_rows(folder: Folder, relative: str, delimiter: str = ",") -> Iterator[Ro
 def sheet_rows(folder: Folder, relative: str, sheet: int = 0) -> list[Row]:
     """Rows of one sheet (0 = the first) of an Excel file; empty if it cannot be read (which is reported)."""
     try:
-        from openpyxl import load_workbook
+        from openpyxl import load_workbook  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise MissingExtraError("openpyxl", "lab", "Reading Excel label sheets") from error
 

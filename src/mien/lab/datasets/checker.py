@@ -1,0 +1,191 @@
+"""`mien lab data check`: a copy of a dataset against what its authors published, in one report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.errors import SourceError
+from mien.lab.datasets.catalogue import DatasetInfo, dataset_info
+from mien.lab.datasets.dataset import Dataset, read_dataset
+from mien.lab.datasets.findings import Finding
+from mien.lab.datasets.reading import Reading
+from mien.lab.datasets.sample import Sample
+
+DEFAULT_IMAGES = 64
+RECALLED_TOLERANCE = 0.05
+NO_CLASS = "no class"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Result of a check.
+
+    Attributes:
+        dataset: name in the catalogue.
+        path: where the copy is.
+        samples: how many.
+        subjects: how many are known; 0 if the dataset does not name them.
+        counts: split → class → samples.
+        decoded: pictures that were decoded as a trial.
+        findings: problems first.
+        licence: one sentence.
+    """
+
+    dataset: str
+    path: str
+    samples: int
+    subjects: int
+    counts: dict[str, dict[str, int]]
+    decoded: int
+    findings: list[Finding] = field(default_factory=list)
+    licence: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """No problems (notes do not count)."""
+        return not any(f.state == "problem" for f in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        found = [
+            {"state": f.state, "kind": f.kind, "count": f.count, "examples": list(f.examples)} for f in self.findings
+        ]
+        return {
+            "ok": self.ok,
+            "dataset": self.dataset,
+            "path": self.path,
+            "samples": self.samples,
+            "subjects": self.subjects,
+            "counts": self.counts,
+            "decoded": self.decoded,
+            "findings": found,
+            "licence": self.licence,
+        }
+
+    def as_text(self) -> str:
+        """For people: a table of counts, then what was found."""
+        lines = [f"{self.dataset}: {self.samples} samples" + (f", {self.subjects} subjects" if self.subjects else "")]
+        lines += _count_table(self.counts)
+        lines += [f"{finding.state}: {finding}" for finding in self.findings]
+        lines.append(f"{self.decoded} pictures decoded as a trial.")
+        lines.append(f"licence: {self.licence}")
+        lines.append(
+            "The copy is as published." if self.ok else "The copy is not as published: see the problems above."
+        )
+        return "\n".join(lines)
+
+
+def _count_table(counts: dict[str, dict[str, int]]) -> list[str]:
+    classes = sorted({c for by_class in counts.values() for c in by_class}, key=lambda c: (c == NO_CLASS, c))
+    width = max([len(c) for c in classes] + [len("class")])
+    columns = [max(len(split), 8) for split in counts]
+    head = "  " + "class".ljust(width) + "".join(f"  {s:>{w}}" for s, w in zip(counts, columns, strict=True))
+    body = [
+        "  " + c.ljust(width) + "".join(f"  {counts[s].get(c, 0):>{w}}" for s, w in zip(counts, columns, strict=True))
+        for c in classes
+    ]
+    totals = [sum(by_class.values()) for by_class in counts.values()]
+    foot = "  " + "all".ljust(width) + "".join(f"  {t:>{w}}" for t, w in zip(totals, columns, strict=True))
+    return [head, *body, foot] if counts else []
+
+
+def check(name: str, path: str | Path, images: int = DEFAULT_IMAGES) -> Report:
+    """Check a copy.
+
+    Args:
+        name: dataset, as in the catalogue.
+        path: its folder, or one file of it.
+        images: how many pictures are decoded as a trial, spread evenly over the copy; 0 = every one.
+
+    Raises:
+        RequestError: no such dataset, or nothing at the path.
+    """
+    info = dataset_info(name)
+    dataset, reading = read_dataset(info, path)
+    counts = _count(dataset, reading)
+    _compare(info, dataset, reading, counts)
+    _subjects_apart(dataset, reading)
+    decoded = _try_pictures(dataset, reading, images)
+    plain = {split: dict(by_class) for split, by_class in sorted(counts.items())}
+    return Report(
+        dataset=info.name,
+        path=str(path),
+        samples=len(dataset),
+        subjects=len(dataset.subjects),
+        counts=plain,
+        decoded=decoded,
+        findings=list(reading.findings),
+        licence=info.licence,
+    )
+
+
+def _count(dataset: Dataset, reading: Reading) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    names: set[str] = set()
+    for sample in dataset:
+        counts.setdefault(sample.split, Counter())[_class_of(sample)] += 1
+        if sample.name in names:
+            reading.problem("item listed twice", sample.name)
+        names.add(sample.name)
+    if not len(dataset):
+        reading.problem("nothing found", f"no sample in the layout of {reading.info.title}; see docs/datasets.md")
+    return counts
+
+
+def _class_of(sample: Sample) -> str:
+    if sample.expression is not None:
+        return sample.expression.name
+    return sample.clip.kind if sample.clip is not None and sample.clip.kind else NO_CLASS
+
+
+def _compare(info: DatasetInfo, dataset: Dataset, reading: Reading, counts: dict[str, Counter[str]]) -> None:
+    if not len(dataset) or reading.subset_reason is not None:
+        return
+    for what, wanted in info.expected.items():
+        if what == "total":
+            found = len(dataset)
+        elif what == "subjects":
+            found = len(dataset.subjects)
+        else:
+            split, slash, label = what.partition("/")
+            chosen = [by_class for name, by_class in counts.items() if split in ("", name)]
+            found = sum(by_class[label] if slash else sum(by_class.values()) for by_class in chosen)
+        if found == wanted:
+            continue
+        text = f"{what.strip('/')}: expected {wanted}, found {found} ({found - wanted:+d})"
+        if info.counts == "recalled" and abs(found - wanted) <= RECALLED_TOLERANCE * wanted:
+            reading.note("count a little off", text + "; the published figure was not verified")
+        else:
+            reading.problem("wrong count", text)
+
+
+def _subjects_apart(dataset: Dataset, reading: Reading) -> None:
+    home: dict[str, str] = {}
+    told = set()
+    for split in dataset.split_counts:
+        for subject in dataset.split(split).subjects:
+            if home.setdefault(subject, split) != split and subject not in told:
+                told.add(subject)
+                reading.problem("subject in two splits", f"{subject}: {home[subject]} and {split}")
+
+
+def _try_pictures(dataset: Dataset, reading: Reading, images: int) -> int:
+    """Decode some pictures, evenly spread (no chance: the same copy gives the same answer)."""
+    total = len(dataset)
+    wanted = total if images <= 0 else min(images, total)
+    decoded = 0
+    for i in np.unique(np.linspace(0, total - 1, wanted).astype(np.int64)) if total else ():
+        sample = dataset.sample(int(i))
+        if sample.path is None and sample.pixels is None:
+            continue
+        try:
+            sample.image()
+            decoded += 1
+        except SourceError as error:
+            reading.problem("image that cannot be read", str(error))
+    return decoded

@@ -1,0 +1,85 @@
+"""`folder:PATH`: a user's own pictures, one sub-folder per class, or a csv with the columns path and label.
+
+Classes whose names mean one of the common expressions ("happy", "Angry") take the common name; others keep their own.
+Folders named train, val or test are the splits; a csv may have the columns subject and split. Without them the split
+follows from a hash of the subject, else of the name, so that it stays the same when pictures are added.
+"""
+
+from __future__ import annotations
+
+from mien.lab.datasets.labels import load_labels
+from mien.lab.datasets.reading import Reading
+from mien.lab.datasets.sample import ExpressionLabel
+from mien.lab.datasets.tables import csv_rows, records
+
+OWN = "own"
+SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "path": ("path", "file", "filename", "image"),
+    "label": ("label", "class", "expression", "emotion"),
+    "subject": ("subject", "person"),
+    "split": ("split", "usage"),
+}
+
+
+def read(reading: Reading) -> None:
+    """Read a copy."""
+    given = reading.folder.given
+    for name in [given] if given else reading.folder.files("", frozenset({".csv"})):
+        table = records(csv_rows(reading.folder, name), COLUMNS, ("path", "label"))
+        if table is not None:
+            _read_table(reading, name, table)
+            return
+        reading.note("csv without path and label", f"{name}: not used")
+    folders = reading.folder.subfolders()
+    splits = [f for f in folders if f.casefold() in SPLITS]
+    if splits and all(reading.folder.subfolders(f) for f in splits):
+        for folder in splits:
+            _read_classes(reading, folder, SPLITS[folder.casefold()])
+    else:
+        _read_classes(reading, "", None)
+    if not reading.blocks:
+        reading.problem("no pictures", "expected one sub-folder of pictures per class, or a csv with path and label")
+
+
+def _label(text: str) -> ExpressionLabel:
+    common = load_labels("common")
+    return ExpressionLabel(common.of_word(text) or text.strip().casefold(), OWN)
+
+
+def _read_classes(reading: Reading, base: str, split: str | None) -> None:
+    for folder in reading.folder.subfolders(base):
+        top = f"{base}/{folder}".lstrip("/")
+        found = 0
+        for place, _ in reading.folder.tree(top):
+            for name in reading.folder.pictures(place):
+                found += 1
+                relative = f"{place}/{name}"
+                where = split or reading.split_of(None, relative)
+                reading.add(relative, where, path=reading.folder.path(relative), expression=_label(folder))
+        if not found:
+            reading.problem("class folder without items", top)
+    for name in reading.folder.pictures(base):
+        reading.note("picture without a class left out", f"{base}/{name}".lstrip("/"))
+
+
+def _read_table(reading: Reading, table_name: str, table: list[tuple[int, dict[str, str]]]) -> None:
+    for number, cells in table:
+        where = f"{table_name} line {number}"
+        relative = reading.folder.inside("", cells["path"])
+        if relative is None:
+            reading.problem("path that leaves the folder", f"{cells['path']!r} ({where})")
+            continue
+        if not cells["label"]:
+            reading.problem("item without a label", f"{relative} ({where})")
+            continue
+        named = cells["split"].casefold()
+        if named and named not in SPLITS:
+            reading.problem("label out of range", f"split {cells['split']!r} ({where}); known: train, val, test")
+            continue
+        path = reading.picture(relative, where)
+        if path is None:
+            continue
+        subject = cells["subject"] or None
+        split = SPLITS[named] if named else reading.split_of(subject, relative)
+        reading.add(relative, split, subject=subject, path=path, expression=_label(cells["label"]))

@@ -1,0 +1,82 @@
+"""Faces in 3-D: BU-3DFE (single scans), BU-4DFE and 4DFAB (sequences). The pictures that come with the scans are the
+samples; the meshes are named in `attributes["mesh"]` and not opened.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mien.lab.datasets.reading import Reading
+from mien.lab.datasets.sample import Clip
+
+_BU3DFE = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(0[0-4])([A-Z]{2})_F2D\.bmp", re.I)
+ETHNICITIES = ("AE", "AM", "BL", "IN", "LA", "WH")
+MESH_SUFFIXES = frozenset({".wrl", ".obj", ".ply"})
+
+
+def read_bu3dfe(reading: Reading) -> None:
+    """Read BU-3DFE: `F0001/F0001_AN01WH_F2D.bmp` beside `…_F3D.wrl`, `…_F3D.bnd`, `…_RAW.wrl`."""
+    found = False
+    for folder, names in reading.folder.tree():
+        here = set(names)
+        for name in names:
+            match = _BU3DFE.fullmatch(name)
+            if match is None:
+                if name.upper().endswith("_F2D.BMP"):
+                    reading.problem("file name of another form", f"{folder}/{name}")
+                continue
+            found = True
+            relative = f"{folder}/{name}".lstrip("/")
+            subject, level, ethnicity = match[1].upper(), int(match[3]), match[4].upper()
+            if (match[2].upper() == "NE") != (level == 0) or ethnicity not in ETHNICITIES:
+                reading.problem("label out of range", f"{relative}: level {level:02d}, ethnicity {ethnicity}")
+            stem = name[: -len("_F2D.bmp")]
+            mesh = f"{stem}_F3D.wrl"
+            if mesh not in here:
+                reading.problem("missing mesh", f"{folder}/{mesh}")
+            attributes = {"level": level, "ethnicity": ethnicity, "mesh": reading.folder.path(f"{folder}/{mesh}")}
+            if f"{stem}_F3D.bnd" in here:
+                attributes["points83"] = reading.folder.path(f"{folder}/{stem}_F3D.bnd")
+            reading.add(
+                relative,
+                reading.split_of(subject, name),
+                subject=subject,
+                path=reading.folder.path(relative),
+                expression=reading.expression_of_word(match[2], relative),
+                attributes=attributes,
+            )
+    if not found:
+        reading.problem("missing file", "F0001/F0001_AN01WH_F2D.bmp and its like")
+
+
+def read_sequences(reading: Reading) -> None:
+    """Read BU-4DFE (`F001/Angry/000.wrl`, `000.jpg`, …) or 4DFAB.
+
+    Exact file names of both are not verified: any folder that holds meshes or pictures is a sequence, the first
+    folder of its path is the subject, and the first part of the path that names an expression is its class.
+    """
+    for folder, names in reading.folder.tree():
+        frames = reading.frame_files(folder) if folder else None
+        meshes = [n for n in names if "." + n.rpartition(".")[2].lower() in MESH_SUFFIXES]
+        if not folder or (frames is None and not meshes):
+            continue
+        parts = folder.split("/")
+        subject = next((p for p in parts if any(c.isdigit() for c in p)), parts[0])
+        name = next((n for p in parts if (n := reading.labels.of_word(p)) is not None), None)
+        if name is None and reading.info.name == "bu4dfe":
+            reading.problem("folder that is no class", f"{folder}; known: {', '.join(reading.labels.spelled)}")
+            continue
+        if frames is not None and meshes and len(frames) != len(meshes):
+            text = f"{folder}: {len(frames)} pictures, {len(meshes)} meshes"
+            reading.note("pictures and meshes differ in number", text)
+        reading.add(
+            folder,
+            reading.split_of(subject, folder),
+            subject=subject,
+            path=None if frames is None else frames.folder / frames.names[len(frames) // 2],
+            expression=None if name is None else reading.expression_of_word(name, folder),
+            clip=Clip(frames=frames, fps=reading.info.fps or float("nan")),
+            attributes={"mesh": reading.folder.path(folder), "meshes": len(meshes)},
+        )
+    if not reading.blocks:
+        reading.problem("missing folder", "F001/Angry and its like")
