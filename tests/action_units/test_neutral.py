@@ -83,11 +83,11 @@ def test_unseen_points_teach_nothing() -> None:
     assert np.isfinite(neutral.shape(MEAN)).all()
 
 
-def test_most_of_a_crooked_neutral_is_believed() -> None:
+def test_part_of_a_crooked_neutral_is_believed() -> None:
     crooked = at(0.0)
     crooked[82, 1] = 0.1
     shape = watch([(3.0, CALM, crooked)]).shape(MEAN)
-    assert 0.05 < shape[82, 1] - shape[76, 1] < 0.08
+    assert 0.03 < shape[82, 1] - shape[76, 1] < 0.05
 
 
 def test_old_frames_are_ignored() -> None:

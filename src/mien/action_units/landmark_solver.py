@@ -15,6 +15,7 @@ from pydantic import Field
 from mien.action_units.exclusive import without_contradictions
 from mien.action_units.facs import action_units
 from mien.action_units.features import apparent_yaw_pitch, features, front_view
+from mien.action_units.lids import shut
 from mien.action_units.neutral import Neutral, activity, part_of_shape
 from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes
 from mien.core.arrays import Float32
@@ -24,6 +25,11 @@ from mien.core.schema import load_schema
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.store import open_model
+
+_BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+
+_NOTHING = Blendshapes.of(np.full(52, np.nan), np.zeros(52))
+"""Of a face whose head pose could not be measured."""
 
 
 class Options(StageOptions):
@@ -53,6 +59,7 @@ class LandmarkSolver(StageBase):
         self._model = open_model(self.options.model, backend=self.options.backend, threads=1)
         constants = self._model.run({"features": np.zeros((1, self._width), dtype=np.float32)})
         self._reference: Float32 = constants["reference"].astype(np.float32)
+        self._turn_offset = constants["turn_offset"].astype(np.float64)
         self._visibility = Visibility(constants["reliability"].astype(np.float32), self.options.max_yaw_deg)
         self._part_of_shape = part_of_shape()
         self._neutrals: dict[int, Neutral] = {}
@@ -97,7 +104,9 @@ class LandmarkSolver(StageBase):
         pose = face.head_pose
         seen = face.landmarks.confidence > 0.05
         xy = np.where(seen[:, None], face.landmarks.xy, np.nan)
-        turn = apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None])
+        if not np.isfinite(pose.rotation).all():
+            return replace(face, blendshapes=_NOTHING, action_units=action_units(_NOTHING, {}))
+        turn = apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None]) - self._turn_offset
         front = front_view(xy[None], turn, self._reference)
         neutral = self._neutral_of(face)
         strange, weights, known = self._weights(front, turn, neutral)
@@ -123,12 +132,17 @@ class LandmarkSolver(StageBase):
         self, front: Float32, turn: np.ndarray[tuple[int, ...], np.dtype[np.float64]], neutral: Neutral | None
     ) -> tuple[Float32, Float32, Float32]:
         """(52,) weights as of a stranger, weights with what is known of the person, and how much is known."""
+        mean = self._reference[:, :2]
         rows = [features(front, None, turn, self._reference)]
+        own = None
         known: Float32 = np.zeros(52, dtype=np.float32)
         if neutral is not None:
             known = np.array([neutral.known(p) for p in self._part_of_shape], dtype=np.float32)
-        if neutral is not None and known.any():
-            rows.append(features(front, neutral.shape(self._reference)[None], turn, self._reference))
+            if known.any():
+                own = neutral.shape(self._reference)
+                rows.append(features(front, own[None], turn, self._reference))
         out = self._model.run({"features": np.concatenate(rows)})["weights"]
-        strange: Float32 = out[0].copy()
-        return strange, (1 - known) * strange + known * out[-1], known
+        strange, familiar = out[0], out[-1]
+        strange[_BLINKS] = np.fmax(strange[_BLINKS], shut(front[0], mean))
+        familiar[_BLINKS] = np.fmax(familiar[_BLINKS], shut(front[0], mean if own is None else own))
+        return strange, (1 - known) * strange + known * familiar, known

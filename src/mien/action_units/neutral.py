@@ -31,7 +31,7 @@ _CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 1.5}
 """Activity above which nobody is taken to be calm; the first guess of a person's calm."""
 _SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.3}
 _LONGEST_STEP_S = 0.25
-ASYMMETRY_KEPT = 0.6
+ASYMMETRY_KEPT = 0.4
 """Share of a neutral's difference between left and right that is believed."""
 _POINTS = {name: np.array(points) for name, points in PARTS.items()}
 

@@ -7,6 +7,7 @@ belong to the weights: the mean face the features refer to, and how reliable eac
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -72,9 +73,23 @@ class LandmarkMlp(nn.Module):
         return out
 
 
-def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path: Path) -> None:
-    """Write the network: input "features" (N, FEATURES); outputs "weights" (N, 52), "reference" (98, 3),
-    "reliability" (52,)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Constants:
+    """What belongs to the weights.
+
+    Attributes:
+        reference: (98, 3) mean face.
+        reliability: (52,) correlation of each shape on held-out faces.
+        turn_offset: (2,) radians: what to take off the backend's yaw and pitch.
+    """
+
+    reference: Float32
+    reliability: Float32
+    turn_offset: Float32
+
+
+def write_onnx(net: LandmarkMlp, constants: Constants, path: Path) -> None:
+    """Write the network: input "features" (N, FEATURES); outputs "weights" (N, 52) and the constants by name."""
     arrays = {
         "scale": net.scale.numpy(),
         "order": net.order.numpy(),
@@ -88,8 +103,9 @@ def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path:
         "half": np.array(0.5, dtype=np.float32),
         "zero": np.array(0.0, dtype=np.float32),
         "one": np.array(1.0, dtype=np.float32),
-        "reference": reference.astype(np.float32),
-        "reliability": reliability.astype(np.float32),
+        "reference": constants.reference.astype(np.float32),
+        "reliability": constants.reliability.astype(np.float32),
+        "turn_offset": constants.turn_offset.astype(np.float32),
     }
     for i, layer in enumerate(net.linear):
         arrays[f"w{i}"] = layer.weight.detach().numpy().T.copy()
@@ -117,6 +133,7 @@ def write_onnx(net: LandmarkMlp, reference: Float32, reliability: Float32, path:
             helper.make_tensor_value_info("weights", TensorProto.FLOAT, ["n", SHAPES]),
             helper.make_tensor_value_info("reference", TensorProto.FLOAT, [POINTS, 3]),
             helper.make_tensor_value_info("reliability", TensorProto.FLOAT, [SHAPES]),
+            helper.make_tensor_value_info("turn_offset", TensorProto.FLOAT, [2]),
         ],
         [numpy_helper.from_array(a, name) for name, a in arrays.items()],
     )

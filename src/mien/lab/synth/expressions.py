@@ -162,6 +162,8 @@ def _plain_smiles(rng: np.random.Generator, out: Float32) -> None:
     plain = (smile > 0.25) & (rng.random(len(out)) < 0.85)
     for name in ("mouthRollUpper", "mouthRollLower", "mouthStretchLeft", "mouthStretchRight"):
         out[plain, schema.index(name)] = 0.0
+    for name in ("mouthPressLeft", "mouthPressRight", "noseSneerLeft", "noseSneerRight"):
+        out[plain, schema.index(name)] *= 0.3
 
 
 def _exclude(out: Float32) -> None:

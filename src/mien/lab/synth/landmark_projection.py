@@ -82,6 +82,8 @@ def random_faces(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float
     backend.apply(shape, neutral, rng)
     smile = [load_schema("arkit52").index("mouthSmile" + side) for side in ("Right", "Left")]
     _smile_like_people(rng, shape.points, weights[:, smile])
+    corner_drop = rng.uniform(-1.0, 5.0, count) * weights[:, load_schema("arkit52").index("jawOpen")]
+    shape.points[:, [76, 82, 88, 92], 1] -= corner_drop[:, None].astype(np.float32)
     blink = [load_schema("arkit52").index("eyeBlink" + side) for side in ("Right", "Left")]
     _shut_like_trackers(rng, shape.points, weights[:, blink])
     yaw_pitch_offset = rng.normal(scale=np.radians([1.5, 4.0]), size=(count, 2))
@@ -167,9 +169,15 @@ class _Backend:
         lip = np.column_stack([rng.uniform(0.0, 1.2, n), rng.uniform(0.9, 1.1, n)]).astype(np.float32)
         return cls(offset, stretch, follow, lid, lip)
 
+    def _follow(self, shape: Shape98, neutral: Shape98, rng: np.random.Generator) -> None:
+        moved = self.follow * (shape.points - neutral.points)
+        for part in _PARTS.values():
+            moved[:, list(part)] = _unlike_the_rig(rng, moved[:, list(part)])
+        shape.points[:] = neutral.points + moved
+
     def apply(self, shape: Shape98, neutral: Shape98, rng: np.random.Generator) -> None:
         """Move the points of both, in place."""
-        shape.points[:] = neutral.points + self.follow * (shape.points - neutral.points)
+        self._follow(shape, neutral, rng)
         for one in (shape, neutral):
             for part in _PARTS.values():
                 at = list(part)
@@ -183,6 +191,15 @@ class _Backend:
         for pupil, lids in ((96, (62, 66)), (97, (70, 74))):
             middle = shape.points[:, list(lids)].mean(axis=1)
             shape.points[lost, pupil] = middle[lost]
+
+
+def _unlike_the_rig(rng: np.random.Generator, moved: Float32) -> Float32:
+    """(B, P, 3) displacements of a part, somewhat bent: no person moves exactly as the rig does."""
+    n, p, _ = moved.shape
+    bend = np.eye(3) + rng.normal(scale=0.1, size=(n, 3, 3))
+    size = np.sqrt((moved**2).mean(axis=(1, 2), keepdims=True))
+    own = 1 + rng.normal(scale=0.15, size=(n, p, 1))
+    return np.asarray(moved @ bend * own + 0.15 * size * rng.normal(size=moved.shape), dtype=np.float32)
 
 
 def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32) -> None:
@@ -201,6 +218,9 @@ def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32
         ):
             points[:, point, 0] += sign * share * wide[:, side]
             points[:, point, 1] -= share * low[:, side]
+    nose = rng.uniform(0.0, 2.5, (len(points), 1)).astype(np.float32) * smile
+    points[:, 55, :2] += nose[:, :1] * [-1.0, 0.6]
+    points[:, 59, :2] += nose[:, 1:] * [1.0, 0.6]
 
 
 def _shut_like_trackers(rng: np.random.Generator, points: Float32, blink: Float32) -> None:

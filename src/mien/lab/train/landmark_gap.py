@@ -1,10 +1,10 @@
 """Measure where a landmark backend puts its points compared with the rig, on photos that may be trained on.
 
-    python -m mien.lab.train.landmark_gap --rig FOLDER --photos FOLDER --out gap.npy
+    python -m mien.lab.train.landmark_gap --rig FOLDER --photos FOLDER --out gap.npz
 
 The photos folder holds collages and `boxes.json` (faces with boxes). Frontal faces with closed, calm mouths are
-kept; the median of their front views, made symmetric, minus the rig's mean face is the gap: (98, 2) float32, mm,
-x to the subject's left, y up. Pupils stay at 0.
+kept; the median of their front views, made symmetric, minus the rig's mean face is the gap. The backend's zero of
+pitch is another than the rig's: the gap is taken at the pitch where it is smallest.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import argparse
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mien.action_units.features import apparent_yaw_pitch, front_view
-from mien.core.arrays import Float32, UInt8
+from mien.core.arrays import Float32, Float64, UInt8
 from mien.core.measures import Box
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
@@ -65,31 +66,37 @@ def _cut(picture: UInt8, box_xywh: Sequence[float]) -> tuple[UInt8, Box]:
     return np.asarray(image, dtype=np.uint8), Box(corner, 1.0)
 
 
-def front_views(folder: Path, reference: Float32) -> tuple[Float32, Float32]:
-    """(N, 98, 2) front views of the faces found on the photos, and their (N, 2) yaw and pitch, degrees."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """(N, 98, 2) points and (N, 2) apparent turns of the faces on the photos."""
+
+    xy_px: Float32
+    yaw_pitch_rad: Float64
+
+
+def find_faces(folder: Path) -> Found:
+    """Run the backend on the photos."""
     stages: list[Stage] = [load(stage_table()[name])() for name in STAGES]
-    views, turns = [], []
+    points, turns = [], []
     for number, (image, box) in enumerate(photo_faces(folder)):
         stamp = Stamp("photo", number, number * 1_000_000_000)
         record = FrameRecord(stamp, (image.shape[1], image.shape[0]), image, (Face(box, track_id=number),))
         for stage in stages:
             record = stage.step(record)
         for face in record.faces:
-            if face.landmarks is not None and face.head_pose is not None:
-                pose = face.head_pose
-                turn = apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None])
-                views.append(front_view(face.landmarks.xy[None], turn, reference)[0])
-                turns.append(np.degrees(turn[0]))
+            pose = face.head_pose
+            if face.landmarks is not None and pose is not None and np.isfinite(pose.rotation).all():
+                points.append(face.landmarks.xy)
+                turns.append(apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None])[0])
     for stage in stages:
         stage.close()
-    return np.array(views, dtype=np.float32), np.array(turns, dtype=np.float32)
+    return Found(np.array(points, dtype=np.float32), np.array(turns, dtype=np.float64))
 
 
 def calm_faces(views: Float32, yaw_pitch_deg: Float32) -> Float32:
     """The views that are nearly frontal and whose mouth is closed, not wide and not turned up."""
-    centred = yaw_pitch_deg - np.median(yaw_pitch_deg, axis=0)
     gap = views[:, _LIPS[0], 1] - views[:, _LIPS[1], 1]
-    keep = (np.abs(centred) < 12).all(axis=1) & (gap < 0.012)
+    keep = (np.abs(yaw_pitch_deg - np.median(yaw_pitch_deg, axis=0)) < 12).all(axis=1) & (gap < 0.012)
     views = views[keep]
     width = views[:, 82, 0] - views[:, 76, 0]
     corners = views[:, [76, 82], 1].mean(axis=1) - views[:, list(_LIPS), 1].mean(axis=1)
@@ -97,24 +104,63 @@ def calm_faces(views: Float32, yaw_pitch_deg: Float32) -> Float32:
     return np.asarray(views[calm], dtype=np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gap:
+    """What a backend's faces are like compared with the rig's.
+
+    Attributes:
+        offset_mm: (98, 2) float32: mean place of the points minus the rig's, front view, x left, y up.
+        pitch_rad: what to take off the backend's pitch to have the rig's.
+    """
+
+    offset_mm: Float32
+    pitch_rad: float
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        np.savez(path, offset_mm=self.offset_mm, pitch_rad=self.pitch_rad)
+
+    @classmethod
+    def read(cls, path: Path) -> Gap:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as z:
+            return cls(z["offset_mm"].astype(np.float32), float(z["pitch_rad"]))
+
+
+def measure(found: Found, reference: Float32, unit_mm: float) -> tuple[Gap, int]:
+    """The gap, with the pitch at which it is smallest; and the number of calm faces behind it."""
+    best: tuple[float, Gap, int] | None = None
+    inner = [*range(6, 27), *range(33, 96)]  # points that do not slide along the silhouette
+    for pitch in np.radians(np.arange(-20.0, 20.5, 1.0)):
+        turns = found.yaw_pitch_rad - [0.0, pitch]
+        calm = calm_faces(front_view(found.xy_px, turns, reference), np.degrees(turns).astype(np.float32))
+        middle = np.median(calm, axis=0)
+        middle = (middle + middle[load_schema("wflw98").mirror] * [-1, 1]) / 2
+        offset = ((middle - reference[:, :2]) * unit_mm).astype(np.float32)
+        offset[list(load_schema("wflw98").groups["pupils"])] = 0
+        size = float(np.sqrt((offset[inner] ** 2).mean()))
+        if best is None or size < best[0]:
+            best = size, Gap(offset, float(pitch)), len(calm)
+    if best is None:
+        raise SourceError("no faces were found on the photos")
+    return best[1], best[2]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rig", required=True, help="folder with ict_light.npz")
     parser.add_argument("--photos", required=True, type=Path, help="folder with collages and boxes.json")
-    parser.add_argument("--out", required=True, type=Path, help="file to write (.npy)")
+    parser.add_argument("--out", required=True, type=Path, help="file to write (.npz)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     reference, unit_mm = mean_face(load_rig98(options.rig), None)
-    views, turns = front_views(options.photos, reference)
-    calm = calm_faces(views, turns)
-    middle = np.median(calm, axis=0)
-    middle = (middle + middle[load_schema("wflw98").mirror] * [-1, 1]) / 2
-    gap = ((middle - reference[:, :2]) * unit_mm).astype(np.float32)
-    gap[list(load_schema("wflw98").groups["pupils"])] = 0
-    np.save(options.out, gap)
+    found = find_faces(options.photos)
+    gap, calm = measure(found, reference, unit_mm)
+    gap.save(options.out)
     log.info(
-        "%d faces, %d calm and frontal; root mean square gap %.1f mm", len(views), len(calm), np.sqrt((gap**2).mean())
+        "%d faces, %d calm and frontal; pitch %+.0f degrees, root mean square gap %.1f mm",
+        *(len(found.xy_px), calm, np.degrees(gap.pitch_rad), np.sqrt((gap.offset_mm**2).mean())),
     )
 
 

@@ -18,7 +18,7 @@ from torch import nn
 from mien.action_units.features import features
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
-from mien.lab.models.landmark_mlp import LandmarkMlp, write_onnx
+from mien.lab.models.landmark_mlp import Constants, LandmarkMlp, write_onnx
 from mien.lab.rigs.ict98 import Rig98, load_rig98
 from mien.lab.synth.landmark_projection import random_faces
 from mien.lab.train.landmark_solver_card import write_solver_card
@@ -181,14 +181,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rig", required=True, help="folder with ict_light.npz")
     parser.add_argument("--out", required=True, type=Path, help="model folder to write")
-    parser.add_argument("--gap", type=Path, help="(98, 2) .npy: backend minus rig, mm (mien.lab.train.landmark_gap)")
+    parser.add_argument("--gap", type=Path, help="what mien.lab.train.landmark_gap wrote")
     parser.add_argument("--rounds", type=int, default=Plan().rounds)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
     rig = load_rig98(options.rig)
-    gap = np.load(options.gap).astype(np.float32) if options.gap else None
+    gap, pitch_rad = None, 0.0
+    if options.gap:
+        with np.load(options.gap, allow_pickle=False) as z:
+            gap, pitch_rad = z["offset_mm"].astype(np.float32), float(z["pitch_rad"])
     reference, _ = mean_face(rig, gap)
     start = time.monotonic()
     net = train(rig, Plan(rounds=options.rounds), gap, reference)
@@ -199,8 +202,9 @@ def main(arguments: list[str] | None = None) -> None:
     trust = np.zeros(52, np.float32)
     for name, (known, _, _) in result.items():
         trust[load_schema("arkit52").index(name)] = max(known, 0.0)
-    write_onnx(net, reference, trust, options.out / "model.onnx")
-    write_solver_card(options.out, result, 16384)
+    constants = Constants(reference, trust, np.array([0.0, pitch_rad], np.float32))
+    write_onnx(net, constants, options.out / "model.onnx")
+    write_solver_card(options.out, result, 16384, with_gap=gap is not None)
     log.info("%s written after %.1f minutes", options.out, (time.monotonic() - start) / 60)
 
 

@@ -21,7 +21,7 @@ _LIMITS = (
 
 
 def write_solver_card(
-    folder: Path, scores: Mapping[str, tuple[float, float, float]], support: int, *, gap_photos: int = 0
+    folder: Path, scores: Mapping[str, tuple[float, float, float]], support: int, *, with_gap: bool
 ) -> None:
     """Write `card.json` beside `model.onnx`.
 
@@ -29,7 +29,7 @@ def write_solver_card(
         folder: the model folder.
         scores: shape → (correlation, correlation with unknown neutral, mean absolute error).
         support: held-out faces behind them.
-        gap_photos: photos the backend's mean difference from the rig was measured on; 0 = none.
+        with_gap: the backend's mean difference from the rig was measured on photos.
     """
     protocol = "faces of identities not trained on, random poses, expressions and backend differences; neutral "
     rows = []
@@ -38,9 +38,9 @@ def write_solver_card(
         rows.append(_score(f"correlation {name}", unknown, protocol + "unknown", support))
         rows.append(_score(f"mean absolute error {name}", mae, protocol + "known", support))
     data = [DataCard(name="ICT-FaceKit, light version", licence="MIT", use="rig for synthetic samples")]
-    if gap_photos:
-        use = f"mean landmark offset between backend and rig, {gap_photos} faces"
-        data.append(DataCard(name="SFHQ photos", licence="MIT", use=use))
+    if with_gap:
+        use = "mean landmark offset between the MediaPipe backend and the rig"
+        data.append(DataCard(name="SFHQ-dataset (generated faces)", licence="MIT", use=use))
     facts = CardFacts(
         name="landmark-solver",
         version=VERSION,
@@ -66,7 +66,7 @@ def write_solver_card(
         ),
         precision="f32",
         training=TrainingCard(
-            command="python -m mien.lab.train.landmark_solver --rig FOLDER --out src/mien/models/landmark-solver",
+            command="python -m mien.lab.train.landmark_solver --rig FOLDER --gap gap.npz --out FOLDER",
             data=tuple(data),
         ),
         scores=tuple(rows),
