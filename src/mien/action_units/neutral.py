@@ -25,11 +25,11 @@ PARTS: Mapping[str, tuple[int, ...]] = {
 _ACTIVITY: Mapping[str, Mapping[str, float]] = {
     "brows": {"browDown": 0.5, "browInnerUp": 1.0, "browOuterUp": 0.5},
     "eyes": {"eyeBlink": 1.0, "eyeWide": 0.5, "eyeSquint": 0.3},
-    "mouth": {"jaw": 1.0, "mouth": 0.5, "cheekPuff": 0.3},
+    "mouth": {"jaw": 1.0, "mouthSmile": 1.0, "mouth": 0.5, "cheekPuff": 0.3},
 }
-_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 1.5}
+_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 0.5}
 """Activity above which nobody is taken to be calm; the first guess of a person's calm."""
-_SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.3}
+_SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.25}
 _LONGEST_STEP_S = 0.25
 ASYMMETRY_KEPT = 0.4
 """Share of a neutral's difference between left and right that is believed."""

@@ -82,6 +82,8 @@ def random_faces(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float
     backend.apply(shape, neutral, rng)
     smile = [load_schema("arkit52").index("mouthSmile" + side) for side in ("Right", "Left")]
     _smile_like_people(rng, shape.points, weights[:, smile])
+    frown = [load_schema("arkit52").index("browDown" + side) for side in ("Right", "Left")]
+    _frown_like_people(rng, shape.points, weights[:, frown])
     corner_drop = rng.uniform(-1.0, 5.0, count) * weights[:, load_schema("arkit52").index("jawOpen")]
     shape.points[:, [76, 82, 88, 92], 1] -= corner_drop[:, None].astype(np.float32)
     blink = [load_schema("arkit52").index("eyeBlink" + side) for side in ("Right", "Left")]
@@ -196,10 +198,10 @@ class _Backend:
 def _unlike_the_rig(rng: np.random.Generator, moved: Float32) -> Float32:
     """(B, P, 3) displacements of a part, somewhat bent: no person moves exactly as the rig does."""
     n, p, _ = moved.shape
-    bend = np.eye(3) + rng.normal(scale=0.1, size=(n, 3, 3))
+    bend = np.eye(3) + rng.normal(scale=0.08, size=(n, 3, 3))
     size = np.sqrt((moved**2).mean(axis=(1, 2), keepdims=True))
     own = 1 + rng.normal(scale=0.15, size=(n, p, 1))
-    return np.asarray(moved @ bend * own + 0.15 * size * rng.normal(size=moved.shape), dtype=np.float32)
+    return np.asarray(moved @ bend * own + 0.1 * size * rng.normal(size=moved.shape), dtype=np.float32)
 
 
 def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32) -> None:
@@ -221,6 +223,15 @@ def _smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32
     nose = rng.uniform(0.0, 2.5, (len(points), 1)).astype(np.float32) * smile
     points[:, 55, :2] += nose[:, :1] * [-1.0, 0.6]
     points[:, 59, :2] += nose[:, 1:] * [1.0, 0.6]
+
+
+def _frown_like_people(rng: np.random.Generator, points: Float32, frown: Float32) -> None:
+    """Real brows drop up to twice as far as the rig's, and do not always draw together."""
+    drop, apart = rng.uniform([-0.3, -0.5], [3.0, 2.5], (len(points), 2)).T[..., None].astype(np.float32)
+    for side, (brow, sign) in enumerate(((range(33, 42), -1.0), (range(42, 51), 1.0))):
+        amount = frown[:, side, None]
+        points[:, list(brow), 1] -= drop * amount
+        points[:, list(brow), 0] += sign * apart * amount
 
 
 def _shut_like_trackers(rng: np.random.Generator, points: Float32, blink: Float32) -> None:

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 STAGES = ("landmarks/mediapipe", "landmarks/headpose")
 _LIPS = (90, 94)
 _FACE_PX = 220.0
+_FEWEST = 5
 
 
 def photo_faces(folder: Path) -> Iterator[tuple[UInt8, Box]]:
@@ -98,9 +99,11 @@ def calm_faces(views: Float32, yaw_pitch_deg: Float32) -> Float32:
     gap = views[:, _LIPS[0], 1] - views[:, _LIPS[1], 1]
     keep = (np.abs(yaw_pitch_deg - np.median(yaw_pitch_deg, axis=0)) < 12).all(axis=1) & (gap < 0.012)
     views = views[keep]
+    if len(views) == 0:
+        return views
     width = views[:, 82, 0] - views[:, 76, 0]
     corners = views[:, [76, 82], 1].mean(axis=1) - views[:, list(_LIPS), 1].mean(axis=1)
-    calm = (corners < np.quantile(corners, 0.6)) & (width < np.quantile(width, 0.7))
+    calm = (corners <= np.quantile(corners, 0.6)) & (width <= np.quantile(width, 0.7))
     return np.asarray(views[calm], dtype=np.float32)
 
 
@@ -134,6 +137,8 @@ def measure(found: Found, reference: Float32, unit_mm: float) -> tuple[Gap, int]
     for pitch in np.radians(np.arange(-20.0, 20.5, 1.0)):
         turns = found.yaw_pitch_rad - [0.0, pitch]
         calm = calm_faces(front_view(found.xy_px, turns, reference), np.degrees(turns).astype(np.float32))
+        if len(calm) < _FEWEST:
+            continue
         middle = np.median(calm, axis=0)
         middle = (middle + middle[load_schema("wflw98").mirror] * [-1, 1]) / 2
         offset = ((middle - reference[:, :2]) * unit_mm).astype(np.float32)
@@ -142,7 +147,7 @@ def measure(found: Found, reference: Float32, unit_mm: float) -> tuple[Gap, int]
         if best is None or size < best[0]:
             best = size, Gap(offset, float(pitch)), len(calm)
     if best is None:
-        raise SourceError("no faces were found on the photos")
+        raise SourceError(f"fewer than {_FEWEST} calm frontal faces were found on the photos; give more of them")
     return best[1], best[2]
 
 

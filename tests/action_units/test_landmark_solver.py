@@ -1,0 +1,230 @@
+"""The stage: shapes and action units from landmarks, with the shipped network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from mien.action_units.features import apparent_yaw_pitch
+from mien.action_units.landmark_solver import LandmarkSolver, Options
+from mien.action_units.lids import openings, shut
+from mien.core.geometry import rotation_from_euler
+from mien.core.measures import Blendshapes, Box, Gaze, HeadPose, Landmarks
+from mien.core.record import Face, FrameRecord, Stamp
+from mien.core.schema import load_schema
+from mien.runtime.store import open_model
+
+W = load_schema("wflw98")
+A = load_schema("arkit52")
+SIZE = (640, 480)
+LIDS = ((61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73))
+
+
+@cache
+def constants() -> dict[str, np.ndarray]:
+    """What the shipped model says beside the weights."""
+    model = open_model("landmark-solver", threads=1)
+    out = model.run({"features": np.zeros((1, model.card.inputs[0].shape[1]), np.float32)})
+    model.close()
+    return out
+
+
+@pytest.fixture
+def mean_face() -> np.ndarray:
+    return np.asarray(constants()["reference"])
+
+
+@pytest.fixture
+def solver() -> Iterator[LandmarkSolver]:
+    made = LandmarkSolver()
+    yield made
+    made.close()
+
+
+def face_of(points: np.ndarray, yaw: float = 0.0, gaze: float = 0.0) -> Face:
+    """A face with the given (98, 3) points (unit: eye corners), 150 px wide, seen from afar."""
+    rotation = rotation_from_euler(yaw, float(np.degrees(constants()["turn_offset"][1])), 0.0)
+    xy = (points @ rotation.T)[:, :2] * 150 + [320, 240]
+    return Face(
+        box=Box(np.array([200, 100, 440, 400], np.float32), 1.0),
+        track_id=1,
+        landmarks=Landmarks(xy, np.ones(98), W),
+        head_pose=HeadPose(rotation, np.array([0, 0, 5000.0]), 0.5, 1.0),
+        gaze=Gaze(np.array([gaze, 0.0]), np.array([gaze, 0.0]), np.ones(2)),
+    )
+
+
+def record(face: Face, index: int = 0) -> FrameRecord:
+    return FrameRecord(Stamp("test", index, index * 40_000_000), SIZE, faces=(face,))
+
+
+def solve(solver: LandmarkSolver, face: Face, index: int = 0) -> Face:
+    return solver.step(record(face, index)).faces[0]
+
+
+def blinking(points: np.ndarray) -> np.ndarray:
+    out = points.copy()
+    for upper, lower in LIDS:
+        out[[upper, lower], 1] = out[lower, 1]
+    return out
+
+
+def opened(points: np.ndarray, by: float = 0.28) -> np.ndarray:
+    out = points.copy()
+    out[[*range(83, 88), 93, 94, 95], 1] -= by
+    out[list(range(9, 24)), 1] -= by * 0.85
+    out[[76, 82, 88, 92], 1] -= by * 0.4
+    return out
+
+
+def smiling(points: np.ndarray) -> np.ndarray:
+    out = points.copy()
+    for corner, near, sign in (((76, 88), (77, 87), -1), ((82, 92), (81, 83), 1)):
+        out[list(corner), :2] += [sign * 0.08, 0.1]
+        out[list(near), :2] += [sign * 0.05, 0.05]
+    return out
+
+
+def test_a_mean_face_does_nothing(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    face = solve(solver, face_of(mean_face))
+    assert face.blendshapes is not None
+    assert face.action_units is not None
+    assert np.nanmax(face.blendshapes.values) < 0.2
+    assert not face.action_units.presence.any()
+
+
+@pytest.mark.parametrize(
+    ("move", "shapes", "unit"),
+    [
+        (blinking, ("eyeBlinkLeft", "eyeBlinkRight"), "AU45"),
+        (opened, ("jawOpen",), "AU26"),
+        (smiling, ("mouthSmileLeft", "mouthSmileRight"), "AU12"),
+    ],
+)
+def test_faces_do_what_they_do(solver: LandmarkSolver, mean_face: np.ndarray, move, shapes, unit) -> None:  # type: ignore[no-untyped-def]
+    for index in range(60):
+        solve(solver, face_of(mean_face), index)
+    face = solve(solver, face_of(move(mean_face)), 60)
+    assert face.blendshapes is not None
+    assert face.action_units is not None
+    assert min(face.blendshapes[s] for s in shapes) > 0.4
+    assert face.action_units[unit] >= 2
+    assert solver.neutral_known(1) > 0.8
+
+
+def test_a_mirrored_face_gives_mirrored_shapes(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    crooked = mean_face.copy()
+    crooked[[82, 92], 1] += 0.1
+    crooked[42:47, 1] += 0.06
+    one = face_of(crooked, yaw=12.0, gaze=10.0)
+    assert one.landmarks is not None
+    assert one.head_pose is not None
+    assert one.gaze is not None
+    flip = np.diag([-1.0, 1.0, 1.0])
+    two = replace(
+        one,
+        landmarks=one.landmarks.mirrored(SIZE[0] + 1),
+        head_pose=HeadPose(flip @ one.head_pose.rotation @ flip, flip @ one.head_pose.translation_mm, 0.5, 1.0),
+        gaze=Gaze(np.array([-10.0, 0]), np.array([-10.0, 0]), np.ones(2)),
+    )
+    a, b = solve(solver, one).blendshapes, LandmarkSolver().step(record(two)).faces[0].blendshapes
+    assert a is not None
+    assert b is not None
+    assert np.nanmax(a.values) > 0.3
+    assert np.allclose(a.mirrored().values, b.values, atol=2e-3, equal_nan=True)
+    assert np.allclose(a.mirrored().confidence, b.confidence, atol=1e-3)
+
+
+def test_the_same_frames_give_the_same_answer(mean_face: np.ndarray) -> None:
+    frames = [face_of(f(mean_face)) for f in (smiling, opened, blinking, np.copy)]
+    one, two = LandmarkSolver(), LandmarkSolver()
+    for i, face in enumerate(frames):
+        a, b = solve(one, face, i).blendshapes, solve(two, face, i).blendshapes
+        assert a is not None
+        assert b is not None
+        assert np.array_equal(a.values, b.values, equal_nan=True)
+
+
+def test_hidden_points_are_not_measured(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    face = face_of(mean_face)
+    assert face.landmarks is not None
+    xy = face.landmarks.xy.copy()
+    xy[76:96] = np.nan
+    mouthless = solve(solver, replace(face, landmarks=Landmarks(xy, face.landmarks.confidence, W))).blendshapes
+    assert mouthless is not None
+    for name in ("mouthSmileLeft", "mouthPucker", "mouthRollUpper"):
+        assert np.isnan(mouthless[name])
+        assert mouthless.confidence[A.index(name)] == 0
+    assert np.isfinite(mouthless["eyeBlinkLeft"])
+
+
+def test_without_a_pose_nothing_is_measured(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    lost = HeadPose(np.full((3, 3), np.nan), np.full(3, np.nan), float("nan"), 0.0)
+    face = solve(solver, replace(face_of(mean_face), head_pose=lost))
+    assert face.blendshapes is not None
+    assert face.action_units is not None
+    assert np.isnan(face.blendshapes.values).all()
+    assert np.isnan(face.action_units.values).all()
+    assert not face.blendshapes.confidence.any()
+
+
+def test_the_far_side_is_not_measured_in_profile(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    shapes = solve(solver, face_of(mean_face, yaw=62.0)).blendshapes  # turned to the subject's left
+    assert shapes is not None
+    assert np.isnan(shapes["eyeBlinkLeft"])
+    assert np.isfinite(shapes["eyeBlinkRight"])
+
+
+def test_confidence_is_zero_exactly_where_nothing_was_measured(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    shapes = solve(solver, face_of(mean_face)).blendshapes
+    assert shapes is not None
+    assert np.array_equal(np.isnan(shapes.values), shapes.confidence == 0)
+    assert np.isnan(shapes["tongueOut"])
+    assert shapes.confidence.max() <= 1
+
+
+def test_the_gaze_becomes_look_shapes(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    shapes = solve(solver, face_of(mean_face, gaze=15.0)).blendshapes
+    assert shapes is not None
+    assert shapes["eyeLookOutLeft"] == pytest.approx(0.5)
+    assert shapes["eyeLookInRight"] == pytest.approx(0.5)
+    assert shapes["eyeLookInLeft"] == 0
+    closed = replace(face_of(mean_face), gaze=Gaze(np.full(2, np.nan), np.zeros(2), np.array([0.0, 1.0])))
+    shapes = solve(solver, closed, 1).blendshapes
+    assert shapes is not None
+    assert np.isnan(shapes["eyeLookOutLeft"])
+    assert np.isfinite(shapes["eyeLookOutRight"])
+
+
+def test_recorded_frames_teach_the_neutral(mean_face: np.ndarray) -> None:
+    live, resumed = LandmarkSolver(), LandmarkSolver()
+    for i in range(40):
+        done = live.step(record(face_of(mean_face), i))
+        live.feedback(done)
+        resumed.feedback(done)
+    assert resumed.neutral_known(1) == pytest.approx(live.neutral_known(1))
+    live.reset(1)
+    assert live.neutral_known(1) == 0
+
+
+def test_faces_without_landmarks_pass(solver: LandmarkSolver) -> None:
+    bare = Face(box=Box(np.zeros(4), 0.5))
+    assert solve(solver, bare) is bare
+
+
+def test_lids_are_read_from_their_opening(mean_face: np.ndarray) -> None:
+    still = mean_face[:, :2].astype(np.float32)
+    assert (openings(still) > 0.05).all()
+    assert np.array_equal(shut(still, still), [0, 0])
+    assert np.array_equal(shut(blinking(mean_face)[:, :2].astype(np.float32), still), [1, 1])
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(ValueError, match="max_yaw_deg"):
+        Options(max_yaw_deg=120.0)
+    assert apparent_yaw_pitch(rotation_from_euler(0, 0, 0)[None], [[0, 0, 1.0]]) == pytest.approx(np.zeros((1, 2)))
+    assert isinstance(Blendshapes.of(np.zeros(52), np.ones(52)), Blendshapes)
