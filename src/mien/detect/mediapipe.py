@@ -74,7 +74,9 @@ class MediaPipeDetector:
         return tuple(f"mediapipe-{VERSION}/face_detection_{name}_range" for name in self._graphs)
 
     def step(self, record: FrameRecord) -> FrameRecord:
-        if record.image is None or min(record.size_wh) < 2:
+        if record.image is None:
+            return record
+        if min(record.size_wh) < 2:
             return replace(record, faces=())
         image = np.ascontiguousarray(record.image)
         found = [

@@ -76,7 +76,7 @@ class Tracker:
 
     def step(self, record: FrameRecord) -> FrameRecord:
         if record.image is None:
-            return replace(record, faces=())
+            return record
         now = record.stamp.t_ns
         if self._jumped(record.image, now):
             self._lose(list(self._tracks))

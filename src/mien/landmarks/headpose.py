@@ -25,7 +25,7 @@ _LEAST_POINTS = 6
 _LEAST_CONFIDENCE = 0.05
 _HUBER_MM = 4.0
 """Residuals larger than this count linearly."""
-_GOOD_MM = 2.0
+_GOOD_MM = 3.0
 """A residual that different people's faces explain; confidence 1."""
 _START_AGE_NS = 500_000_000
 _FACING = 0.2
@@ -38,7 +38,7 @@ class Options(stage.Options):
 
     max_error_mm: float = Field(
         default=8.0,
-        gt=2.0,
+        gt=3.0,
         description="root mean square distance of points and fitted face, mm on the face, above which there is no pose",
     )
 
@@ -50,11 +50,11 @@ class _Pose:
 
 
 class HeadPoseStage(StageBase):
-    """Fills `Face.head_pose` from 13 landmarks (eye corners, nose) and the default camera.
+    """Fills `Face.head_pose` from 17 landmarks (eye corners, nose, ears) and the default camera.
 
     A weighted, robust least-squares fit (Gauss-Newton with damping) of the pose, from the pose of the frame
     before or, without one, from SQPnP (Terzakis & Lourakis 2020). The weights are those of the metric face
-    times the landmarks' confidence. `confidence` is 1 while the residual is at most 2 mm on the face, falls in a
+    times the landmarks' confidence. `confidence` is 1 while the residual is at most 3 mm on the face, falls in a
     straight line to 0 at `max_error_mm`, and is multiplied by the points' mean confidence. A worse fit, fewer
     than six usable points, or a face that would look away from the camera gives NaN with confidence 0.
     The distance assumes an average face (pupils 63 mm apart) and the camera of `core.geometry.default_camera`.

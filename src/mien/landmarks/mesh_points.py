@@ -66,3 +66,22 @@ def points_from_mesh() -> Float32:
         row[list(blend.vertices)] = blend.weights
     matrix.flags.writeable = False
     return matrix
+
+
+def mapping_page() -> str:
+    """The table as a Markdown page: `docs/landmarks-mediapipe.md`, which a test keeps in step with the data."""
+    lines = [
+        "# MediaPipe's mesh as 98 landmarks",
+        "",
+        "How the stage `landmarks/mediapipe` makes the points of schema `wflw98` from the 478 vertices of MediaPipe's",
+        "face mesh with attention. Made from `src/mien/landmarks/mediapipe98.toml` by",
+        "`mien.landmarks.mesh_points.mapping_page`; left and right are the subject's own.",
+        "",
+        "| point | name | vertices (weight) | why |",
+        "|---|---|---|---|",
+    ]
+    for i, (name, blend) in enumerate(load_blends().items()):
+        parts = zip(blend.vertices, blend.weights, strict=True)
+        cell = " + ".join(f"{v}" if w == 1 else f"{v} ({w:g})" for v, w in parts)
+        lines.append(f"| {i} | `{name}` | {cell} | {blend.why} |")
+    return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The metric face: 13 points that hardly move and the eyeballs, in mm in the head frame. Data: `metric_face.toml`."""
+"""The metric face: 17 points that hardly move and the eyeballs, in mm in the head frame. Data: `metric_face.toml`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,65 @@
+"""Detection, tracking and landmarks together on real clips: found ratios and ids."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mien.core.record import FrameRecord, Stamp
+from mien.detect.mediapipe import MediaPipeDetector
+from mien.detect.track import Options, Tracker
+from mien.landmarks.mediapipe import MediaPipeLandmarks
+
+CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "clips"
+pytestmark = pytest.mark.shared
+
+
+def frames(name: str) -> Iterator[FrameRecord]:
+    if not (CLIPS / name).exists():
+        pytest.skip("the shared data folder is not beside the checkout")
+    with av.open(str(CLIPS / name)) as container:
+        for i, picture in enumerate(container.decode(video=0)):
+            image = np.ascontiguousarray(picture.to_ndarray(format="rgb24"))
+            t_ns = round((picture.time or 0) * 1e9)
+            yield FrameRecord(Stamp(name, i, t_ns), (image.shape[1], image.shape[0]), image)
+
+
+def ids_over_time(name: str, max_faces: int) -> list[tuple[int | None, ...]]:
+    stages = (Tracker(Options(max_faces=max_faces), detector=MediaPipeDetector()), MediaPipeLandmarks())
+    out = []
+    for record in frames(name):
+        for stage in stages:
+            record = stage.step(record)
+        for stage in stages:
+            stage.feedback(record)
+        out.append(tuple(f.track_id for f in record.faces))
+    return out
+
+
+def test_one_actress_one_id_in_every_frame() -> None:
+    ids = ids_over_time("pexels_emotions.mp4", 1)
+    assert len(ids) == 472
+    assert sum(i == (0,) for i in ids) >= 0.99 * len(ids)
+    assert {i for per_frame in ids for i in per_frame} == {0}
+
+
+def test_two_people_who_turn_their_heads_keep_their_ids() -> None:
+    assert set(ids_over_time("head-pose-face-detection-female-and-male.gif", 3)) == {(0, 1)}
+
+
+def test_five_people_in_a_photo() -> None:
+    assert ids_over_time("multi_face.jpg", 5) == [(0, 1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(("name", "first", "last"), [("face_noface.mov", 0, 71), ("noface_face.mov", 96, 167)])
+def test_a_face_that_comes_or_goes(name: str, first: int, last: int) -> None:
+    found = [i for i, ids in enumerate(ids_over_time(name, 1)) if ids]
+    assert found[0] <= first + 8  # within the search interval of 300 ms
+    assert abs(found[-1] - last) <= 1
+    assert len(found) >= 0.85 * (last - first + 1)
+
+
+def test_no_face_no_face() -> None:
+    assert set(ids_over_time("no_face.mp4", 5)) == {()}

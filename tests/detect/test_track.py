@@ -1,0 +1,150 @@
+"""Tracking against scripted scenes: who keeps which id, and when the detector runs."""
+
+import numpy as np
+import pytest
+from scripted_detector import Scene, ScriptedDetector, ScriptedLandmarks, box_at, frame, landmarks_at
+
+from mien.core.record import Face, FrameRecord
+from mien.detect.track import Options, Tracker
+
+
+def follow(
+    scene: Scene, seconds: float, rate_hz: float = 25.0, shade: int = 90, **options: float
+) -> tuple[list[FrameRecord], ScriptedDetector]:
+    detector = ScriptedDetector(scene)
+    tracker = Tracker(Options.model_validate(options), detector=detector)
+    landmarks = ScriptedLandmarks(scene)
+    records = []
+    for i in range(round(seconds * rate_hz)):
+        record = landmarks.step(tracker.step(frame(i, i / rate_hz, shade)))
+        tracker.feedback(record)
+        records.append(record)
+    return records, detector
+
+
+def ids(record: FrameRecord) -> list[int | None]:
+    return [f.track_id for f in record.faces]
+
+
+def test_one_face_one_id_and_one_search() -> None:
+    records, detector = follow(lambda t: {"a": (200 + 100 * t, 180, 80)}, 2)
+    assert all(ids(r) == [0] for r in records)
+    assert detector.runs == [0.0]
+    middle = [r.faces[0].crop.corners_xy.mean(axis=0)[0] for r in records if r.faces[0].crop is not None]
+    assert middle[-1] - middle[0] == pytest.approx(200, abs=15)
+
+
+@pytest.mark.parametrize("rate_hz", [10, 25, 200])
+def test_searches_are_spaced_in_time_at_every_frame_rate(rate_hz: float) -> None:
+    _, detector = follow(lambda t: {}, 2, rate_hz, search_interval_ms=300)
+    assert 6 <= len(detector.runs) <= 7
+    assert np.diff(detector.runs).min() >= 0.3 - 1e-6
+
+
+def test_a_lost_face_is_searched_in_the_next_frame_and_keeps_its_id() -> None:
+    def scene(t: float) -> dict[str, tuple[float, float, float]]:
+        return {} if 0.99 < t < 2.0 else {"a": (200 + 30 * t, 180, 80)}
+
+    records, detector = follow(scene, 3)
+    assert {i for r in records for i in ids(r)} == {0}
+    assert 1.04 in [pytest.approx(t) for t in detector.runs]  # lost at 1.00, searched one frame later
+    back = [r.stamp.t_ns / 1e9 for r in records if r.stamp.t_ns >= 2e9 and r.faces]
+    assert back[0] < 2.35
+
+
+def test_a_face_that_comes_back_too_late_or_elsewhere_gets_a_new_id() -> None:
+    late, _ = follow(lambda t: {} if 1 <= t < 4 else {"a": (200, 180, 80)}, 5)
+    assert ids(late[-1]) == [1]
+    elsewhere, _ = follow(lambda t: {} if 1 <= t < 1.5 else {"a": (200 if t < 1 else 520, 180, 80)}, 3)
+    assert ids(elsewhere[-1]) == [1]
+
+
+def test_crossing_faces_keep_their_ids() -> None:
+    def scene(t: float) -> dict[str, tuple[float, float, float]]:
+        return {"a": (150 + 120 * t, 140, 70), "b": (490 - 120 * t, 230, 70)}
+
+    records, _ = follow(scene, 2.5, max_faces=2)
+    first = {f.track_id: f.box.xyxy[0] for f in records[0].faces}
+    last = {f.track_id: f.box.xyxy[0] for f in records[-1].faces}
+    for track_id, left in first.items():
+        moved = last[track_id] - left
+        assert abs(moved) == pytest.approx(120 * 2.48, abs=5)
+    assert set(first) == {0, 1}
+
+
+def test_the_most_prominent_face_is_number_zero() -> None:
+    scene: Scene = lambda t: {"small": (80, 80, 40), "large": (330, 180, 120), "edge": (600, 180, 90)}  # noqa: E731
+    one, _ = follow(scene, 0.2)
+    assert one[-1].faces[0].box.size_wh[0] == pytest.approx(120)
+    three, _ = follow(scene, 0.2, max_faces=3)
+    assert [round(f.box.size_wh[0]) for f in three[-1].faces] == [120, 90, 40]
+    assert ids(three[-1]) == [0, 1, 2]
+
+
+def test_a_false_finding_uses_up_no_id() -> None:
+    def seen_by_landmarks(t: float) -> dict[str, tuple[float, float, float]]:
+        return {} if t < 1 else {"a": (300, 180, 80)}
+
+    detector = ScriptedDetector(lambda t: {"cloud": (100, 100, 60)} if t < 1 else {"a": (300, 180, 80)})
+    tracker, landmarks = Tracker(detector=detector), ScriptedLandmarks(seen_by_landmarks)
+    for i in range(50):
+        record = landmarks.step(tracker.step(frame(i, i / 25)))
+        tracker.feedback(record)
+    assert ids(record) == [0]
+    assert len(detector.runs) < 8
+
+
+def test_two_tracks_on_one_face_become_one() -> None:
+    def scene(t: float) -> dict[str, tuple[float, float, float]]:
+        other = {} if t > 0.5 else {"b": (330, 180, 80)}
+        return {"a": (240, 180, 80), **other}
+
+    records, _ = follow(scene, 1.5, max_faces=2)
+    assert ids(records[0]) == [0, 1] or ids(records[0]) == [1, 0]
+    assert len(records[-1].faces) == 1
+
+
+def test_a_scene_cut_is_searched_in_the_same_frame() -> None:
+    detector = ScriptedDetector(lambda t: {"a": (200, 180, 80) if t < 1 else (450, 180, 80)})
+    tracker, landmarks = Tracker(detector=detector), ScriptedLandmarks(detector.scene)
+    for i in range(50):
+        record = landmarks.step(tracker.step(frame(i, i / 25, shade=60 if i < 25 else 160)))
+        tracker.feedback(record)
+        assert len(record.faces) == 1
+    assert ids(record) == [1]
+    assert detector.runs == [0.0, 1.0]
+
+
+def test_without_landmarks_the_detector_leads_on_every_frame() -> None:
+    detector = ScriptedDetector(lambda t: {} if t > 1 else {"a": (200 + 100 * t, 180, 80)})
+    tracker = Tracker(detector=detector)
+    for i in range(30):
+        record = tracker.step(frame(i, i / 25))
+        tracker.feedback(record)
+        if i <= 25:
+            assert ids(record) == [0]
+            assert record.faces[0].box.xyxy[0] == pytest.approx(160 + 4 * i)
+    assert record.faces == ()
+
+
+def test_a_resumed_capture_goes_on_with_its_ids() -> None:
+    scene: Scene = lambda t: {"a": (200, 180, 80), "b": (450, 180, 80)}  # noqa: E731
+    tracker = Tracker(Options(max_faces=2), detector=ScriptedDetector(scene))
+    faces = (
+        Face(box_at(200, 180, 80), track_id=3, landmarks=landmarks_at(200, 180, 80)),
+        Face(box_at(450, 180, 80), track_id=1, landmarks=landmarks_at(450, 180, 80)),
+    )
+    before = frame(9, 0.36)
+    tracker.feedback(FrameRecord(before.stamp, before.size_wh, None, faces))
+    after = tracker.step(frame(10, 0.4))
+    assert {f.track_id: round(float(f.box.xyxy[0])) for f in after.faces} == {3: 160, 1: 410}
+
+
+def test_reset_forgets_and_ids_start_again() -> None:
+    scene: Scene = lambda t: {"a": (200, 180, 80)}  # noqa: E731
+    tracker, landmarks = Tracker(detector=ScriptedDetector(scene)), ScriptedLandmarks(scene)
+    tracker.feedback(landmarks.step(tracker.step(frame(0, 0))))
+    tracker.reset()
+    assert ids(tracker.step(frame(1, 0.04))) == [0]
+    tracker.reset(0)
+    assert ids(tracker.step(frame(2, 0.08))) == [1]
