@@ -121,3 +121,23 @@ def catalogue_layouts() -> str:
         remark = f"\n\n{info.remark}" if info.remark else ""
         parts.append(f"### {info.title} (`{info.name}`)\n\n```text\n{info.layout.strip()}\n```{remark}")
     return "\n\n".join(parts)
+
+
+def metrics_list() -> str:
+    """The metrics as a Markdown list, for `docs/datasets.md`."""
+    return "\n".join(f"- `{name}`: {meaning}" for name, meaning in METRICS.items())
+
+
+def with_generated_parts(page: str) -> str:
+    """A Markdown page with the text between `<!-- NAME -->` and `<!-- /NAME -->` made anew from the catalogue.
+
+    Raises:
+        ValueError: a pair of marks is missing.
+    """
+    for name, text in (("table", catalogue_table()), ("metrics", metrics_list()), ("layouts", catalogue_layouts())):
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if page.count(start) != 1 or page.count(end) != 1:
+            raise ValueError(f"the page needs one {start} and one {end}")
+        head, _, rest = page.partition(start)
+        page = f"{head}{start}\n{text}\n{end}{rest.partition(end)[2]}"
+    return page
