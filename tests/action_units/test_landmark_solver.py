@@ -11,7 +11,7 @@ import pytest
 
 from mien.action_units.features import apparent_yaw_pitch
 from mien.action_units.landmark_solver import LandmarkSolver, Options
-from mien.action_units.lids import openings, shut
+from mien.action_units.lids import openings, shut, together
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Blendshapes, Box, Gaze, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
@@ -221,6 +221,12 @@ def test_lids_are_read_from_their_opening(mean_face: np.ndarray) -> None:
     assert (openings(still) > 0.05).all()
     assert np.array_equal(shut(still, still), [0, 0])
     assert np.array_equal(shut(blinking(mean_face)[:, :2].astype(np.float32), still), [1, 1])
+
+
+def test_eyes_close_as_a_pair_but_winks_stay() -> None:
+    assert np.array_equal(together(np.array([1.0, 0.1], np.float32)), np.array([1.0, 0.1], np.float32))
+    left, right = together(np.array([1.0, 0.6], np.float32))
+    assert left - right == pytest.approx(0.16, abs=1e-6)
 
 
 def test_options_are_checked() -> None:

@@ -15,7 +15,7 @@ from pydantic import Field
 from mien.action_units.exclusive import without_contradictions
 from mien.action_units.facs import action_units
 from mien.action_units.features import apparent_yaw_pitch, features, front_view
-from mien.action_units.lids import shut
+from mien.action_units.lids import shut, together
 from mien.action_units.neutral import Neutral, activity, part_of_shape
 from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes
 from mien.core.arrays import Float32
@@ -145,4 +145,6 @@ class LandmarkSolver(StageBase):
         strange, familiar = out[0], out[-1]
         strange[_BLINKS] = np.fmax(strange[_BLINKS], shut(front[0], mean))
         familiar[_BLINKS] = np.fmax(familiar[_BLINKS], shut(front[0], mean if own is None else own))
-        return strange, (1 - known) * strange + known * familiar, known
+        weights = (1 - known) * strange + known * familiar
+        weights[_BLINKS] = together(weights[_BLINKS])
+        return strange, weights, known

@@ -27,9 +27,9 @@ _ACTIVITY: Mapping[str, Mapping[str, float]] = {
     "eyes": {"eyeBlink": 1.0, "eyeWide": 0.5, "eyeSquint": 0.3},
     "mouth": {"jaw": 1.0, "mouthSmile": 1.0, "mouth": 0.5, "cheekPuff": 0.3},
 }
-_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 0.5}
+_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 0.8}
 """Activity above which nobody is taken to be calm; the first guess of a person's calm."""
-_SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.25}
+_SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.3}
 _LONGEST_STEP_S = 0.25
 ASYMMETRY_KEPT = 0.4
 """Share of a neutral's difference between left and right that is believed."""
