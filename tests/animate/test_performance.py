@@ -24,7 +24,7 @@ def face(
     return Face(
         Box([0, 0, 10, 10], 1.0),  # type: ignore[arg-type]
         track_id,
-        head_pose=HeadPose(rotation_from_euler(yaw, 10.0, -5.0), [1.0, 2.0, 600.0 + yaw], 1.0, 1.0),  # type: ignore[arg-type]
+        head_pose=HeadPose(rotation_from_euler(yaw, 10.0, -5.0), [0.0, 0.0, 600.0 + yaw], 1.0, 1.0),  # type: ignore[arg-type]
         gaze=Gaze(gaze, gaze, [1, 1]),  # type: ignore[arg-type]
         blendshapes=Blendshapes.of(weights, confidence),
     )
@@ -45,7 +45,7 @@ def test_values_and_rotations_arrive() -> None:
         np.testing.assert_allclose(rotation_from_quaternion(p.head_xyzw[i]), wanted, atol=1e-5)
     np.testing.assert_allclose(rotation_from_quaternion(p.left_eye_xyzw[0]), local_rotation(10.0, -5.0), atol=1e-6)
     assert p.found.all()
-    assert p.head_translation_mm[1].tolist() == [1.0, 2.0, 570.0]
+    assert p.head_translation_mm[1].tolist() == [0.0, 0.0, 570.0]
 
 
 def gap(jaw_after: float = 0.5) -> Iterator[FrameRecord]:

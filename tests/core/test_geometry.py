@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from mien.core.geometry import (
     FRONTAL,
     CropTransform,
+    apparent_rotation,
     euler_from_rotation,
     iou,
     local_rotation,
@@ -89,3 +90,29 @@ def test_iou_is_symmetric_and_bounded(v: list[float]) -> None:
 def test_iou_known_value() -> None:
     assert iou([0, 0, 2, 2], [1, 0, 3, 2]) == pytest.approx(1 / 3)
     assert iou([0, 0, 0, 0], [0, 0, 0, 0]) == 0
+
+
+@given(angles, angles, st.floats(-170, 170))
+def test_on_the_optical_axis_the_apparent_rotation_is_the_rotation(yaw: float, pitch: float, roll: float) -> None:
+    seen = apparent_rotation(rotation_from_euler(yaw, pitch, roll), [0, 0, 600])
+    assert np.allclose(seen, local_rotation(yaw, pitch, roll), atol=1e-9)
+
+
+@given(st.floats(-500, 500), st.floats(-400, 400), st.floats(200, 2000), st.floats(-1, 1), st.floats(-1, 1))
+def test_a_head_carried_around_the_camera_keeps_its_looks(x: float, y: float, z: float, ax: float, ay: float) -> None:
+    """Turn the whole scene about the camera: what the head shows along its ray stays, up to in-plane roll."""
+    head = rotation_from_euler(20, -10, 5)
+    turned = local_rotation(30 * ax, 20 * ay)
+    before = apparent_rotation(head, [x, y, z])
+    place = turned @ [x, y, z]
+    if place[2] <= 1:
+        return
+    after = apparent_rotation(turned @ head, place)
+    assert np.allclose(before[2], after[2], atol=1e-6)  # third row: the ray in the head's axes
+
+
+def test_a_face_at_the_edge_that_shows_its_front_is_not_turned() -> None:
+    place = np.array([300.0, 0, 600])
+    facing = apparent_rotation(local_rotation(np.degrees(np.arctan2(300, 600)), 0) @ FRONTAL, place)
+    assert np.allclose(facing, np.eye(3), atol=1e-9)
+    assert np.allclose(apparent_rotation(FRONTAL, [np.nan] * 3), np.eye(3))

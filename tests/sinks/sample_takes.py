@@ -30,6 +30,7 @@ def face(
     right: tuple[float, float] = (0.0, 0.0),
     quality: Quality | None = None,
     centre: tuple[float, float] = (48.0, 40.0),
+    place_mm: tuple[float, float, float] = (0.0, 0.0, 600.0),
 ) -> Face:
     """A face whose landmarks lie on a circle of 20 px."""
     angle = np.linspace(0, 2 * np.pi, 98)
@@ -38,7 +39,7 @@ def face(
         Box([centre[0] - 20, centre[1] - 20, centre[0] + 20, centre[1] + 20], 0.9),
         track_id,
         landmarks=Landmarks(xy, np.full(98, 0.75), load_schema("wflw98")),
-        head_pose=HeadPose(rotation_from_euler(*head), [10.0, 20.0, 600.0], 0.5, 0.9),
+        head_pose=HeadPose(rotation_from_euler(*head), place_mm, 0.5, 0.9),
         gaze=Gaze(left, right, [1, 1]),
         action_units=ActionUnits.of(_filled("facs", units), np.ones(42)),
         blendshapes=Blendshapes.of(_filled("arkit52", shapes), np.ones(52)),

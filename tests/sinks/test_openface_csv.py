@@ -88,7 +88,7 @@ def test_units_take_the_stronger_side_and_nan_becomes_zero(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0, 0, 0), (20, 0, 0), (0, 15, 0), (0, 0, 10), (25, -10, 5)])
 def test_pose_angles_rebuild_the_rotation(tmp_path: Path, yaw: float, pitch: float, roll: float) -> None:
-    export(store(tmp_path, [record(0, face(head=(yaw, pitch, roll)))]), tmp_path / "take.csv")
+    export(store(tmp_path, [record(0, face(head=(yaw, pitch, roll), place_mm=(10, 20, 600)))]), tmp_path / "take.csv")
     (row,) = read(tmp_path / "take.csv")
     a, b, c = (row[f"pose_R{axis}"] for axis in "xyz")
     rx = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])

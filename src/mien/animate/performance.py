@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.core.arrays import AnyArray, Float32, Float64, Int64
-from mien.core.geometry import FRONTAL, quaternion_from_rotation
+from mien.core.geometry import apparent_rotation, quaternion_from_rotation
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 from mien.core.timebase import NS_PER_S
@@ -153,7 +153,8 @@ def _row(face: Face) -> Float32:
         row[:_SHAPES] = np.clip(face.blendshapes.values, 0.0, 1.0)
     if face.head_pose is not None:
         if np.isfinite(face.head_pose.rotation).all():
-            row[_HEAD] = quaternion_from_rotation(FRONTAL @ face.head_pose.rotation.astype(np.float64))
+            pose = face.head_pose
+            row[_HEAD] = quaternion_from_rotation(apparent_rotation(pose.rotation, pose.translation_mm))
         if np.isfinite(face.head_pose.translation_mm).all():
             row[_PLACE] = face.head_pose.translation_mm
     if face.gaze is not None:

@@ -55,6 +55,31 @@ def local_rotation(yaw_deg: float, pitch_deg: float, roll_deg: float = 0.0) -> F
     return np.asarray(ry @ rx @ rz, dtype=np.float64)
 
 
+def apparent_rotation(camera_from_head: npt.ArrayLike, translation_mm: npt.ArrayLike) -> Float64:
+    """How the head is turned as the picture shows it: relative to the ray along which the camera sees it.
+
+    A face at the edge of a picture that shows its front is turned in the camera's frame, but not to the eye that
+    looks at the picture. Characters are driven with this one.
+
+    Args:
+        camera_from_head: (3, 3) rotation.
+        translation_mm: (3,) head origin in the camera frame; only its direction matters. NaN = the optical axis.
+
+    Returns:
+        (3, 3) rotation relative to a frontal head, in the head's (glTF) axes: identity = seen from the front.
+    """
+    rotation = np.asarray(camera_from_head, dtype=np.float64)
+    ray = np.asarray(translation_mm, dtype=np.float64)
+    length = np.linalg.norm(ray)
+    if not np.isfinite(length) or length == 0 or ray[2] <= 0:
+        return np.asarray(FRONTAL @ rotation)
+    x, y, z = ray / length
+    # The smallest rotation that takes the optical axis (0, 0, 1) to the ray.
+    k = 1.0 / (1.0 + z)
+    camera_from_view = np.array([[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]])
+    return np.asarray(FRONTAL @ camera_from_view.T @ rotation)
+
+
 def quaternion_from_rotation(rotation: npt.ArrayLike) -> Float32:
     """(4,) x, y, z, w of a (3, 3) rotation matrix, with w >= 0."""
     m = np.asarray(rotation, dtype=np.float64)

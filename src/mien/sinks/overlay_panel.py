@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mien.core.arrays import Float32, UInt8
-from mien.core.geometry import FRONTAL, local_rotation, quaternion_from_rotation
+from mien.core.geometry import apparent_rotation, local_rotation, quaternion_from_rotation
 from mien.core.measures import ActionUnits
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
@@ -71,7 +71,8 @@ class CharacterView:
                 values = face.blendshapes.values
                 self._weights = np.where(np.isfinite(values), np.clip(values, 0, 1), self._weights)
             if face.head_pose is not None and np.isfinite(face.head_pose.rotation).all():
-                self._head = quaternion_from_rotation(FRONTAL @ face.head_pose.rotation)
+                pose = face.head_pose
+                self._head = quaternion_from_rotation(apparent_rotation(pose.rotation, pose.translation_mm))
             if face.gaze is not None:
                 self._left = _eye(face.gaze.left_yaw_pitch_deg, self._left)
                 self._right = _eye(face.gaze.right_yaw_pitch_deg, self._right)
