@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_copies import BUILDERS, WITHOUT_PICTURES, affectnet_arrays, affectnet_csv, picture, text, wflw_line
+from scipy.io import savemat
+from tiny_copies import BUILDERS, WITHOUT_PICTURES, affectnet_arrays, affectnet_csv, picture, text
 
 from mien.errors import RequestError, SourceError
 from mien.lab.datasets.catalogue import catalogue
@@ -101,6 +102,39 @@ def test_wider(made: Dataset) -> None:
     assert first.attributes["occlusion"].tolist() == [2]
     assert empty.boxes_xyxy is not None
     assert empty.boxes_xyxy.shape == (0, 4)
+
+
+def _level(path: Path, numbers: list[int]) -> None:
+    path.parent.mkdir(exist_ok=True)
+
+    def cell(*items: object) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+        out = np.empty((len(items), 1), dtype=object)
+        for i, item in enumerate(items):
+            out[i, 0] = item
+        return out
+
+    files = cell(cell("val_1", "val_2"))
+    lists = cell(cell(np.array(numbers, np.uint8), np.zeros((0, 0), np.uint8)))
+    savemat(path, {"event_list": cell("0--Parade"), "file_list": files, "gt_list": lists})
+
+
+def test_wider_levels(tmp_path: Path) -> None:
+    BUILDERS["wider"](tmp_path)
+    for level, numbers in (("easy", [2]), ("medium", [1]), ("hard", [1, 2])):
+        _level(tmp_path / f"ground_truth/wider_{level}_val.mat", numbers)
+    first, second = open_dataset("wider", tmp_path).split("val")
+    flags = [first.attributes[level].tolist() for level in ("easy", "medium", "hard")]
+    assert flags == [[False], [True], [True]]  # box 2 has no area and is left out
+    assert second.attributes["hard"].shape == (0,)
+
+
+def test_wider_levels_of_another_list(tmp_path: Path) -> None:
+    BUILDERS["wider"](tmp_path)
+    _level(tmp_path / "ground_truth/wider_hard_val.mat", [3])
+    (tmp_path / "ground_truth/wider_easy_val.mat").write_bytes(b"no mat")
+    told = {f.kind: f.examples for f in check("wider", tmp_path).findings if f.state == "problem"}
+    assert told["label out of range"] == ["hard: box 3 of 0--Parade/val_1.jpg, which has 2"]
+    assert "wider_easy_val.mat" in told["file that cannot be read"][0]
 
 
 def test_wider_relabels(tmp_path: Path) -> None:
@@ -414,7 +448,25 @@ def test_a_wrong_request_is_told(tmp_path: Path) -> None:
         open_dataset("wflw", tmp_path)
 
 
-def test_a_nested_copy_is_found(tmp_path: Path) -> None:
-    BUILDERS["wflw"](tmp_path / "downloads" / "WFLW")
-    assert len(open_dataset("wflw", tmp_path)) == 4
-    assert wflw_line().count(" ") == 206
+@pytest.mark.parametrize("name", [n for n in BUILDERS if n != "folder"])
+def test_a_nested_copy_is_found(name: str, tmp_path: Path) -> None:
+    BUILDERS[name](tmp_path / "flat")
+    BUILDERS[name](tmp_path / "nested" / "downloads 2020" / f"{name.upper()}_4")
+    flat, nested = open_dataset(name, tmp_path / "flat"), open_dataset(name, tmp_path / "nested")
+    assert flat.subjects == nested.subjects
+    assert flat.split_counts == nested.split_counts
+
+
+def test_classes_are_in_the_order_of_the_schema(tmp_path: Path) -> None:
+    BUILDERS["ferplus"](tmp_path / "a")
+    BUILDERS["folder"](tmp_path / "b")
+    expected = "neutral happiness surprise sadness anger disgust fear contempt"
+    assert open_dataset("ferplus", tmp_path / "a").classes == tuple(expected.split())
+    assert open_dataset("folder", tmp_path / "b").classes == ("bored", "happiness")
+
+
+def test_odd_labels_are_counted_once(tmp_path: Path) -> None:
+    affectnet_arrays(tmp_path)
+    np.save(tmp_path / "val_set/annotations/7_val.npy", np.array(3.0))
+    (finding,) = [f for f in check("affectnet8", tmp_path, images=0).findings if f.kind == "label out of range"]
+    assert finding.count == 1

@@ -8,6 +8,8 @@ How the annotation folders are called is partly recollection: any folder that sa
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mien.core.arrays import Float32
@@ -103,8 +105,6 @@ def _add_video(reading: Reading, video: str, table: Float32, place: tuple[str, s
 
 
 def _with_label(sample: Sample, task: str, row: Float32, reading: Reading) -> Sample:
-    from dataclasses import replace
-
     if task == "expr":
         name = reading.labels.of_id(int(row[0]))
         return replace(sample, expression=None if name is None else ExpressionLabel(name, reading.labels.name))

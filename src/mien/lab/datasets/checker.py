@@ -116,10 +116,10 @@ def check(name: str, path: str | Path, images: int = DEFAULT_IMAGES) -> Report:
     """
     info = dataset_info(name)
     dataset, reading = read_dataset(info, path)
-    counts = _count(dataset, reading)
+    counts, trial = _count(dataset, reading, images)
     _compare(info, dataset, reading, counts)
     _subjects_apart(dataset, reading)
-    decoded = _try_pictures(dataset, reading, images)
+    decoded = _try_pictures(trial, reading)
     plain = {split: dict(by_class) for split, by_class in sorted(counts.items())}
     return Report(
         dataset=info.name,
@@ -134,18 +134,26 @@ def check(name: str, path: str | Path, images: int = DEFAULT_IMAGES) -> Report:
     )
 
 
-def _count(dataset: Dataset, reading: Reading) -> dict[str, Counter[str]]:
+def _count(dataset: Dataset, reading: Reading, images: int) -> tuple[dict[str, Counter[str]], list[Sample]]:
+    """Counts by split and class, and the samples whose pictures are tried: evenly spread, without chance. Each
+    sample is made once, so that what is odd about its labels is counted once."""
+    total = len(dataset)
+    wanted = total if images <= 0 else min(images, total)
+    chosen = set(np.linspace(0, total - 1, wanted).astype(np.int64).tolist()) if total else set()
     counts: dict[str, Counter[str]] = {}
+    trial = []
     names: set[str] = set()
-    for sample in dataset:
+    for i, sample in enumerate(dataset):
         counts.setdefault(sample.split, Counter())[_class_of(sample)] += 1
+        if i in chosen:
+            trial.append(sample)
         if len(names) < MAX_NAMES:
             if sample.name in names:
                 reading.problem("item listed twice", sample.name)
             names.add(sample.name)
-    if not len(dataset):
+    if not total:
         reading.problem("nothing found", f"no sample in the layout of {reading.info.title}; see docs/datasets.md")
-    return counts
+    return counts, trial
 
 
 def _class_of(sample: Sample) -> str:
@@ -185,13 +193,9 @@ def _subjects_apart(dataset: Dataset, reading: Reading) -> None:
                 reading.problem("subject in two splits", f"{subject}: {home[subject]} and {split}")
 
 
-def _try_pictures(dataset: Dataset, reading: Reading, images: int) -> int:
-    """Decode some pictures, evenly spread (no chance: the same copy gives the same answer)."""
-    total = len(dataset)
-    wanted = total if images <= 0 else min(images, total)
+def _try_pictures(trial: list[Sample], reading: Reading) -> int:
     decoded = 0
-    for i in np.unique(np.linspace(0, total - 1, wanted).astype(np.int64)) if total else ():
-        sample = dataset.sample(int(i))
+    for sample in trial:
         if sample.path is None and sample.pixels is None:
             continue
         try:

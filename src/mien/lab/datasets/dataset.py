@@ -13,6 +13,7 @@ from mien.core.arrays import Int64
 from mien.errors import RequestError, SourceError
 from mien.lab.datasets.catalogue import DatasetInfo, dataset_info
 from mien.lab.datasets.findings import Findings
+from mien.lab.datasets.labels import load_labels
 from mien.lab.datasets.reading import Block, Reading
 from mien.lab.datasets.sample import Sample
 from mien.pipeline.registry import load
@@ -91,6 +92,15 @@ class Dataset:
         for block in self._blocks:
             counts[block.split] = counts.get(block.split, 0) + block.length
         return dict(sorted(counts.items()))
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the expressions that are told apart: in the order of the dataset's label schema; of a user's own
+        data those that occur, sorted; empty if the dataset has none."""
+        if self.info.labels is not None:
+            schema = load_labels(self.info.labels)
+            return tuple(n for n in schema.names if n not in schema.unlabelled)
+        return tuple(sorted({s.expression.name for s in self if s.expression is not None}))
 
     @property
     def subjects(self) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ class Reading:
         self.folder = Folder(path, self.findings)
         self.blocks: list[Block] = []
         self.subset_reason: str | None = None
+        self._frames: dict[str, FrameFiles | None] = {}
 
     @property
     def labels(self) -> LabelSchema:
@@ -122,7 +123,13 @@ class Reading:
         return AuLabels.of_codes(parsed.codes) if parsed.codes else None
 
     def frame_files(self, folder: str) -> FrameFiles | None:
-        """The pictures of a folder as frames, numbered by the last digits of their names; None if there are none."""
+        """The pictures of a folder as frames, numbered by the last digits of their names; None if there are none.
+        Clips of one long video share the answer."""
+        if folder not in self._frames:
+            self._frames[folder] = self._frame_files(folder)
+        return self._frames[folder]
+
+    def _frame_files(self, folder: str) -> FrameFiles | None:
         numbered = []
         for name in self.folder.pictures(folder):
             digits = last_number(name)

@@ -10,6 +10,7 @@ from mien.lab.datasets.reading import Reading
 from mien.lab.datasets.sample import Clip
 
 _BU3DFE = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(0[0-4])([A-Z]{2})_F2D\.bmp", re.I)
+_SUBJECTS = {"bu4dfe": re.compile(r"[FM]\d{3}"), "4dfab": re.compile(r"[A-Za-z]{0,2}\d{1,4}")}
 ETHNICITIES = ("AE", "AM", "BL", "IN", "LA", "WH")
 MESH_SUFFIXES = frozenset({".wrl", ".obj", ".ply"})
 
@@ -53,7 +54,8 @@ def read_sequences(reading: Reading) -> None:
     """Read BU-4DFE (`F001/Angry/000.wrl`, `000.jpg`, …) or 4DFAB.
 
     Exact file names of both are not verified: any folder that holds meshes or pictures is a sequence, the first
-    folder of its path is the subject, and the first part of the path that names an expression is its class.
+    folder of its path that looks like a number (F001, 012) is the subject, and the first part of the path that names
+    an expression is its class.
     """
     for folder, names in reading.folder.tree():
         frames = reading.frame_files(folder) if folder else None
@@ -61,7 +63,7 @@ def read_sequences(reading: Reading) -> None:
         if not folder or (frames is None and not meshes):
             continue
         parts = folder.split("/")
-        subject = next((p for p in parts if any(c.isdigit() for c in p)), parts[0])
+        subject = next((p for p in parts if _SUBJECTS[reading.info.name].fullmatch(p)), parts[0])
         name = next((n for p in parts if (n := reading.labels.of_word(p)) is not None), None)
         if name is None and reading.info.name == "bu4dfe":
             reading.problem("folder that is no class", f"{folder}; known: {', '.join(reading.labels.spelled)}")

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mien.core.arrays import Float32
+from mien.core.arrays import Float32, Int64
 from mien.lab.datasets.reading import Reading, xywh_to_xyxy
 from mien.lab.datasets.subset_json import read_box_subset
 from mien.lab.datasets.tables import number
+from mien.lab.datasets.widerface_levels import level_flags, read_levels
 
 BOX_ATTRIBUTES = {"blur": 2, "expression": 1, "illumination": 1, "invalid": 1, "occlusion": 2, "pose": 1}
 """Name → highest value; in the order of the file."""
@@ -102,13 +103,20 @@ def read(reading: Reading) -> None:
         base = reading.folder.locate_folder(f"WIDER_{split}/images")
         if base is None:
             reading.problem("missing folder", f"WIDER_{split}/images")
+        levels = read_levels(reading) if split == "val" else {}
         for picture in parse_blocks(reading.folder.text_lines(listing)):
-            _add(reading, picture, split, base, listing)
+            _add(reading, picture, (split, base, listing), levels)
     if not found:
         _read_relabels(reading)
 
 
-def _add(reading: Reading, picture: WiderPicture, split: str, base: str | None, listing: str) -> None:
+def _add(
+    reading: Reading,
+    picture: WiderPicture,
+    place: tuple[str, str | None, str],
+    levels: dict[str, dict[str, Int64]],
+) -> None:
+    split, base, listing = place
     where = f"{listing} line {picture.line}"
     for oddity in picture.oddities:
         reading.problem("block of another form", f"{where}: {oddity}")
@@ -125,6 +133,11 @@ def _add(reading: Reading, picture: WiderPicture, split: str, base: str | None, 
         values = picture.attributes[:, i]
         if ((values < 0) | (values > top)).any():
             reading.problem("label out of range", f"{name} above {top} or below 0 ({where})")
+    try:
+        flags = level_flags(levels, picture.path, len(keep))
+    except ValueError as error:
+        reading.problem("label out of range", str(error))
+        flags = {}
     reading.add(
         picture.path,
         split,
@@ -133,6 +146,7 @@ def _add(reading: Reading, picture: WiderPicture, split: str, base: str | None, 
         attributes={
             "event": picture.path.partition("/")[0],
             **{name: picture.attributes[keep, i] for i, name in enumerate(BOX_ATTRIBUTES)},
+            **{level: counts[keep] for level, counts in flags.items()},
         },
     )
 
