@@ -13,6 +13,7 @@ import typer
 
 from mien.cli.capture import capture, demo
 from mien.cli.doctor import doctor
+from mien.cli.lab import lab
 from mien.cli.models import models
 from mien.errors import MienError, RequestError
 
@@ -28,6 +29,7 @@ app.command()(capture)
 app.command()(demo)
 app.command()(models)
 app.command()(doctor)
+app.add_typer(lab, name="lab")
 
 
 def _version(show: bool) -> None:

@@ -38,7 +38,7 @@ def csv_rows(folder: Folder, relative: str, delimiter: str = ",") -> Iterator[Ro
 def sheet_rows(folder: Folder, relative: str, sheet: int = 0) -> list[Row]:
     """Rows of one sheet (0 = the first) of an Excel file; empty if it cannot be read (which is reported)."""
     try:
-        from openpyxl import load_workbook  # type: ignore[import-untyped]
+        from openpyxl import load_workbook
     except ModuleNotFoundError as error:
         raise MissingExtraError("openpyxl", "lab", "Reading Excel label sheets") from error
 
@@ -79,7 +79,7 @@ def _too_large(path: Path) -> str | None:
             return f"more than {MAX_SHEET_BYTES} bytes"
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(info.file_size for info in archive.infolist())
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:  # all raised on damaged archives
         return f"not an .xlsx file ({error}); save an old .xls as .xlsx or .csv"
     return f"unpacks to more than {MAX_UNPACKED_BYTES} bytes" if unpacked > MAX_UNPACKED_BYTES else None
 
