@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.core.arrays import Float32
+from mien.errors import SourceError
+from mien.lab.datasets.array_files import load_label_array
 from mien.lab.datasets.labels import load_labels
 from mien.lab.datasets.reading import Reading
 from mien.lab.datasets.sample import ExpressionLabel, Sample
@@ -167,16 +170,13 @@ def _array_sample(reading: Reading, place: tuple[str, str, str], item: str, name
     )
 
 
-def _load(reading: Reading, relative: str) -> Any:
-    """A small .npy, never with pickled objects; None if it is not there or cannot be read (the latter reported)."""
+def _load(reading: Reading, relative: str) -> npt.NDArray[Any] | None:
+    """A label file; None if it is not there or cannot be read (the latter is reported)."""
     if relative not in reading.folder:
         return None
-    path = reading.folder.path(relative)
     try:
-        if path.stat().st_size > 1_000_000:
-            raise ValueError("too large for a label")
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        return load_label_array(reading.folder.path(relative))
+    except SourceError as error:
         reading.problem("file that cannot be read", f"{relative}: {error}")
         return None
 

@@ -132,7 +132,7 @@ def _bp4d_table(reading: Reading, relative: str) -> tuple[tuple[int, ...], list[
         else:
             frames.append(int(values[0] or 0))
             rows.append([np.nan if v == _UNKNOWN else float(v or 0) for v in values[1:]])
-    return units, frames, np.array(rows, dtype=np.float32).reshape(-1, len(units))
+    return units, frames, np.array(rows, dtype=np.float32).reshape(len(rows), len(units))
 
 
 def _add_bp4d(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import Any
 
 import numpy as np
 
+from mien.errors import SourceError
+from mien.lab.datasets.array_files import load_archive
 from mien.lab.datasets.folder import Folder
 from mien.lab.datasets.labels import LabelSchema
 from mien.lab.datasets.pictures import ArrayEntry, PixelRow
@@ -16,7 +17,6 @@ from mien.lab.datasets.tables import csv_rows, whole
 
 USAGE = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 PIXELS = 48 * 48
-MAX_ARRAY_BYTES = 4_000_000_000
 
 
 def pixel_rows(folder: Folder, relative: str) -> list[tuple[PixelRow, str, str]]:
@@ -61,7 +61,11 @@ def _read_csv(reading: Reading, relative: str) -> None:
 
 def _read_npz(reading: Reading, relative: str) -> None:
     """`train_images`, `train_labels`, `val_images`, `val_labels`, `class_names`; `train_near_val`: near-doubles."""
-    arrays = load_arrays(reading, relative)
+    try:
+        arrays = load_archive(reading.folder.path(relative))
+    except SourceError as error:
+        reading.problem("file that cannot be read", f"{relative}: {error}")
+        return
     words = [str(w) for w in arrays.get("class_names", ())]
     names = [reading.labels.of_word(word) for word in words]
     if not names or None in names:
@@ -98,21 +102,6 @@ def _add_arrays(reading: Reading, split: str, images: Any, rest: tuple[Any, list
         return Sample(info, f"{split} {i:05d}", split, pixels=pixels, expression=expression, attributes=extra)
 
     reading.add_block(len(labels), make, split)
-
-
-def load_arrays(reading: Reading, relative: str) -> dict[str, Any]:
-    """Arrays of an npz, never with pickled objects; empty if it cannot be read (which is reported)."""
-    path = reading.folder.path(relative)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_ARRAY_BYTES:
-                reading.problem("file too large", f"{relative} unpacks to more than {MAX_ARRAY_BYTES} bytes")
-                return {}
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        reading.problem("file that cannot be read", f"{relative}: {error}")
-        return {}
 
 
 def read_ferplus(reading: Reading) -> None:

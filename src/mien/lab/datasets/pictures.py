@@ -47,7 +47,7 @@ def _first_frame(path: Path) -> UInt8:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
                 return np.ascontiguousarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-    except (OSError, ValueError, IndexError) as error:  # PyAV's errors are subclasses of these
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         raise SourceError(f"{path}: not a video that can be read ({error})") from error
     raise SourceError(f"{path}: holds no frame")
 
@@ -81,7 +81,7 @@ class VideoMoment:
                 for frame in container.decode(stream):
                     if frame.time is None or frame.time - zero >= self.t_s - 1e-3:
                         return np.ascontiguousarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-        except (OSError, ValueError, IndexError) as error:
+        except (av.FFmpegError, OSError, ValueError, IndexError) as error:
             raise SourceError(f"{self.path}: not a video that can be read ({error})") from error
         raise SourceError(f"{self.path}: ends before {self.t_s:.3f} s")
 
