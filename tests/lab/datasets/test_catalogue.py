@@ -55,5 +55,9 @@ def test_published_classes_add_up(info: DatasetInfo) -> None:
 def test_names_and_titles_are_found() -> None:
     assert dataset_info("CASME II").name == "casme-ii"
     assert dataset_info("cas(me)²").name == "cas-me-2"
+    assert dataset_info("WiderFace").name == "wider"
+    assert dataset_info("RAF-DB").name == "rafdb"
+    assert dataset_info("cas-me-2").name == "cas-me-2"
+    assert dataset_info("CASMEII").name == "casme-ii"
     with pytest.raises(ConfigError, match='did you mean "samm'):
         dataset_info("sammm")

@@ -54,6 +54,16 @@ def test_a_copy_with_problems(tmp_path: Path) -> None:
     assert report["findings"][0]["state"] == "problem"
 
 
+def test_action_units_are_counted(tmp_path: Path) -> None:
+    BUILDERS["bp4d"](tmp_path)
+    out = run("data", "check", "bp4d", tmp_path)[1]
+    rows = [line.split() for line in out.splitlines()]
+    place = rows.index(["unit", "present", "in", "fold1", "fold2"])
+    assert rows[place + 1 : place + 4] == [["AU2", "1", "1"], ["AU6", "1", "1"], ["AU12", "1", "1"]]
+    report = json.loads(run("data", "check", "bp4d", tmp_path, "--json")[1])
+    assert report["action_units"]["fold1"] == {"AU2": 1, "AU6": 1, "AU12": 1}
+
+
 def test_a_wrong_request(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no dataset"):
         run("data", "check", "nonsense", tmp_path)

@@ -199,7 +199,7 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
     ("disfa", "lengths", append(DISFA_AU, b"4,0\n"), "tables of different length", "[3, 4]"),
     ("bp4d", "cell 2", append("AUCoding/AU_OCC/F001_T1.csv", b"22,0,2,0,0\n"), "label out of range", "line 4"),
     ("bp4d", "header", write("AUCoding/AU_OCC/F001_T1.csv", b"frame,AU1\n1,0\n"), "header of another form", "F001_T1"),
-    ("bp4d", "no picture", remove("2D+3D/F001/T1/0021.jpg"), "missing image", "frame 21"),
+    ("bp4d", "no picture", remove("Sequences(2D+3D)/F001/T1/0021.jpg"), "missing image", "frame 21"),
     ("bp4d", "subject", write("AUCoding/AU_OCC/X001_T1.csv", b"0,1\n"), "file name of another form", "X001_T1.csv"),
     ("casme-ii", "no sheet", remove("CASME2-coding-20140508.xlsx"), "missing file", "CASME2-coding-20140508.xlsx"),
     ("casme-ii", "no sheet, text", write("CASME2-coding-20140508.xlsx", b"text"), "sheet that cannot be read", "xlsx"),
@@ -211,6 +211,13 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
         lambda r: sheet(r / "CASME2-coding-20140508.xlsx", [(1, 2)]),
         "sheet without its header",
         "Subject",
+    ),
+    (
+        "cas-me-2",
+        "one sheet",
+        lambda root: sheet(root / "code_final.xlsx", [(1, "a1_1", 2, 3, 4, "4", "negative", "micro-expression", "x")]),
+        "missing sheet",
+        "sheets 2 and 3",
     ),
     ("cas-me-2", "no pictures", remove("rawpic"), "missing folder", "rawpic"),
     (

@@ -336,8 +336,8 @@ def test_bp4d(made: Dataset) -> None:
 
 def test_bp4d_pictures_counted_from_zero(tmp_path: Path) -> None:
     BUILDERS["bp4d"](tmp_path)
-    picture(tmp_path / "2D+3D/F001/T1/0000.jpg")
-    picture(tmp_path / "2D+3D/F001/T1/0019.jpg")
+    picture(tmp_path / "Sequences(2D+3D)/F001/T1/0000.jpg")
+    picture(tmp_path / "Sequences(2D+3D)/F001/T1/0019.jpg")
     path = one(open_dataset("bp4d", tmp_path), "F001/T1/0020").path  # type: ignore[attr-defined]
     assert path.name == "0019.jpg"
 
@@ -455,6 +455,16 @@ def test_a_nested_copy_is_found(name: str, tmp_path: Path) -> None:
     flat, nested = open_dataset(name, tmp_path / "flat"), open_dataset(name, tmp_path / "nested")
     assert flat.subjects == nested.subjects
     assert flat.split_counts == nested.split_counts
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_dataset_can_be_sent_to_another_process(name: str, tmp_path: Path) -> None:
+    BUILDERS[name](tmp_path)
+    dataset = open_dataset(name, tmp_path)
+    part = dataset.split(next(iter(dataset.split_counts)))
+    for one_of in (dataset, part):
+        other = pickle.loads(pickle.dumps(one_of))
+        assert [s.name for s in other] == [s.name for s in one_of]
 
 
 def test_classes_are_in_the_order_of_the_schema(tmp_path: Path) -> None:

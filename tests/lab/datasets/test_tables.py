@@ -14,7 +14,7 @@ from mien.errors import MissingExtraError
 from mien.lab.datasets import tables
 from mien.lab.datasets.findings import Findings
 from mien.lab.datasets.folder import Folder
-from mien.lab.datasets.tables import csv_rows, records, sheet_rows, table_rows
+from mien.lab.datasets.tables import csv_rows, first_records, records, sheet_rows, table_sheets
 
 COLUMNS = {"subject": ("Subject",), "onset": ("Onset Frame", "OnsetF"), "notes": ("Notes",)}
 
@@ -30,20 +30,27 @@ def kinds(folder: Folder) -> list[str]:
 def test_the_header_is_searched_for(tmp_path: Path) -> None:
     rows = [["intro"]] * 13 + [["Subject", "x", "ONSET_FRAME"], [6, "y", 12.0], [None, None, None], ["7", "z", "13"]]
     sheet(tmp_path / "a.xlsx", rows)
-    found = table_rows(folder_of(tmp_path), "a")
+    found = table_sheets(folder_of(tmp_path), "a")
     assert found is not None
-    table = records(found[1], COLUMNS, ("subject", "onset"))
+    table = first_records(found[1], COLUMNS, ("subject", "onset"))
     assert table == [
         (15, {"subject": "6", "onset": "12", "notes": ""}),
         (17, {"subject": "7", "onset": "13", "notes": ""}),
     ]
 
 
+def test_the_sheet_with_the_header_is_taken(tmp_path: Path) -> None:
+    sheet(tmp_path / "a.xlsx", [["read me"]], [["Subject", "Onset"], ["1", "2"]], [["Subject"], ["3"]])
+    found = table_sheets(folder_of(tmp_path), "a")
+    assert found is not None
+    assert first_records(found[1], COLUMNS, ("subject",)) == [(2, {"subject": "1", "onset": "", "notes": ""})]
+
+
 def test_a_csv_takes_the_place_of_a_sheet(tmp_path: Path) -> None:
     text(tmp_path / "a.csv", "Subject,OnsetF", '"6",12')
-    found = table_rows(folder_of(tmp_path), "a")
+    found = table_sheets(folder_of(tmp_path), "a")
     assert found is not None
-    assert records(found[1], COLUMNS, ("subject",)) == [(2, {"subject": "6", "onset": "12", "notes": ""})]
+    assert first_records(found[1], COLUMNS, ("subject",)) == [(2, {"subject": "6", "onset": "12", "notes": ""})]
 
 
 def test_no_header_no_records() -> None:

@@ -250,7 +250,7 @@ def bp4d(root: Path) -> None:
         text(root / f"AUCoding/AU_OCC/{subject}_T1.csv", "0,1,2,6,12", "20,0,1,1,9", "21,0,0,0,1")
         for unit in (6, 12):
             text(root / f"AUCoding/AU_INT/AU{unit:02d}/{subject}_T1_AU{unit:02d}.csv", "20,3", "21,9")
-        pictures(root / f"2D+3D/{subject}/T1", ["0020.jpg", "0021.jpg"])
+        pictures(root / f"Sequences(2D+3D)/{subject}/T1", ["0020.jpg", "0021.jpg"])
 
 
 CASME_II_HEADER = (
@@ -290,7 +290,8 @@ def cas_me_2(root: Path) -> None:
 def cas_me_3(root: Path) -> None:
     header = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion")
     rows = (("spNO.1", "a", 1, 3, 5, "4+L12", "II", "happy"), ("spNO.1", "a", 6, 7, 8, "R14", "VII", "others"))
-    sheet(root / "cas(me)3_part_A_ME_label.xlsx", [header, *rows])
+    sheet(root / "annotation/cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", [("read me",)], [header, *rows])
+    sheet(root / "annotation/cas(me)3_part_A_MaE_label_JpgIndex_v2.xlsx", [("sub", "seq", "onset"), ("spNO.1", "a", 1)])
     for kind in ("color", "depth"):
         pictures(root / f"part_A/spNO.1/a/{kind}", [f"{i}.jpg" for i in range(9)])
 

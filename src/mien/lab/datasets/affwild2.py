@@ -3,7 +3,7 @@
 The three tasks have splits of their own, so they are three datasets here: `affwild2-expr`, `affwild2-va`,
 `affwild2-au`, and the multi-task list `affwild2-mtl`. A label file is told by its first line. Frame n of a video is
 `00001.jpg` counted from 1; frames in which the organisers found no face have no picture, and are left out with a note.
-How the annotation folders are called is partly recollection: any folder that says Train or Val counts.
+Packages of different years name the folders slightly differently: any folder that says Train or Val counts.
 """
 
 from __future__ import annotations

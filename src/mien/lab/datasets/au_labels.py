@@ -140,5 +140,10 @@ class AuLabels:
         presence = np.asarray(values, dtype=np.float32)
         return cls(tuple(f"AU{n}" for n in numbers), presence, np.full(len(presence), np.nan, np.float32))
 
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Names of the units that are present for certain."""
+        return tuple(n for n, p in zip(self.names, self.presence.tolist(), strict=True) if p == 1)
+
     def __repr__(self) -> str:
         return f"AuLabels({', '.join(self.names)})"

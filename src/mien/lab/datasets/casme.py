@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from mien.lab.datasets.micro import COLUMNS, CodedRow, Frame, add_clip, coded_rows, correct_slips
 from mien.lab.datasets.reading import Reading
-from mien.lab.datasets.tables import records, sheet_rows, table_rows, whole
+from mien.lab.datasets.tables import first_records, table_sheets, whole
 
 CASME_II_SHEET = "CASME2-coding-20140508"
 CASME_II_SLIPS: dict[int, dict[Frame, int]] = {60: {"offset": 91}}
@@ -25,7 +25,8 @@ CAS_ME_3_SLIPS: dict[int, dict[Frame, int]] = {
     796: {"offset": 1845},
     798: {"offset": 2403},
 }
-CAS_ME_3_ROWS = 799
+CAS_ME_3_ROWS = 860
+CAS_ME_3_SHEET = "cas(me)3_part_A_ME_label_JpgIndex_v2"
 
 
 def read_casme_ii(reading: Reading) -> None:
@@ -45,10 +46,10 @@ def read_casme_ii(reading: Reading) -> None:
 def _sheet(reading: Reading, names: tuple[str, ...]) -> list[CodedRow]:
     """Rows of the first sheet that is there; none (and a problem) if it is missing or has no header."""
     for name in names:
-        found = table_rows(reading.folder, name)
+        found = table_sheets(reading.folder, name)
         if found is None:
             continue
-        table = records(found[1], COLUMNS, ("subject", "file", "onset"))
+        table = first_records(found[1], COLUMNS, ("subject", "file", "onset"))
         if table is None:
             reading.problem("sheet without its header", f"{found[0]}: no row with Subject, Filename, Onset")
             return []
@@ -63,16 +64,16 @@ def read_cas_me_2(reading: Reading) -> None:
     Sheet 2 says which folder a subject number is (`s15`), sheet 3 which four-digit code a video name is (`0101`).
     An offset of 0 means "not ended": the apex is taken.
     """
-    found = table_rows(reading.folder, CAS_ME_2_SHEET)
+    found = table_sheets(reading.folder, CAS_ME_2_SHEET)
     if found is None:
         reading.problem("missing file", f"{CAS_ME_2_SHEET}.xlsx")
         return
-    relative, rows = found
-    excel = relative.endswith(".xlsx")
-    folders = {c[2]: c[1] for _, c in (sheet_rows(reading.folder, relative, 1) if excel else []) if len(c) > 2}
-    codes = {c[1]: c[0] for _, c in (sheet_rows(reading.folder, relative, 2) if excel else []) if len(c) > 1}
-    if not excel:
-        reading.note("no map of videos", f"{relative}: a csv has no sheets 2 and 3; folders cannot be found by it")
+    relative, sheets = found
+    if len(sheets) < 3:
+        reading.problem("missing sheet", f"{relative}: sheets 2 and 3 say in which folder a video is")
+    rows, subjects, videos = ([*sheets, [], [], []])[:3]
+    folders = {c[2]: c[1] for _, c in subjects if len(c) > 2}
+    codes = {c[1]: c[0] for _, c in videos if len(c) > 1}
     table = [(n, dict(zip(CAS_ME_2_COLUMNS, (c.strip() for c in cells), strict=False))) for n, cells in rows]
     base = reading.folder.locate_folder("rawpic")
     if base is None:
@@ -117,7 +118,7 @@ def read_cas_me_3(reading: Reading) -> None:
         for name in names
         if name.endswith(".xlsx") and not name.startswith("~")
     ]
-    rows = _sheet(reading, tuple(sorted(sheets, key=lambda s: ("part_a" not in s.casefold(), s))) or ("annotation",))
+    rows = _sheet(reading, tuple(sorted(sheets, key=lambda s: ("part_A_ME" not in s, s))) or (CAS_ME_3_SHEET,))
     for row in correct_slips(reading, rows, CAS_ME_3_SLIPS, CAS_ME_3_ROWS):
         subject, material = row.cells["subject"], row.cells["file"]
         if not subject or not material:

@@ -88,9 +88,17 @@ def dataset_info(name: str) -> DatasetInfo:
     for info in table.values():
         if key in (info.name, info.title.casefold()):
             return info
-    if key == "casme2":
+    plain = _plain(name)
+    if plain == "casme2":
         raise ConfigError('"casme2" may mean two datasets: casme-ii is CASME II, cas-me-2 is CAS(ME)²')
+    for info in table.values():
+        if plain and plain in (_plain(info.name), _plain(info.title)):
+            return info
     raise ConfigError(f'there is no dataset "{name}"{suggestion(name, table)}')
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum())
 
 
 def catalogue_table() -> str:

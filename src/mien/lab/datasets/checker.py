@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Report:
         samples: how many.
         subjects: how many are known; 0 if the dataset does not name them.
         counts: split → class → samples.
+        units: split → action unit → samples in which it is present; empty if none are labelled.
         decoded: pictures that were decoded as a trial.
         findings: problems first.
         licence: one sentence.
@@ -43,6 +45,7 @@ class Report:
     samples: int
     subjects: int
     counts: dict[str, dict[str, int]]
+    units: dict[str, dict[str, int]]
     decoded: int
     findings: list[Finding] = field(default_factory=list)
     licence: str = ""
@@ -73,6 +76,7 @@ class Report:
             "samples": self.samples,
             "subjects": self.subjects,
             "counts": self.counts,
+            "action_units": self.units,
             "decoded": self.decoded,
             "findings": found,
             "licence": self.licence,
@@ -81,7 +85,8 @@ class Report:
     def as_text(self) -> str:
         """For people: a table of counts, then what was found."""
         lines = [f"{self.dataset}: {self.samples} samples" + (f", {self.subjects} subjects" if self.subjects else "")]
-        lines += _count_table(self.counts)
+        lines += _count_table(self.counts, "class", "all")
+        lines += _count_table(self.units, "unit present in", None)
         lines += [f"{finding.state}: {finding}" for finding in self.findings]
         lines.append(f"{self.decoded} pictures decoded as a trial.")
         lines.append(f"licence: {self.licence}")
@@ -89,18 +94,27 @@ class Report:
         return "\n".join(lines)
 
 
-def _count_table(counts: dict[str, dict[str, int]]) -> list[str]:
-    classes = sorted({c for by_class in counts.values() for c in by_class}, key=lambda c: (c == NO_CLASS, c))
-    width = max([len(c) for c in classes] + [len("class")])
-    columns = [max(len(split), 8) for split in counts]
-    head = "  " + "class".ljust(width) + "".join(f"  {s:>{w}}" for s, w in zip(counts, columns, strict=True))
-    body = [
-        "  " + c.ljust(width) + "".join(f"  {counts[s].get(c, 0):>{w}}" for s, w in zip(counts, columns, strict=True))
-        for c in classes
-    ]
-    totals = [sum(by_class.values()) for by_class in counts.values()]
-    foot = "  " + "all".ljust(width) + "".join(f"  {t:>{w}}" for t, w in zip(totals, columns, strict=True))
-    return [head, *body, foot] if counts else []
+def _count_table(counts: dict[str, dict[str, int]], title: str, total: str | None) -> list[str]:
+    """Rows of a table: one column per split, one row per name, and the totals if they mean something."""
+    names = {name for by_name in counts.values() for name in by_name}
+    order = sorted(names, key=lambda n: (n == NO_CLASS, _natural(n)))
+    width = max([len(n) for n in names] + [len(title)])
+    columns = {split: max(len(split), 8) for split in counts}
+
+    def row(head: str, cells: list[object]) -> str:
+        values = (f"  {cell:>{w}}" for cell, w in zip(cells, columns.values(), strict=True))
+        return f"  {head.ljust(width)}{''.join(values)}"
+
+    lines = [row(title, list(columns))]
+    lines += [row(name, [counts[split].get(name, 0) for split in columns]) for name in order]
+    if total is not None:
+        lines.append(row(total, [sum(counts[split].values()) for split in columns]))
+    return lines if counts else []
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """AU4 before AU12."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def check(name: str, path: str | Path, images: int = DEFAULT_IMAGES) -> Report:
@@ -116,17 +130,17 @@ def check(name: str, path: str | Path, images: int = DEFAULT_IMAGES) -> Report:
     """
     info = dataset_info(name)
     dataset, reading = read_dataset(info, path)
-    counts, trial = _count(dataset, reading, images)
+    counts, units, trial = _count(dataset, reading, images)
     _compare(info, dataset, reading, counts)
     _subjects_apart(dataset, reading)
     decoded = _try_pictures(trial, reading)
-    plain = {split: dict(by_class) for split, by_class in sorted(counts.items())}
     return Report(
         dataset=info.name,
         path=str(path),
         samples=len(dataset),
         subjects=len(dataset.subjects),
-        counts=plain,
+        counts={split: dict(by_class) for split, by_class in sorted(counts.items())},
+        units={split: dict(by_unit) for split, by_unit in sorted(units.items())},
         decoded=decoded,
         findings=list(reading.findings),
         licence=info.licence,
@@ -134,17 +148,24 @@ def check(name: str, path: str | Path, images: int = DEFAULT_IMAGES) -> Report:
     )
 
 
-def _count(dataset: Dataset, reading: Reading, images: int) -> tuple[dict[str, Counter[str]], list[Sample]]:
-    """Counts by split and class, and the samples whose pictures are tried: evenly spread, without chance. Each
+def _count(
+    dataset: Dataset, reading: Reading, images: int
+) -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], list[Sample]]:
+    """Counts by split and class, by split and action unit, and the samples whose pictures are tried.
+
+    These are evenly spread over the copy, without chance. Each
     sample is made once, so that what is odd about its labels is counted once."""
     total = len(dataset)
     wanted = total if images <= 0 else min(images, total)
     chosen = set(np.linspace(0, total - 1, wanted).astype(np.int64).tolist()) if total else set()
     counts: dict[str, Counter[str]] = {}
+    units: dict[str, Counter[str]] = {}
     trial = []
     names: set[str] = set()
     for i, sample in enumerate(dataset):
         counts.setdefault(sample.split, Counter())[_class_of(sample)] += 1
+        if sample.action_units is not None:
+            units.setdefault(sample.split, Counter()).update(sample.action_units.present)
         if i in chosen:
             trial.append(sample)
         if len(names) < MAX_NAMES:
@@ -153,7 +174,7 @@ def _count(dataset: Dataset, reading: Reading, images: int) -> tuple[dict[str, C
             names.add(sample.name)
     if not total:
         reading.problem("nothing found", f"no sample in the layout of {reading.info.title}; see docs/datasets.md")
-    return counts, trial
+    return counts, units, trial
 
 
 def _class_of(sample: Sample) -> str:

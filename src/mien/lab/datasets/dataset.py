@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,15 +43,25 @@ class Dataset:
         findings: what was odd while reading.
     """
 
-    def __init__(self, info: DatasetInfo, blocks: list[Block], findings: Findings) -> None:
-        self.info = info
-        self.findings = findings
-        self._blocks = blocks
+    def __init__(self, reading: Reading, path: Path, chosen: tuple[int, ...] | None = None) -> None:
+        self.info: DatasetInfo = reading.info
+        self.findings: Findings = reading.findings
+        self._reading = reading
+        self._path = path
+        self._chosen = chosen
+        blocks = reading.blocks if chosen is None else [reading.blocks[i] for i in chosen]
+        self._blocks: list[Block] = blocks
         ends = np.cumsum([b.length for b in blocks], dtype=np.int64)
         self._starts: Int64 = np.concatenate([np.zeros(1, np.int64), ends])
 
-    def _part(self, blocks: list[Block]) -> Dataset:
-        return Dataset(self.info, blocks, self.findings)
+    def _part(self, keep: list[bool]) -> Dataset:
+        own = range(len(self._blocks)) if self._chosen is None else self._chosen
+        chosen = tuple(i for i, kept in zip(own, keep, strict=True) if kept)
+        return Dataset(self._reading, self._path, chosen)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process (a loader's worker) reads the copy again: what is read does not depend on chance."""
+        return _reopen, (self.info.name, self._path, self._chosen)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -116,7 +127,7 @@ class Dataset:
         if name not in self.split_counts:
             have = ", ".join(self.split_counts)
             raise RequestError(f'{self.info.name} has no split "{name}"; it has: {have}')
-        return self._part([b for b in self._blocks if b.split == name])
+        return self._part([b.split == name for b in self._blocks])
 
     def folds(self) -> Iterator[Fold]:
         """The turns of the dataset's cross-validation: each subject in turn (LOSO), or each fold of subjects.
@@ -130,9 +141,7 @@ class Dataset:
         names = self.subjects if by_subject else tuple(self.split_counts)
         for name in names:
             own = [(b.subject if by_subject else b.split) == name for b in self._blocks]
-            train = [b for b, mine in zip(self._blocks, own, strict=True) if not mine]
-            test = [b for b, mine in zip(self._blocks, own, strict=True) if mine]
-            yield Fold(name, self._part(train), self._part(test))
+            yield Fold(name, self._part([not mine for mine in own]), self._part(own))
 
 
 def read_dataset(info: DatasetInfo, path: str | Path) -> tuple[Dataset, Reading]:
@@ -143,7 +152,12 @@ def read_dataset(info: DatasetInfo, path: str | Path) -> tuple[Dataset, Reading]
     """
     reading = Reading(info, path)
     load(info.reader)(reading)
-    return Dataset(info, reading.blocks, reading.findings), reading
+    return Dataset(reading, Path(path)), reading
+
+
+def _reopen(name: str, path: Path, chosen: tuple[int, ...] | None) -> Dataset:
+    _, reading = read_dataset(dataset_info(name), path)
+    return Dataset(reading, path, chosen)
 
 
 def open_dataset(spec: str, path: str | Path | None = None) -> Dataset:

@@ -1,8 +1,8 @@
 """RECOLA: valence and arousal of video calls, rated by six people every 40 ms.
 
 One csv per participant and dimension, `;` between the columns: time in seconds, then one column per rater. A sample
-is one rated moment; its label is the plain mean of the raters (challenges weighted them in other ways). Where the
-videos lie is recollection: any video named after the participant counts.
+is one rated moment; its label is the plain mean of the raters (challenges weighted them in other ways). Any video named
+after the participant counts.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mien.lab.datasets.micro import COLUMNS, CodedRow, Frame, add_clip, coded_rows, correct_slips
 from mien.lab.datasets.reading import Reading
-from mien.lab.datasets.tables import Row, records, table_rows
+from mien.lab.datasets.tables import Row, first_records, table_sheets
 
 SHEET = "SAMM_Micro_FACS_Codes_v2"
 LONG_SHEET = "SAMM_LongVideos_V2_Release"
@@ -21,15 +21,15 @@ ROWS = 159
 
 
 def _rows(reading: Reading, sheet: str, needed: bool = True) -> list[CodedRow]:
-    found = table_rows(reading.folder, sheet)
+    found = table_sheets(reading.folder, sheet)
     if found is None:
         if needed:
             reading.problem("missing file", f"{sheet}.xlsx")
         return []
-    table = records(found[1], COLUMNS, ("subject", "file", "onset"))
+    table = first_records(found[1], COLUMNS, ("subject", "file", "onset"))
     if table is None:
         if sheet == LONG_SHEET:
-            return coded_rows(reading, found[0], _headless(found[1]))
+            return coded_rows(reading, found[0], _headless(found[1][0] if found[1] else []))
         reading.problem("sheet without its header", f"{found[0]}: no row with Subject, Filename, Onset Frame")
         return []
     return coded_rows(reading, found[0], table)

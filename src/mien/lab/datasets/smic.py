@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mien.lab.datasets.reading import Reading
 from mien.lab.datasets.sample import Clip
-from mien.lab.datasets.tables import records, table_rows, whole
+from mien.lab.datasets.tables import first_records, table_sheets, whole
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "subject": ("Subject",),
@@ -65,8 +65,8 @@ def _add(reading: Reading, folder: str, item: tuple[str, str, str], places: dict
 
 def _long_places(reading: Reading, camera: str) -> dict[str, dict[str, int]]:
     """Clip → onset and offset as frames of the long clip (frame = OnsetF - FirstF); empty without the sheet."""
-    found = table_rows(reading.folder, f"SMIC-{camera}-E_annotation")
-    table = records(found[1], COLUMNS, ("file", "onset", "first")) if found else None
+    found = table_sheets(reading.folder, f"SMIC-{camera}-E_annotation")
+    table = first_records(found[1], COLUMNS, ("file", "onset", "first")) if found else None
     out = {}
     for _, cells in table or []:
         onset, offset, first = (whole(cells[k]) for k in ("onset", "offset", "first"))

@@ -19,6 +19,7 @@ MAX_SHEET_BYTES = 32_000_000
 MAX_UNPACKED_BYTES = 400_000_000
 MAX_ROWS = 200_000
 MAX_COLUMNS = 128
+MAX_SHEETS = 12
 _HEADER_SEARCH = 60
 
 Row = tuple[int, list[str]]
@@ -37,6 +38,18 @@ def csv_rows(folder: Folder, relative: str, delimiter: str = ",") -> Iterator[Ro
 
 def sheet_rows(folder: Folder, relative: str, sheet: int = 0) -> list[Row]:
     """Rows of one sheet (0 = the first) of an Excel file; empty if it cannot be read (which is reported)."""
+    sheets = all_sheets(folder, relative)
+    if sheets and sheet >= len(sheets):
+        folder.findings.problem("missing sheet", f"{relative}: has no sheet {sheet + 1}")
+    return sheets[sheet] if sheet < len(sheets) else []
+
+
+def all_sheets(folder: Folder, relative: str) -> list[list[Row]]:
+    """Rows of every sheet of an Excel file; empty if it cannot be read (which is reported).
+
+    Raises:
+        MissingExtraError: openpyxl is not installed.
+    """
     try:
         from openpyxl import load_workbook
     except ModuleNotFoundError as error:
@@ -52,10 +65,8 @@ def sheet_rows(folder: Folder, relative: str, sheet: int = 0) -> list[Row]:
             warnings.simplefilter("ignore")  # remarks on styles and validation, which are of no interest here
             book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
             try:
-                if sheet >= len(book.worksheets):
-                    folder.findings.problem("missing sheet", f"{relative}: has no sheet {sheet + 1}")
-                    return []
-                return _cells(folder, relative, book.worksheets[sheet].iter_rows(max_row=MAX_ROWS, values_only=True))
+                pages = book.worksheets[:MAX_SHEETS]
+                return [_cells(folder, relative, p.iter_rows(max_row=MAX_ROWS, values_only=True)) for p in pages]
             finally:
                 book.close()
     except Exception as error:  # noqa: BLE001  openpyxl raises nearly everything on damaged files
@@ -93,12 +104,12 @@ def cell_text(cell: object) -> str:
     return str(cell).replace("\xa0", " ").strip()
 
 
-def table_rows(folder: Folder, ending: str, sheet: int = 0) -> tuple[str, list[Row]] | None:
-    """Rows of `<ending>.xlsx`, else of `<ending>.csv` (for sheet 0); None if neither is there."""
+def table_sheets(folder: Folder, ending: str) -> tuple[str, list[list[Row]]] | None:
+    """Sheets of `<ending>.xlsx`, else `<ending>.csv` as the only one; None if neither is there."""
     if found := folder.locate(f"{ending}.xlsx"):
-        return found, sheet_rows(folder, found, sheet)
-    if sheet == 0 and (found := folder.locate(f"{ending}.csv")):
-        return found, list(csv_rows(folder, found))
+        return found, all_sheets(folder, found)
+    if found := folder.locate(f"{ending}.csv"):
+        return found, [list(csv_rows(folder, found))]
     return None
 
 
@@ -140,6 +151,13 @@ def records(
             known = {ours: cells[i].strip() if i < len(cells) else "" for ours, i in places.items()}
             out.append((number, {ours: known.get(ours, "") for ours in columns}))
     return None if places is None else out
+
+
+def first_records(
+    sheets: Iterable[Iterable[Row]], columns: Mapping[str, tuple[str, ...]], needed: Sequence[str]
+) -> list[tuple[int, dict[str, str]]] | None:
+    """`records` of the first sheet that has the header; None if none has."""
+    return next((table for s in sheets if (table := records(s, columns, needed)) is not None), None)
 
 
 def whole(text: str) -> int | None:
