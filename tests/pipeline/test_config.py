@@ -69,6 +69,22 @@ def test_a_preset_file_of_ones_own(tmp_path: Path) -> None:
         load_config(str(file))
 
 
+def test_a_preset_extends_a_shipped_one(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('extends = "balanced"\noutputs = []\n[detect]\nmax_faces = 9\n')
+    mine, base = load_config(str(file)), load_config("balanced")
+    assert mine["detect"] == {**base["detect"], "max_faces": 9}
+    assert mine["stages"] == base["stages"]
+    assert mine["outputs"] == []
+    assert "extends" not in mine
+    file.write_text('extends = "balansed"\n')
+    with pytest.raises(ConfigError, match='did you mean "balanced"'):
+        load_config(str(file))
+    file.write_text("extends = 3\n")
+    with pytest.raises(ConfigError, match='extends "3"'):
+        load_config(str(file))
+
+
 @given(st.text(max_size=60))
 def test_no_override_ends_in_anything_but_a_config_error(text: str) -> None:
     try:

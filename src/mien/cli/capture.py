@@ -137,9 +137,7 @@ def _tell(request: Request, outcome: Outcome) -> None:
     frames = summary.frames - outcome.resumed_frames
     for line in (*summary.warnings, *outcome.notes):
         typer.echo(f"warning: {line}", err=True)
-    if frames and not outcome.frames_with_face:
-        typer.echo(f"No face was found in {frames} frames.", err=True)
-    elif frames:
+    if frames and outcome.frames_with_face:
         share = 100 * outcome.frames_with_face / frames
         ids = ", ".join(f"id {k}: {v}" for k, v in sorted(outcome.track_frames.items())[:8])
         typer.echo(f"{frames} frames, a face in {share:.1f} % ({ids}), {outcome.seconds:.1f} s.", err=True)

@@ -6,7 +6,6 @@ every take.
 
 from __future__ import annotations
 
-import copy
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -35,17 +34,35 @@ def load_config(preset: str = "balanced", overrides: Iterable[str] = ()) -> dict
     Raises:
         ConfigError: unknown preset or key, damaged file, wrong kind of value.
     """
-    text = _preset_text(preset)
-    try:
-        config = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f'preset "{preset}" is not valid TOML: {error}') from None
+    config = _read_preset(preset)
     _check_shape(config, f'preset "{preset}"')
     tables = set(config)
     for override in overrides:
         _apply(config, override, tables)
     _check_shape(config, f'preset "{preset}" with --set')
     return {"preset": preset if preset in preset_names() else Path(preset).name, **config}
+
+
+def _read_preset(preset: str) -> dict[str, Any]:
+    """A preset's tables; `extends = "name"` starts from a shipped preset and replaces what is said again."""
+    try:
+        config = tomllib.loads(_preset_text(preset))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f'preset "{preset}" is not valid TOML: {error}') from None
+    base = config.pop("extends", None)
+    if base is None:
+        return config
+    if base == preset or base not in preset_names():
+        raise ConfigError(f'preset "{preset}" extends "{base}"{suggestion(str(base), preset_names())}')
+    return _merged(_read_preset(base), config)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in changes.items():
+        both_tables = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _merged(out[key], value) if both_tables else value
+    return out
 
 
 def _preset_text(preset: str) -> str:
@@ -107,11 +124,3 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         return text.strip()
-
-
-def with_options(config: Mapping[str, Any], **tables: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a resolved configuration with some options replaced, e.g. detect={"max_faces": 5}."""
-    changed = copy.deepcopy(dict(config))
-    for name, options in tables.items():
-        changed.setdefault(name, {}).update(options)
-    return changed
