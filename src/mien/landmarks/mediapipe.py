@@ -84,6 +84,7 @@ class MediaPipeLandmarks:
     Source: Grishchenko et al. 2020, "Attention Mesh"; 70 hard WFLW test faces: NME 7.4 % of the outer eye
     corner distance, median 5.8 %; 5.9 % over points with confidence above 0.9. Far contours differ by definition:
     WFLW follows the visible outline, the mesh stays on the head. Three of the 70 are dropped.
+    Not independent for six points, whose blends were chosen after seeing these faces (`mediapipe98.toml`).
     """
 
     reads = frozenset({"image", "faces"})
