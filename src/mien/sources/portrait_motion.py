@@ -139,7 +139,7 @@ def depth(xy: AnyArray) -> Float64:
     """(...,) how far points of the photographed head lie in front of the neck's axis: an egg with a nose."""
     x, y = xy[..., 0] - 224.5 + 0.02 * (xy[..., 1] - 105), xy[..., 1]
     egg = 62 * np.exp(-0.9 * ((x / 52) ** 2 + ((y - 108) / 112) ** 2))
-    nose = 13 * np.exp(-((x / 8) ** 2) - ((y - 125) / 9) ** 2) + 7 * np.exp(-((x / 6.5) ** 2) - ((y - 112) / 13) ** 2)
+    nose = 22 * np.exp(-((x / 9) ** 2) - ((y - 125) / 10) ** 2) + 11 * np.exp(-((x / 7.5) ** 2) - ((y - 111) / 14) ** 2)
     return np.asarray(egg + nose, dtype=np.float64)
 
 
