@@ -53,13 +53,13 @@ class BlendRig:
         vertices = identity.neutral.copy()
         identity.shapes.add(vertices, weights)
         gaze, pupils = [], []
-        for rows, centre, angles in zip(
-            (self.eyes.left, self.eyes.right), identity.eye_centres, (left_eye_deg, right_eye_deg), strict=True
-        ):
+        balls = ((self.eyes.left, self.eyes.left_pupil), (self.eyes.right, self.eyes.right_pupil))
+        angles_deg = (left_eye_deg, right_eye_deg)
+        for (rows, pupil), centre, angles in zip(balls, identity.eye_centres, angles_deg, strict=True):
             turn = local_rotation(*angles).astype(np.float32)
             vertices[rows] = (vertices[rows] - centre) @ turn.T + centre
             gaze.append(turn[:, 2])
-            pupils.append(centre + turn[:, 2] * _reach(identity.neutral, rows, centre))
+            pupils.append(centre + turn[:, 2] * _reach(identity.neutral, pupil, centre))
         points = np.concatenate([self.definition.points(vertices), [pupils[1], pupils[0]]]).astype(np.float32)
         meet(points)
         contour = self.definition.contour(vertices)
@@ -73,5 +73,5 @@ class BlendRig:
 
 
 def _reach(neutral: Float32, rows: Int64, centre: Float32) -> float:
-    """How far in front of its centre an eyeball ends, mm."""
-    return float(neutral[rows, 2].max() - centre[2])
+    """How far in front of the centre of the eyeball its pupil is, mm."""
+    return float(neutral[rows, 2].mean() - centre[2])

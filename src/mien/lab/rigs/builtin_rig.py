@@ -11,10 +11,10 @@ from mien.avatar.builtin import builtin_character
 from mien.avatar.character import Character, Part
 from mien.core.arrays import Float32, Float64, Int64
 from mien.lab.rigs.blend_rig import BlendRig
-from mien.lab.rigs.eyeball import degrees_from_gaze, eye_materials
+from mien.lab.rigs.eyeball import degrees_from_gaze, eye_materials, eyes_of
 from mien.lab.rigs.landmarks import load_definition
 from mien.lab.rigs.materials import material_codes
-from mien.lab.rigs.rig import Eyes, Identity, Mesh
+from mien.lab.rigs.rig import Identity, Mesh
 from mien.lab.rigs.sparse_shapes import SparseShapes
 
 _MATERIAL = {
@@ -70,10 +70,11 @@ def builtin_rig() -> BlendRig:
         name = f"builtin-{rng.integers(1 << 32):08x}"
         return Identity(name, np.asarray(warped * size, dtype=np.float32), shapes, centres * size)
 
+    mesh = _mesh(parts, first)
     return BlendRig(
         name="builtin",
-        mesh=_mesh(parts, first),
-        eyes=Eyes(rows["eye_left"], rows["eye_right"]),
+        mesh=mesh,
+        eyes=eyes_of(mesh, vertices, rows["eye_left"], rows["eye_right"]),
         definition=load_definition("builtin"),
         draw=draw,
         credit="Mien's own head, part of Mien (Apache-2.0).",

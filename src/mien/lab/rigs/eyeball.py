@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mien.avatar.builtin_mesh import loft
 from mien.core.arrays import Float32, Float64, Int64
+from mien.lab.rigs.rig import Eyes, Mesh
 
 AROUND = 32
 PUPIL_DEG, IRIS_DEG = 9.5, 27.0
@@ -33,3 +34,15 @@ def degrees_from_gaze(vertices: Float64, triangles: npt.NDArray[np.int32], rows:
 def eye_materials(degrees: Float64, pupil_deg: float = PUPIL_DEG, iris_deg: float = IRIS_DEG) -> list[str]:
     """A material for each triangle of an eyeball that looks along +z."""
     return ["pupil" if d < pupil_deg else "iris" if d < iris_deg else "sclera" for d in degrees]
+
+
+def eyes_of(mesh: Mesh, neutral: Float32, left: Int64, right: Int64) -> Eyes:
+    """The eyeballs of a mesh; a ball without triangles of "pupil" has its pupil at its foremost vertex."""
+    code = mesh.materials.index("pupil") if "pupil" in mesh.materials else -1
+    marked = np.unique(mesh.triangles[mesh.triangle_material == code])
+    pupils = []
+    for ball in (left, right):
+        own = marked[np.isin(marked, ball)]
+        front = ball[[int(np.argmax(neutral[ball, 2]))]]
+        pupils.append(np.asarray(own if len(own) else front, dtype=np.int64))
+    return Eyes(left, right, pupils[0], pupils[1])

@@ -15,11 +15,11 @@ from mien.core.arrays import AnyArray, Float32
 from mien.core.schema import load_schema
 from mien.errors import SourceError
 from mien.lab.rigs.blend_rig import BlendRig
-from mien.lab.rigs.eyeball import degrees_from_gaze
+from mien.lab.rigs.eyeball import degrees_from_gaze, eyes_of
 from mien.lab.rigs.ict import FILE_NAME, MM_PER_UNIT, rig_from_arkit
 from mien.lab.rigs.landmarks import load_definition
 from mien.lab.rigs.materials import material_codes
-from mien.lab.rigs.rig import Eyes, Identity, Mesh
+from mien.lab.rigs.rig import Identity, Mesh
 from mien.lab.rigs.rig_files import check_numbers, read_arrays
 from mien.lab.rigs.sparse_shapes import SparseShapes
 
@@ -90,7 +90,7 @@ def load_ict_rig(folder: str | Path) -> BlendRig:
     return BlendRig(
         name="ict",
         mesh=mesh,
-        eyes=Eyes(*balls),
+        eyes=eyes_of(mesh, neutral, *balls),
         definition=load_definition("ict"),
         draw=draw,
         credit="ICT-FaceKit light, (c) 2020 USC Institute for Creative Technologies, MIT.",

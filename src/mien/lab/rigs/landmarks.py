@@ -1,9 +1,10 @@
 """The 98 WFLW points on a mesh: where they are on the skin, and what a camera sees of them.
 
 A point is a place in a triangle (three vertex numbers and their weights), so that it follows every person and every
-shape. A contour point is a row of such places, from the edge of the face inwards: as a head turns, people mark the
-outline they see, so the point slides to the outermost place. Pupils follow the eyeballs. The definitions are one data
-file per topology (`points_NAME.toml`); they hold numbers of vertices, never coordinates.
+shape. A contour point is a row of such places, inwards to the cheek and back to the ear and the edge of the jaw: as
+a head turns, people mark the outline they see in front of the ear, so the point slides to the outermost place.
+Pupils follow the eyeballs. The definitions are one data file per topology (`points_NAME.toml`); they hold numbers of
+vertices, never coordinates.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ import numpy.typing as npt
 
 from mien.core.arrays import Float32, Int64
 from mien.lab.rigs.occlusion import hidden_points
-from mien.lab.rigs.rig import Posed
+from mien.lab.rigs.rig import Mesh, Posed
 
 ON_SKIN = 96
 """Points 0–95 lie on the skin; 96 and 97 are the pupils (right, left)."""
 LID_PAIRS = ((61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73))
 LIP_PAIRS = ((89, 95), (90, 94), (91, 93))
+MARGINS_MM = np.concatenate([np.full(33, 20.0), np.full(63, 6.0), np.full(2, 0.5)]).astype(np.float32)
+"""How much nearer something must be to hide a point. Contour points lie where the skin turns away, and skin beside
+them is nearer; pupils lie right behind the lids."""
+MARGINS_MM.flags.writeable = False
+_SEE_THROUGH = frozenset({"sclera", "iris", "pupil", "eye", "glint", "lashes", "brow"})
+"""Materials that hide no point: a point on or under them is still marked."""
 _FIVE = (tuple(range(60, 68)), tuple(range(68, 76)), (54,), (76,), (82,))
 
 
@@ -121,7 +128,7 @@ def project(
     rotation: npt.ArrayLike,
     translation_mm: npt.ArrayLike,
     intrinsics: npt.ArrayLike,
-    hidden: HiddenTest | npt.NDArray[np.int32],
+    hidden: HiddenTest | Mesh,
 ) -> Projected:
     """See the points with a camera; contour points slide to the outline.
 
@@ -130,7 +137,7 @@ def project(
         rotation: (3, 3) camera_from_head.
         translation_mm: (3,) the head's origin in the camera frame.
         intrinsics: (3, 3).
-        hidden: the (F, 3) triangles of the rig, or a test of the renderer's own (a look into its z-buffer).
+        hidden: the mesh of the rig, or a test of the renderer's own (a look into its z-buffer, with `MARGINS_MM`).
     """
     r = np.asarray(rotation, dtype=np.float64)
     t = np.asarray(translation_mm, dtype=np.float64)
@@ -143,10 +150,12 @@ def project(
     points[:33] = posed.contour[np.arange(33), best]
     camera = points @ r.T + t
     seen = camera.astype(np.float32)
-    if callable(hidden):
-        covered = hidden(seen)
+    if isinstance(hidden, Mesh):
+        clear = [i for i, name in enumerate(hidden.materials) if name in _SEE_THROUGH]
+        solid = hidden.triangles[~np.isin(hidden.triangle_material, clear)]
+        covered = hidden_points(seen, (posed.vertices @ r.T + t).astype(np.float32), solid, MARGINS_MM)
     else:
-        covered = hidden_points(seen, (posed.vertices @ r.T + t).astype(np.float32), hidden)
+        covered = hidden(seen)
     return Projected(_picture(camera, k).astype(np.float32), seen, covered)
 
 

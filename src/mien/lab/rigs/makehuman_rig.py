@@ -15,11 +15,11 @@ from mien.core.arrays import AnyArray, Float32, Int64
 from mien.core.schema import load_schema
 from mien.errors import SourceError
 from mien.lab.rigs.blend_rig import BlendRig
-from mien.lab.rigs.eyeball import degrees_from_gaze, eye_materials, unit_eyeball
+from mien.lab.rigs.eyeball import degrees_from_gaze, eye_materials, eyes_of, unit_eyeball
 from mien.lab.rigs.landmarks import load_definition
 from mien.lab.rigs.makehuman_people import macro_weights, slider_weights
 from mien.lab.rigs.materials import material_codes
-from mien.lab.rigs.rig import Eyes, Identity, Mesh
+from mien.lab.rigs.rig import Identity, Mesh
 from mien.lab.rigs.rig_files import check_numbers, offsets_of, read_arrays
 from mien.lab.rigs.sparse_shapes import SparseShapes
 
@@ -92,7 +92,7 @@ def load_makehuman_rig(folder: str | Path) -> BlendRig:
     return BlendRig(
         name="makehuman",
         mesh=mesh,
-        eyes=Eyes(*rows),
+        eyes=eyes_of(mesh, np.concatenate([base, unit, unit]), *rows),
         definition=load_definition("makehuman"),
         draw=draw,
         credit="MakeHuman base mesh and targets (CC0); ARKit targets of met4citizen/TalkingHead (MIT).",

@@ -8,28 +8,28 @@ from numba import njit
 
 from mien.core.arrays import AnyArray, Float32
 
-MARGIN_MM = 6.0
-"""A point counts as hidden if something is nearer to the camera by more than this: it never hides behind the very
-skin it lies on."""
-
 
 def hidden_points(
-    points_mm: Float32, vertices_mm: Float32, triangles: npt.NDArray[np.int32], margin_mm: float = MARGIN_MM
+    points_mm: Float32, vertices_mm: Float32, triangles: npt.NDArray[np.int32], margin_mm: npt.ArrayLike
 ) -> npt.NDArray[np.bool_]:
-    """(P,) bool for (P, 3) points among the (V, 3) vertices of a mesh, both in the camera frame (z into the scene)."""
+    """(P,) bool for (P, 3) points among the (V, 3) vertices of a mesh, both in the camera frame (z into the scene).
+
+    A point counts as hidden if something is nearer to the camera by more than its margin (one number or (P,), mm):
+    it never hides behind the very skin it lies on.
+    """
     out = np.zeros(len(points_mm), dtype=np.bool_)
     _search(
         np.ascontiguousarray(points_mm, dtype=np.float32),
         np.ascontiguousarray(vertices_mm, dtype=np.float32),
         triangles,
-        np.float32(margin_mm),
+        np.array(np.broadcast_to(np.asarray(margin_mm, dtype=np.float32), (len(points_mm),))),
         out,
     )
     return out
 
 
 @njit(cache=True, fastmath=True, boundscheck=False)
-def _search(points: Float32, vertices: Float32, triangles: AnyArray, margin: np.float32, out: AnyArray) -> None:
+def _search(points: Float32, vertices: Float32, triangles: AnyArray, margin: Float32, out: AnyArray) -> None:
     n = len(points)
     px, py = points[:, 0] / points[:, 2], points[:, 1] / points[:, 2]
     vx, vy = vertices[:, 0] / vertices[:, 2], vertices[:, 1] / vertices[:, 2]
@@ -52,5 +52,5 @@ def _search(points: Float32, vertices: Float32, triangles: AnyArray, margin: np.
                 continue
             # Inverse depth is linear in the picture.
             near = 1.0 / (wa / vertices[a, 2] + wb / vertices[b, 2] + wc / vertices[c, 2])
-            if near < points[i, 2] - margin:
+            if near < points[i, 2] - margin[i]:
                 out[i] = True

@@ -159,8 +159,11 @@ class Eyes:
     """Which vertices of a mesh are eyeballs.
 
     Attributes:
-        left, right: vertex numbers.
+        left, right: vertex numbers of the balls.
+        left_pupil, right_pupil: vertex numbers whose mean distance in front of the centre is that of the pupil.
     """
 
     left: Int64
     right: Int64
+    left_pupil: Int64
+    right_pupil: Int64

@@ -18,9 +18,10 @@ from mien.core.arrays import AnyArray, Float32, Float64, Int64
 from mien.core.schema import load_schema
 from mien.errors import SourceError
 from mien.lab.rigs.blend_rig import BlendRig
+from mien.lab.rigs.eyeball import eyes_of
 from mien.lab.rigs.landmarks import load_definition
 from mien.lab.rigs.materials import material_codes
-from mien.lab.rigs.rig import Eyes, Identity, Mesh, Piece
+from mien.lab.rigs.rig import Identity, Mesh, Piece
 from mien.lab.rigs.rig_files import Shape, check_numbers, offsets_of, read_arrays
 from mien.lab.rigs.sparse_shapes import SparseShapes
 
@@ -66,11 +67,13 @@ def load_valid_rig(folder: str | Path) -> BlendRig:
             loaded[person["id"]] = _person(root, person, topology)
         return loaded[person["id"]]
 
-    first = topology.first
+    loaded[people[0]["id"]] = _person(root, people[0], topology)
+    mesh, first = _mesh(topology), topology.first
+    some = loaded[people[0]["id"]].neutral
     return BlendRig(
         name="valid",
-        mesh=_mesh(topology),
-        eyes=Eyes(_rows(first, "eye_l"), _rows(first, "eye_r")),
+        mesh=mesh,
+        eyes=eyes_of(mesh, some, _rows(first, "eye_l"), _rows(first, "eye_r")),
         definition=load_definition("valid"),
         draw=draw,
         credit="Validated Avatar Library for Inclusion and Diversity, (c) 2022 Tiffany Do, MIT.",
