@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -122,6 +123,47 @@ def test_another_source_cannot_continue_a_take(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"clip\.mp4.*other\.mp4"):
         other.open(replace(HEADER, source=SourceInfo("other.mp4", "video")))
     assert indices(tmp_path) == [0]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_landmarks_only_take_never_gains_pixels_nor_the_reverse(tmp_path: Path, before: bool) -> None:
+    sink = ParquetSink(folder=tmp_path)
+    sink.open(replace(HEADER, pixels=before))
+    sink.write(record(0))
+    sink.close(TakeSummary("interrupted", 1))
+    with pytest.raises(ConfigError, match="pixels"):
+        ParquetSink(folder=tmp_path, resume=True).open(replace(HEADER, pixels=not before))
+
+
+def test_a_capture_that_failed_before_its_first_frame_leaves_nothing(tmp_path: Path) -> None:
+    opened(tmp_path).close(TakeSummary("failed", 0, problem="another output could not be opened"))
+    assert list(tmp_path.iterdir()) == []
+    opened(tmp_path).close(TakeSummary("interrupted", 0))
+    assert indices(tmp_path) == []
+    opened(tmp_path, resume=True).close(TakeSummary("failed", 0))
+    assert load_take(tmp_path).summary.state == "failed", "a resumed take stays"
+
+
+def test_the_folder_is_flushed_after_every_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.name != "posix":
+        pytest.skip("only POSIX flushes folders")
+    flushed: list[str] = []
+    flush = os.fsync
+
+    def note(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()) if sys.platform == "linux" else "")
+            assert not list(tmp_path.rglob("*.tmp")), "renamed first"
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    sink = opened(tmp_path)
+    for i in range(4):
+        sink.write(record(i))
+    sink.close(COMPLETE)
+    assert len(flushed) == 2
+    if sys.platform == "linux":
+        assert [Path(f).name for f in flushed] == ["take.parts", tmp_path.name]
 
 
 def test_a_frame_that_is_there_already_is_refused(tmp_path: Path) -> None:

@@ -91,3 +91,26 @@ def test_unknown_or_altered_metadata_is_refused(change: dict[str, str], said: st
     metadata = to_metadata(HEADER, None, ["facs"]) | change
     with pytest.raises((ValueError, KeyError), match=said):
         from_metadata(metadata)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("/home/somebody/presets/mine.toml", "mine.toml"),
+        ("/home/somebody/", "somebody"),
+        ("~/models/a.onnx", "a.onnx"),
+        ("C:\\Users\\somebody\\a.onnx", "a.onnx"),
+        ("D:/data/a.onnx", "a.onnx"),
+        ("\\\\server\\share\\a.onnx", "a.onnx"),
+        ("file:///home/somebody/a.onnx", "a.onnx"),
+        ("detect/mediapipe", "detect/mediapipe"),
+        ("models/a.onnx", "models/a.onnx"),
+        ("both", "both"),
+        ("/", "/"),
+    ],
+)
+def test_no_full_path_of_the_configuration_is_stored(given: str, stored: str) -> None:
+    header = TakeHeader(HEADER.source, {"a": given, "b": {"c": [given, 1, None]}})
+    metadata = to_metadata(header, None, [])
+    assert from_metadata(metadata)[0].config == {"a": stored, "b": {"c": [stored, 1, None]}}
+    assert "somebody/" not in metadata["mien.header"]

@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from mien.core.record import FrameRecord
-from mien.errors import ConfigError, SinkError
+from mien.errors import SinkError
 from mien.pipeline import stage
 from mien.pipeline.stage import TakeHeader, TakeSummary
 from mien.take.codec import SCHEMA, encode, schemas_of, to_metadata
 from mien.take.reader import PARTS_FOLDER, TAKE_FILE, explained, part_files
-from mien.take.resume import unfinished_take
+from mien.take.resume import check_same, unfinished_take
 
 
 class ParquetOptions(stage.Options):
@@ -68,6 +68,7 @@ class ParquetSink:
         self._pending: list[FrameRecord] = []
         self._part_began = 0.0
         self._next_part = 0
+        self._fresh = True
         self._after_index: int | None = None
         self._schemas: set[str] = set()
 
@@ -81,7 +82,7 @@ class ParquetSink:
 
         Raises:
             SinkError: not writable, or a take is there already and `resume` was not asked for.
-            ConfigError: the take to be resumed is of another source.
+            ConfigError: the take to be resumed is of another source, or was made with other settings.
             RequestError: the take to be resumed is complete.
         """
         self._header = header
@@ -89,6 +90,7 @@ class ParquetSink:
             there = self.path.exists() or bool(part_files(self._parts))
             if there and not self._resume:
                 raise SinkError(f"{self._folder} already holds a take: choose another folder, resume or overwrite it")
+            self._fresh = not there
             if there:
                 self._continue()
             self._parts.mkdir(parents=True, exist_ok=True)
@@ -100,15 +102,9 @@ class ParquetSink:
         take = unfinished_take(self._folder)
         if take is None:
             return
-        old, new = take.header.source, self._header.source
-        if (old.name, old.kind) != (new.name, new.kind):
-            raise ConfigError(
-                f'the take in {self._folder} was captured from {old.kind} "{old.name}", not from '
-                f'{new.kind} "{new.name}": resume with the same source or choose another folder'
-            )
+        check_same(take.header, self._header)
         models = tuple(dict.fromkeys((*take.header.models, *self._header.models)))
-        pixels = take.header.pixels and self._header.pixels
-        self._header = replace(self._header, created_utc=take.header.created_utc, models=models, pixels=pixels)
+        self._header = replace(self._header, created_utc=take.header.created_utc, models=models)
         last = take.tail(1)
         self._after_index = last[0].stamp.index if last else None
         if self.path.exists():
@@ -151,7 +147,7 @@ class ParquetSink:
         self._pending = []
 
     def close(self, summary: TakeSummary) -> None:
-        """Merge the parts into `take.parquet`.
+        """Merge the parts into `take.parquet`. A capture that failed before its first record leaves nothing behind.
 
         Raises:
             SinkError: disk full or gone; the parts stay and `load_take(folder)` reads them.
@@ -159,6 +155,9 @@ class ParquetSink:
         self._finish_part()
         with self._explained("be finished"):
             files = part_files(self._parts)
+            if self._fresh and not files and summary.state == "failed":
+                shutil.rmtree(self._parts, ignore_errors=True)
+                return
             frames, schemas = 0, set(self._schemas)
             for file in files:
                 with explained(file), pq.ParquetFile(file) as parquet:
@@ -203,6 +202,18 @@ def _written(target: Path, metadata: dict[str, str]) -> Iterator[Any]:
         temporary.unlink(missing_ok=True)
         raise
     temporary.replace(target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power failure; only POSIX lets a folder be flushed."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _grouped(files: list[Path], frames: int) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from mien.sinks.report_charts import Curve, chart, strongest
 from mien.sinks.report_pictures import fill, moments_of
 from mien.sinks.take_facts import TakeFacts, Track, facts_of, warnings_from
 from mien.take.reader import Take
+from mien.take.stored_config import stored_config
 
 OVERLAY_FILE = "overlay.mp4"
 _FEW_FRAMES = 3
@@ -71,7 +72,7 @@ def export(take: Take, path: Path, *, overlay: Path | None = None) -> list[Path]
         moments=moments,
         zero_ns=int(facts.t_ns[0]) if len(facts.t_ns) else 0,
         stages=_stage_rows(facts),
-        config=json.dumps(take.header.config, indent=2, default=str),
+        config=json.dumps(stored_config(take.header.config), indent=2),
     )
     with written_text(path) as file:
         file.write(page)

@@ -11,7 +11,7 @@ Metadata keys (JSON, UTF-8): `mien.format` "take", `mien.format_version`, `mien.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from functools import cache
 from typing import Any
@@ -25,6 +25,7 @@ from mien.core.record import Event, Face, FrameRecord, Stamp, Trace
 from mien.core.schema import Schema, load_schema
 from mien.pipeline.stage import TakeHeader, TakeSummary
 from mien.take.columns import Column, Counts, ListOf, Scalar, Struct, Vector
+from mien.take.stored_config import stored_config
 
 FORMAT_VERSION = 1
 
@@ -194,7 +195,7 @@ def to_metadata(header: TakeHeader, summary: TakeSummary | None, schemas: Iterab
     out = {
         "mien.format": "take",
         "mien.format_version": str(FORMAT_VERSION),
-        "mien.header": json.dumps(_header_table(header), default=_plain),
+        "mien.header": json.dumps(_header_table(header)),
         "mien.schemas": json.dumps(named),
         "mien.columns": json.dumps(_COLUMNS),
     }
@@ -202,11 +203,8 @@ def to_metadata(header: TakeHeader, summary: TakeSummary | None, schemas: Iterab
 
 
 def _header_table(header: TakeHeader) -> dict[str, Any]:
-    return {f.name: getattr(header, f.name) for f in fields(header)} | {"source": asdict(header.source)}
-
-
-def _plain(value: object) -> Any:
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    table = {f.name: getattr(header, f.name) for f in fields(header)}
+    return table | {"source": asdict(header.source), "config": stored_config(header.config)}
 
 
 def from_metadata(metadata: dict[str, str]) -> tuple[TakeHeader, TakeSummary | None]:

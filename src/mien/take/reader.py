@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mien.core.record import FrameRecord
@@ -22,6 +23,7 @@ from mien.take.codec import SCHEMA, decode, from_metadata
 
 TAKE_FILE = "take.parquet"
 PARTS_FOLDER = "take.parts"
+_ID_COLUMNS = ("faces.list.element.track_id", "events.list.element.track_id")
 
 LEFT_BEHIND = "the capture ended without closing its take (process killed or machine switched off)"
 """`TakeSummary.problem` of a take that consists of parts only."""
@@ -80,16 +82,43 @@ class Take:
         made: list[Path] = function(self, Path(path), **({} if checked is None else {"options": checked}))
         return made
 
-    def tail(self, count: int) -> list[FrameRecord]:
-        """The last `count` records (fewer if the take is shorter)."""
+    def tail(self, count: int, span_ns: int | None = None) -> list[FrameRecord]:
+        """The last `count` records (fewer if the take is shorter), and of these only those of the last `span_ns`."""
         found: list[FrameRecord] = []
         for file in reversed(self._files):
             with explained(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 for group in reversed(range(parquet.num_row_groups)):
                     found = decode(parquet.read_row_group(group, use_threads=False)) + found
-                    if len(found) >= count:
-                        return found[-count:] if count else []
-        return found
+                    if len(found) >= count or _older(found, span_ns):
+                        return _last(found, count, span_ns)
+        return _last(found, count, span_ns)
+
+    def track_ids(self) -> frozenset[int]:
+        """Every track id that occurs, in faces and in events; reads nothing else.
+
+        Raises:
+            SourceError: the file is damaged.
+        """
+        ids: set[int] = set()
+        for file in self._files:
+            with explained(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+                for group in range(parquet.num_row_groups):
+                    table = parquet.read_row_group(group, columns=list(_ID_COLUMNS), use_threads=False)
+                    for column in table.columns:
+                        found = pc.struct_field(pc.list_flatten(column), "track_id").unique()
+                        ids.update(i for i in found.to_pylist() if i is not None)
+        return frozenset(ids)
+
+
+def _older(records: list[FrameRecord], span_ns: int | None) -> bool:
+    return bool(records) and span_ns is not None and records[-1].stamp.t_ns - records[0].stamp.t_ns > span_ns
+
+
+def _last(records: list[FrameRecord], count: int, span_ns: int | None) -> list[FrameRecord]:
+    records = records[-count:] if count else []
+    if not _older(records, span_ns):
+        return records
+    return [r for r in records if records[-1].stamp.t_ns - r.stamp.t_ns <= (span_ns or 0)]
 
 
 def load_take(path: str | Path) -> Take:

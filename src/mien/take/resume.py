@@ -1,33 +1,54 @@
-"""Where an unfinished take stopped, so that a capture can go on behind its last record."""
+"""Where an unfinished take stopped, so that a capture can go on behind its last record, and with the same settings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mien.core.record import FrameRecord
-from mien.errors import RequestError
+from mien.core.timebase import NS_PER_S
+from mien.errors import ConfigError, RequestError
+from mien.pipeline.stage import TakeHeader
 from mien.take.reader import PARTS_FOLDER, TAKE_FILE, Take, load_take, part_files
+from mien.take.stored_config import stored_config
 
-TAIL = 30
-"""Records handed to the stages' `feedback`, so that tracking goes on with the same ids."""
+TAIL_NS = 20 * NS_PER_S
+"""Records of this time are handed to the stages' `feedback`: longer than any stage remembers."""
+TAIL_RECORDS = 4096
+"""... but at most so many."""
+
+_ABSENT = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
     """The end of what is there.
 
+    A capture that goes on shows `tail` to `Pipeline.feedback` and hands `ids_used` to every stage that has a
+    method `reserve_ids`: a face that was gone before the tail began must not lend its id to somebody else.
+
     Attributes:
         last_index: frame number of the last record; -1 if there is none.
         last_t_ns: its stamp, ns; None if there is none.
         frames: number of records.
-        tail: the last records, oldest first, without images.
+        tail: the records of the last 20 s (at most 4096), oldest first, without images.
+        ids_used: every track id of the whole take, in faces and in events.
+        header: what the take says about itself (see `check_same`); None if there is none.
     """
 
     last_index: int
     last_t_ns: int | None
     frames: int
     tail: list[FrameRecord]
+    ids_used: frozenset[int] = frozenset()
+    header: TakeHeader | None = None
+
+    @property
+    def last_track_id(self) -> int | None:
+        """The highest track id of the take; None if it has none."""
+        return max(self.ids_used, default=None)
 
 
 def unfinished_take(folder: Path) -> Take | None:
@@ -56,7 +77,58 @@ def resume_point(folder: str | Path) -> ResumePoint:
         SourceError: what is there cannot be read.
     """
     take = unfinished_take(Path(folder))
-    tail = take.tail(TAIL) if take else []
-    if take is None or not tail:
+    if take is None:
         return ResumePoint(-1, None, 0, [])
-    return ResumePoint(tail[-1].stamp.index, tail[-1].stamp.t_ns, len(take), tail)
+    tail = take.tail(TAIL_RECORDS, TAIL_NS)
+    if not tail:
+        return ResumePoint(-1, None, 0, [], header=take.header)
+    last = tail[-1].stamp
+    return ResumePoint(last.index, last.t_ns, len(take), tail, take.track_ids(), take.header)
+
+
+def check_same(header_before: TakeHeader, header_now: TakeHeader) -> None:
+    """Refuse to put records of another source, or made with other settings, behind those of a take.
+
+    Compared are the source (name, kind, size, length, number of frames), whether pixels are kept, and the
+    stages with their tables. Outputs may differ.
+
+    Raises:
+        ConfigError: they differ; names the first key that does.
+    """
+    before, now = _compared(header_before), _compared(header_now)
+    for key in dict.fromkeys((*before, *now)):
+        old, new = before.get(key, _ABSENT), now.get(key, _ABSENT)
+        if old != new:
+            raise ConfigError(
+                f"the take cannot be resumed: {key} was {old!r} and is {new!r} now; "
+                "resume with the same source and settings, or choose another folder"
+            )
+
+
+def _compared(header: TakeHeader) -> dict[str, Any]:
+    """Dotted key → value, for everything that must stay the same within a take."""
+    source = header.source
+    size = list(source.size_wh) if source.size_wh else None
+    out: dict[str, Any] = {
+        "source.name": source.name,
+        "source.kind": source.kind,
+        "source.size_wh": size,
+        "source.duration_ns": source.duration_ns,
+        "source.frame_count": source.frame_count,
+        "pixels": header.pixels,
+    }
+    config = stored_config(header.config)
+    stages = config.get("stages", [])
+    out["stages"] = stages
+    for slot in stages:
+        out |= _flat(slot, config.get(slot))
+    return out
+
+
+def _flat(key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {key: value}
+    out: dict[str, Any] = {}
+    for name in value:
+        out |= _flat(f"{key}.{name}", value[name])
+    return out
