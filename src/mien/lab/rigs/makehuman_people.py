@@ -9,10 +9,10 @@ import numpy as np
 _ETHNICITIES = ("african", "asian", "caucasian")
 _SEXES = ("female", "male")
 _OPPOSITES = (("-incr", "-decr"), ("-up", "-down"), ("-in", "-out"), ("-forward", "-backward"), ("-convex", "-concave"))
-_SLIDER_SPREAD = {"asym": 0.12, "head": 0.25, "eyes": 0.3, "nose": 0.4, "mouth": 0.35, "ears": 0.3, "neck": 0.0}
-"""Standard deviation of the sliders of a folder; 0.35 for all others. The neck is out of the picture."""
+_SLIDER_SPREAD = {"asym": 0.08, "head": 0.14, "forehead": 0.14, "nose": 0.24, "mouth": 0.22, "ears": 0.2, "neck": 0.0}
+"""Standard deviation of the sliders of a folder; 0.18 for all others. The neck is out of the picture."""
 _SLIDER_CHANCE = 0.5
-_SLIDER_LIMIT = 0.8
+_SLIDER_LIMIT = 0.5
 
 
 def macro_weights(rng: np.random.Generator) -> tuple[dict[str, float], dict[str, str]]:
@@ -66,7 +66,7 @@ def slider_weights(rng: np.random.Generator, names: Sequence[str]) -> dict[str, 
     for name in names:
         slider = _slider(name)[0]
         if slider not in settings:
-            spread = _SLIDER_SPREAD.get(name.split("/")[0], 0.35)
+            spread = _SLIDER_SPREAD.get(name.split("/")[0], 0.18)
             used = rng.random() < _SLIDER_CHANCE
             settings[slider] = float(np.clip(rng.normal() * spread * used, -_SLIDER_LIMIT, _SLIDER_LIMIT))
     return {name: max(0.0, settings[_slider(name)[0]] * _slider(name)[1]) for name in names}
