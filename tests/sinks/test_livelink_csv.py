@@ -113,3 +113,19 @@ def test_a_30_hz_take_steps_by_two() -> None:
 
 def test_options_are_found_by_the_registry() -> None:
     assert load(EXPORTERS["livelink"].target).Options is LiveLinkOptions
+
+
+def test_a_short_false_finding_gets_no_file(tmp_path: Path) -> None:
+    records = [record(i, face(1), *[face(2)] * (i < 5), *[face(3)] * (i < 4)) for i in range(100)]
+    made = export(store(tmp_path, records), tmp_path / "livelink.csv")
+    assert [p.name for p in made] == ["livelink.csv", "livelink.2.csv"]
+    assert not (tmp_path / "livelink.3.csv").exists()
+    assert export(store(tmp_path / "b", records), tmp_path / "three.csv", track_id=3) == [tmp_path / "three.csv"]
+
+
+def test_the_head_is_turned_relative_to_the_line_of_sight(tmp_path: Path) -> None:
+    """Seen from the front at the picture's edge: no turn here, a turn in the camera's frame of take.csv."""
+    beside = face(head=(-45, 0, 0), place_mm=(600, 0, 600))
+    export(store(tmp_path, [record(0, beside)]), tmp_path / "a.csv")
+    (row,) = read(tmp_path / "a.csv")
+    assert row["HeadYaw"] == pytest.approx(0, abs=1e-4)

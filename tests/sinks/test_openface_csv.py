@@ -10,12 +10,13 @@ import pytest
 from sample_takes import HEADER, face, record, store
 
 from mien.core.geometry import rotation_from_euler
-from mien.core.measures import ActionUnits
+from mien.core.measures import ActionUnits, HeadPose, Landmarks
 from mien.core.schema import load_schema
 from mien.errors import SinkError
 from mien.pipeline.stage import SourceInfo
 from mien.sinks.exporters.openface_csv import export
 
+WFLW = load_schema("wflw98")
 DIGITS = (
     ("frame|face_id|success", r"\d+"),
     ("timestamp", r"\d+\.\d{3}"),
@@ -116,6 +117,24 @@ def test_gaze_is_a_direction_in_the_camera(tmp_path: Path) -> None:
     assert differ["gaze_1_x"] == pytest.approx(0.5, abs=1e-5)
     assert (hidden["gaze_1_x"], hidden["gaze_1_z"]) == (0, 0)
     assert hidden["gaze_angle_x"] == pytest.approx(np.radians(10), abs=1e-3)
+
+
+NAN_POSE = HeadPose(np.full((3, 3), np.nan), np.full(3, np.nan), np.nan, 0.0)
+LOST = {
+    "landmarks": replace(face(), landmarks=None),
+    "a point": replace(face(), landmarks=Landmarks(np.r_[[[np.nan] * 2], np.ones((97, 2))], np.ones(98), WFLW)),
+    "pose": replace(face(), head_pose=NAN_POSE),
+    "units": replace(face(), action_units=ActionUnits.of(np.full(42, np.nan), np.zeros(42))),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_face_that_could_not_be_measured_is_no_success(tmp_path: Path, lost: str) -> None:
+    export(store(tmp_path, [record(0, LOST[lost]), record(1, face(left=(np.nan,) * 2))]), tmp_path / "take.csv")
+    failed, blinked = read(tmp_path / "take.csv")
+    assert (failed["success"], blinked["success"]) == (0, 1)
+    if lost == "pose":
+        assert [failed[f"pose_{k}"] for k in ("Tz", "Rx", "Ry", "Rz")] == [0, 0, 0, 0]
 
 
 def test_landmarks_are_the_68_of_ibug(tmp_path: Path) -> None:

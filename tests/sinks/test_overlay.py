@@ -107,6 +107,30 @@ def test_resume_joins_the_parts_without_a_seam(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["overlay.mp4"]
 
 
+def segment(path: Path, numbers: range) -> Path:
+    writer = video_segment.SegmentWriter(path, (96, 80), 20, {"picture_wh": [96, 80]})
+    for i in numbers:
+        writer.write(record(i, image=True).image, i * 40_000_000)
+    writer.close()
+    return path
+
+
+def test_frames_that_a_kill_left_in_the_video_only_are_not_shown_twice(tmp_path: Path) -> None:
+    """The video's fragments outlive the take's parts: what is captured again replaces what was there."""
+    segment(tmp_path / "overlay.part-000.mp4", range(20))
+    segment(tmp_path / "overlay.part-001.mp4", range(12, 25))
+    capture(tmp_path, [record(i, image=True) for i in range(8, 30)], resume=True)
+    times, pictures = video(tmp_path)
+    assert times == pytest.approx([i * 40_000_000 for i in range(30)], abs=12_000)
+    assert [round(int(p[4, 90, 0]) / 8) for p in pictures] == [round((i * 8 % 200 + 30) / 8) for i in range(30)]
+
+
+def test_a_capture_that_starts_anew_replaces_the_whole_video(tmp_path: Path) -> None:
+    segment(tmp_path / "overlay.part-000.mp4", range(3, 9))
+    capture(tmp_path, [record(i, image=True) for i in range(4)], resume=True)
+    assert video(tmp_path)[0] == pytest.approx([i * 40_000_000 for i in range(4)], abs=12_000)
+
+
 def test_a_killed_capture_leaves_something_to_play_and_to_go_on_from(tmp_path: Path) -> None:
     program = (
         "import sys, time; sys.path.insert(0, sys.argv[2])\n"

@@ -89,7 +89,7 @@ def facts_of(path: Path) -> dict[str, Any]:
 def join(segments: Sequence[Path], target: Path) -> None:
     """Put segments one behind the other, by copying packets, into a plain MP4 that plays while it loads.
 
-    A segment that was cut off by a kill gives the frames that it holds.
+    A segment that was cut off by a kill gives the frames that it holds, up to where the next one begins.
 
     Raises:
         SinkError: nothing can be read or written.
@@ -105,27 +105,34 @@ def join(segments: Sequence[Path], target: Path) -> None:
 
 
 def _copy(segments: Sequence[Path], target: Path) -> None:
-    facts = [facts_of(s) for s in segments]
-    zero_ns = next((f["first_t_ns"] for f in facts if f), 0)
+    known = [(s, f) for s in segments if (f := facts_of(s))]
+    starts_ns = [f["first_t_ns"] for _, f in known]
+    zero_ns = min(starts_ns, default=0)
     last = -1
     with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as out:
-        out.metadata["comment"] = json.dumps({**next((f for f in facts if f), {}), "first_t_ns": zero_ns})
+        out.metadata["comment"] = json.dumps({**(known[0][1] if known else {}), "first_t_ns": zero_ns})
         stream = None
-        for segment, fact in zip(segments, facts, strict=True):
-            if not fact:
-                continue
-            shift = round((fact["first_t_ns"] - zero_ns) * TICKS_PER_S / NS_PER_S)
+        for place, (segment, _) in enumerate(known):
+            shift = _ticks(starts_ns[place] - zero_ns)
+            # A capture that was killed had shown more frames than its take kept; they come again in the next segment.
+            end = min((_ticks(t - zero_ns) for t in starts_ns[place + 1 :]), default=None)
             with av.open(str(segment)) as source:
                 video = source.streams.video[0]
                 stream = stream or out.add_stream_from_template(video)
                 for packet in _packets(source, video):
-                    tick = max(last + 1, round(packet.pts * packet.time_base * TICKS_PER_S) + shift)
-                    last = tick
+                    tick = round(packet.pts * packet.time_base * TICKS_PER_S) + shift
+                    if end is not None and tick >= end:
+                        break
+                    last = tick = max(last + 1, tick)
                     packet.time_base = Fraction(1, TICKS_PER_S)
                     packet.pts = packet.dts = tick
                     packet.duration = 0
                     packet.stream = stream
                     out.mux(packet)
+
+
+def _ticks(ns: int) -> int:
+    return round(ns * TICKS_PER_S / NS_PER_S)
 
 
 def _packets(source: Any, video: Any) -> Iterator[Any]:

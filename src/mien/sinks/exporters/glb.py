@@ -17,9 +17,7 @@ from mien.avatar.glb import Animation, write_character
 from mien.core.record import FrameRecord
 from mien.core.timebase import NS_PER_S
 from mien.errors import SinkError
-
-_MINOR_TRACK = 0.05
-"""Other tracks get a file of their own if they were seen in at least this share of the main track's frames."""
+from mien.sinks.exporters.people import worth_a_file
 
 
 class Recorded(Protocol):
@@ -34,7 +32,8 @@ def export(take: Recorded, path: Path, *, track_id: int | None = None) -> list[P
 
     Args:
         take: the take.
-        path: the file of the main track, e.g. `avatar.glb`. Further people go beside it, `avatar.<track_id>.glb`.
+        path: the file of the main track, e.g. `avatar.glb`. Further people go beside it, `avatar.<track_id>.glb`,
+            if they were seen in at least 5 % of the main person's frames.
         track_id: write only this track, to `path`.
 
     Returns:
@@ -43,12 +42,8 @@ def export(take: Recorded, path: Path, *, track_id: int | None = None) -> list[P
     Raises:
         SinkError: a file cannot be written.
     """
-    everyone = performances(take.records(), only=track_id)
-    enough = _MINOR_TRACK * np.count_nonzero(everyone[0].found)
     written = []
-    for i, one in enumerate(everyone):
-        if i and np.count_nonzero(one.found) < enough:
-            continue
+    for i, one in enumerate(worth_a_file(performances(take.records(), only=track_id))):
         target = path.with_name(f"{path.stem}.{one.track_id}{path.suffix}") if i else path
         write_glb(target, builtin_character(), calmed(one))
         written.append(target)

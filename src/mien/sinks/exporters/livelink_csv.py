@@ -1,7 +1,11 @@
 """The take as the CSV that the Live Link Face app records: 52 ARKit shapes and nine rotations per frame.
 
-The main face (seen in the most frames) goes to the file asked for, every other to a file with its track id
-before the ending. Frames without the face repeat its last pose, so that the file has no holes in time.
+The main face (seen in the most frames) goes to the file asked for, every other that was seen in at least 5 % of
+its frames to a file with its track id before the ending. Frames without the face repeat its last pose, so that
+the file has no holes in time.
+
+HeadYaw, HeadPitch and HeadRoll are relative to the line of sight (`core.geometry.apparent_rotation`): 0 = the
+camera sees the face from the front, wherever it is in the picture. Those of `take.csv` are in the camera's frame.
 
 The signs of the eyes are those measured in real recordings (pitch + = down, yaw + = to the subject's right).
 The app's signs for the head are not documented: yaw and pitch follow the eyes, roll + = to the subject's right
@@ -23,6 +27,7 @@ from mien.core.geometry import FRONTAL, euler_from_rotation, rotation_from_quate
 from mien.core.schema import load_schema
 from mien.core.timebase import NS_PER_S
 from mien.pipeline import stage
+from mien.sinks.exporters.people import worth_a_file
 from mien.sinks.exporters.text_file import written_text
 from mien.take.reader import Take
 
@@ -36,10 +41,16 @@ _SWAPPED = {"JawLeft": "JawRight", "JawRight": "JawLeft", "MouthLeft": "MouthRig
 
 
 class LiveLinkOptions(stage.Options):
-    """Signs relative to Mien's own: yaw + to the subject's left, pitch + up, roll + to the right shoulder."""
+    """Signs relative to Mien's own: yaw + to the subject's left, pitch + up, roll + to the right shoulder.
 
-    head_yaw_sign: Sign = Field(default=-1, description="-1: HeadYaw + = turned to the subject's right")
-    head_pitch_sign: Sign = Field(default=-1, description="-1: HeadPitch + = looks down")
+    The head is turned relative to the line of sight, not in the camera's frame as in `take.csv`.
+    """
+
+    head_yaw_sign: Sign = Field(
+        default=-1,
+        description="-1: HeadYaw + = turned to the subject's right of the line of sight (not of the camera's axis)",
+    )
+    head_pitch_sign: Sign = Field(default=-1, description="-1: HeadPitch + = looks down from the line of sight")
     head_roll_sign: Sign = Field(default=1, description="1: HeadRoll + = tilted to the subject's right shoulder")
     eye_yaw_sign: Sign = Field(default=-1, description="-1: eye yaw + = to the subject's right, as in the app's files")
     eye_pitch_sign: Sign = Field(default=-1, description="-1: eye pitch + = down, as in the app's files")
@@ -56,7 +67,7 @@ def export(
     Args:
         take: what to write.
         path: file of the main face.
-        track_id: only this face, into `path`; None = all.
+        track_id: only this face, into `path`; None = all that are worth a file (see the module).
         options: signs.
 
     Returns:
@@ -69,7 +80,7 @@ def export(
     records = take.records()
     every = performances(records) if track_id is None else [performance(records, track_id)]
     out = []
-    for place, one in enumerate(every):
+    for place, one in enumerate(worth_a_file(every)):
         target = path if place == 0 else path.with_name(f"{path.stem}.{one.track_id}{path.suffix}")
         _write(one, target, options, live=take.header.source.clock == "monotonic")
         out.append(target)

@@ -3,13 +3,17 @@
 One row per face and frame, sorted by (frame, face_id); a frame without a face is one row with success 0.
 Columns have OpenFace's names, order and digits; the eye landmarks, the 3-D landmarks and the shape parameters
 are of OpenFace's own model and are left out, which its format allows. A block that nothing in the take
-measured is left out too. What one face lacks is written as 0, as OpenFace does: look at `success` first.
+measured is left out too. What one face lacks is written as 0, as OpenFace does: look at `success` first. It is
+1 only if all landmarks, the pose and at least one action unit were measured, as far as their stages ran; readers
+expect numbers, so with success 0 the zeros mean nothing. Gaze is 0 with success 1 while the eyes are closed.
 
 Conventions of the file (camera x right, y down, z into the scene, mm):
     gaze_0 is the eye on the left of the image (the subject's right). Looking into the camera is (0, 0, -1);
     gaze_angle_x + = to the subject's left, gaze_angle_y + = down; radians.
     pose_T is the midpoint between the eyes. pose_R: rotation = Rx · Ry · Rz of a head that is (0, 0, 0) when it
     looks straight ahead; Rx + = looks down, Ry + = turned to the subject's right, radians.
+    pose_R is the head's turn in the camera's frame; the head of `livelink.csv` is turned relative to the line of
+    sight instead, so that the two differ for a face beside the middle of the picture.
     confidence is the landmarks' mean confidence. AU_r is the stronger side of the unit.
 """
 
@@ -109,7 +113,12 @@ def _lines(record: FrameRecord, first_ns: int, blocks: Sequence[_Block], track_i
 
 
 def _success(face: Face) -> bool:
-    return face.landmarks is not None and bool(np.isfinite(face.landmarks.xy).any())
+    """Whether everything that should have been measured was; gaze may be hidden by a blink."""
+    if face.landmarks is None or not np.isfinite(face.landmarks.xy).all():
+        return False
+    if face.head_pose is not None and not np.isfinite(_pose(face)).all():
+        return False
+    return face.action_units is None or bool(np.isfinite(face.action_units.values).any())
 
 
 def _confidence(face: Face) -> float:
