@@ -6,28 +6,30 @@ run on whatever the take holds.
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mien.core.record import FrameRecord
 from mien.errors import ConfigError, MienError, RequestError, SinkError
-from mien.pipeline.compose import Pipeline, compose, options_for
+from mien.output_folder import check_folder, file_name, has_take, remove_take
+from mien.pipeline.compose import Pipeline, check_options, compose, options_for
 from mien.pipeline.config import load_config
 from mien.pipeline.registry import EXPORTERS, SINKS, load
 from mien.pipeline.runner import SinkThread, run
 from mien.pipeline.stage import Sink, Source, SourceInfo, Span, TakeHeader, TakeSummary
 from mien.pipeline.timing import StageTimes
 
-TAKE_FILE = "take.parquet"
+if TYPE_CHECKING:
+    from mien.take.resume import ResumePoint
+
 WARNINGS = "mien.sinks.report:warnings_of"
-MIN_FREE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,67 +132,141 @@ def capture_to_folder(
     from mien.sources.opening import open_source
 
     began = time.monotonic()
+    if request.resume and request.overwrite:
+        raise RequestError("--resume and --overwrite exclude each other")
     config = resolve(request)
-    _check_folder(request)
-    span, tail, before = _resume_span(request)
-    source = open_source(request.source, span=span)
+    check_options(config)
+    folder, outputs = request.folder, config["outputs"]
+    check_folder(folder, request.source, outputs, resume=request.resume, overwrite=request.overwrite)
+    point = _resume_point(request)
+    span = request.span if point is None else replace(request.span, first_index=point.last_index + 1)
+    source = open_source(request.source, span=span, options=config.get("source"))
     try:
-        pipeline = compose(config, source.info)
-    except BaseException:
-        source.close()
-        raise
-    with pipeline:
-        header = _header(request, source.info, config, pipeline)
-        try:
+        with compose(config, source.info) as pipeline:
+            header = _header(request, source.info, config, pipeline)
+            if point is not None:
+                _go_on(point, header, pipeline)
             sinks = _sinks(config, request, pipeline, source.info)
-            if not request.resume and _has_take_files(request.folder):
-                _remove_take(request.folder)
+            if not request.resume and (request.overwrite or has_take(folder)):
+                remove_take(folder, outputs)
             thread = SinkThread(sinks, header)
-        except BaseException:
-            source.close()
-            raise
-        for record in tail:
-            pipeline.feedback(record)
-        outcome = _run(source, pipeline, thread, stop or threading.Event(), watcher, before)
-    outcome.resumed_frames = before
+            before = point.frames if point else 0
+            outcome = _run(_Work(request, source, pipeline, thread, before), stop or threading.Event(), watcher)
+    finally:
+        source.close()
     _export(config, request, outcome, watcher)
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-def _run(
-    source: Source, pipeline: Pipeline, sinks: SinkThread, stop: threading.Event, watcher: Watcher | None, before: int
-) -> Outcome:
-    times = StageTimes()
-    outcome = Outcome(TakeSummary("failed", 0))
+def _resume_point(request: Request) -> ResumePoint | None:
+    if not request.resume:
+        return None
+    from mien.take.resume import resume_point
+
+    return resume_point(request.folder)
+
+
+def _go_on(point: ResumePoint, header: TakeHeader, pipeline: Pipeline) -> None:
+    """Check that this is the same capture, and let the stages remember what they saw.
+
+    Raises:
+        ConfigError: another source, configuration or pixel mode.
+        RequestError: the clock started anew since.
+    """
+    from mien.take.resume import check_same
+
+    if point.header is not None:
+        check_same(point.header, header)
+    if header.source.clock == "monotonic" and (point.last_t_ns or 0) > time.monotonic_ns():
+        raise RequestError("the machine's clock started anew since the take was interrupted: begin a new one")
+    for _, stage in pipeline.stages:
+        if callable(reserve := getattr(stage, "reserve_ids", None)):
+            reserve(point.ids_used)
+    for record in point.tail:
+        pipeline.feedback(record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    request: Request
+    source: Source
+    pipeline: Pipeline
+    sinks: SinkThread
+    before: int
+
+
+def _run(work: _Work, stop: threading.Event, watcher: Watcher | None) -> Outcome:
+    """Move every record from the source to the sinks; whatever happens, the sinks are closed."""
+    outcome = Outcome(TakeSummary("failed", work.before), resumed_frames=work.before)
     error: MienError | None = None
-    written = before
-    if watcher:
-        watcher.started(source.info, before)
+    written = work.before
+    times = StageTimes()
+    info = work.source.info
     try:
-        for record in run(source, pipeline, stop=stop):
-            sinks.write(record)
+        if watcher:
+            watcher.started(replace(info, frame_count=_expected(work.request.span, info)), work.before)
+        for record in run(work.source, work.pipeline, stop=stop):
+            work.sinks.write(record)
             written += 1
             times.add(record.trace)
-            outcome.frames_with_face += bool(record.faces)
-            for face in record.faces:
-                if face.track_id is not None:
-                    outcome.track_frames[face.track_id] = outcome.track_frames.get(face.track_id, 0) + 1
+            _count(record, outcome)
             if watcher:
                 watcher.frame(record)
     except MienError as failure:
         error = failure
     except KeyboardInterrupt:
         stop.set()
-    state = "failed" if error else "interrupted" if stop.is_set() else "complete"
-    summary = TakeSummary(state, written, tuple(source.warnings), str(error) if error else None)  # type: ignore[arg-type]
+    except BaseException as failure:
+        with suppress(MienError):
+            work.sinks.close(TakeSummary("failed", written, (), f"{type(failure).__name__}: {failure}"))
+        raise
+    # A camera has no end of its own: being told to stop is how such a capture completes.
+    state: Literal["complete", "interrupted", "failed"] = "complete"
+    if error or stop.is_set():
+        state = "failed" if error else "complete" if info.live else "interrupted"
+    names = _PathNames(work.request)
+    warnings = tuple(names.shortened(w) for w in (*work.pipeline.notes, *work.source.warnings))
+    summary = TakeSummary(state, written, warnings, names.shortened(str(error)) if error else None)
     try:
-        sinks.close(summary)
+        work.sinks.close(summary)
     except MienError as failure:
         error = error or failure
-        summary = TakeSummary("failed", written, summary.warnings, str(error))
+        summary = TakeSummary("failed", written, warnings, names.shortened(str(error)))
     outcome.summary, outcome.error, outcome.stage_times = summary, error, times.table()
     return outcome
+
+
+def _count(record: FrameRecord, outcome: Outcome) -> None:
+    outcome.frames_with_face += bool(record.faces)
+    for face in record.faces:
+        if face.track_id is not None:
+            outcome.track_frames[face.track_id] = outcome.track_frames.get(face.track_id, 0) + 1
+
+
+def _expected(span: Span, info: SourceInfo) -> int | None:
+    """About how many frames the span will give: for progress only."""
+    if info.frame_count is None or info.duration_ns is None:
+        return info.frame_count
+    end_ns = info.duration_ns if span.end_ns is None else min(span.end_ns, info.duration_ns)
+    share = max(0, end_ns - span.start_ns) / max(info.duration_ns, 1)
+    return max(1, round(info.frame_count * min(1.0, share)))
+
+
+class _PathNames:
+    """Takes folders out of messages before they are stored: a take is given away, its maker's paths are not."""
+
+    def __init__(self, request: Request) -> None:
+        folders = [request.folder, request.folder.resolve()]
+        if "://" not in request.source:
+            folders += [Path(request.source).parent, Path(request.source).resolve().parent]
+        self._folders = sorted({f"{f}/" for f in folders if str(f) not in (".", "/")}, key=len, reverse=True)
+
+    def shortened(self, text: str) -> str:
+        """The text with file names in place of paths."""
+        for folder in self._folders:
+            text = text.replace(folder, "").replace(folder.removesuffix("/"), Path(folder).name)
+        return text
 
 
 def _export(config: Mapping[str, Any], request: Request, outcome: Outcome, watcher: Watcher | None) -> None:
@@ -200,35 +276,35 @@ def _export(config: Mapping[str, Any], request: Request, outcome: Outcome, watch
     folder = request.folder
     try:
         take = load_take(folder)
+        outcome.summary = replace(outcome.summary, frames=len(take))
+        outcome.outputs.append(take.path)
+        outcome.notes = load(WARNINGS)(take)
     except MienError as error:
         outcome.error = outcome.error or error
         return
-    outcome.outputs.append(take.path)
-    outcome.notes = load(WARNINGS)(take)
     for name in config["outputs"]:
+        path = folder / file_name(name)
         if name in SINKS:
-            outcome.outputs.extend(p for p in folder.glob(f"{name}.*") if p.is_file())
+            outcome.outputs.extend([path] if path.exists() and path not in outcome.outputs else [])
             continue
         if watcher:
             watcher.exporting(name)
-        entry = EXPORTERS[name]
         try:
-            export = load(entry.target)
+            export = load(EXPORTERS[name].target)
             options = options_for(export, config.get(name, {}), name)
-            extra = {} if options is None else {"options": options}
-            outcome.outputs.extend(export(take, folder / entry.file_name, **extra))
+            outcome.outputs.extend(export(take, path, **({} if options is None else {"options": options})))
         except MienError as error:
             outcome.error = outcome.error or error
-        except OSError as error:
-            outcome.error = outcome.error or SinkError(f'output "{name}" in {folder} cannot be written: {error}')
+        except Exception as error:  # noqa: BLE001  the other outputs must still be made
+            failure = SinkError(f'output "{name}" in {folder} cannot be made: {type(error).__name__}: {error}')
+            failure.__cause__ = error
+            outcome.error = outcome.error or failure
 
 
 def _sinks(config: Mapping[str, Any], request: Request, pipeline: Pipeline, info: SourceInfo) -> list[Sink]:
     sinks: list[Sink] = []
     for name in config["outputs"]:
         if name not in SINKS:
-            # An exporter's options are checked now, not after an hour of capture.
-            options_for(load(EXPORTERS[name].target), config.get(name, {}), name)
             continue
         part = load(SINKS[name])
         missing = part.reads - pipeline.fields
@@ -245,64 +321,3 @@ def _sinks(config: Mapping[str, Any], request: Request, pipeline: Pipeline, info
 def _header(request: Request, info: SourceInfo, config: Mapping[str, Any], pipeline: Pipeline) -> TakeHeader:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return TakeHeader(info, config, version("mien"), now, pipeline.models, request.pixels)
-
-
-def _check_folder(request: Request) -> None:
-    """Fail before the first frame, not after the last: folder writable, some space, no take in the way."""
-    folder = request.folder
-    if request.resume and request.overwrite:
-        raise RequestError("--resume and --overwrite exclude each other")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".mien-write-test.tmp"
-        probe.write_bytes(b"x")
-        probe.unlink()
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise SinkError(f"output folder {folder} cannot be written: {error.strerror or error}") from None
-    if free < MIN_FREE_BYTES:
-        raise SinkError(
-            f"output folder {folder}: only {free // 2**20} MB free; free some space or choose another --out"
-        )
-    there = _holds_records(folder)
-    if there and not request.resume and not request.overwrite:
-        raise RequestError(f"{folder} already holds a take: use --resume to continue it, --overwrite to replace it")
-    if Path(request.source).resolve() in {(folder / TAKE_FILE).resolve(), folder.resolve()}:
-        raise RequestError(f"{request.source} cannot be both the input and the output; choose another --out")
-
-
-def _has_take_files(folder: Path) -> bool:
-    return (folder / TAKE_FILE).exists() or (folder / "take.parts").exists()
-
-
-def _holds_records(folder: Path) -> bool:
-    """True = a take with at least one frame, or something that cannot be read and may be worth keeping."""
-    if not _has_take_files(folder):
-        return False
-    from mien.take.reader import load_take
-
-    try:
-        return len(load_take(folder)) > 0
-    except MienError:
-        return True
-
-
-def _remove_take(folder: Path) -> None:
-    """Remove what an earlier capture made here, and nothing else."""
-    names = [TAKE_FILE, "overlay.mp4", *(entry.file_name for entry in EXPORTERS.values())]
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-    for pattern in ("overlay.part-*", "avatar.*.glb", "livelink.*.csv", "take.parquet.tmp"):
-        for path in folder.glob(pattern):
-            path.unlink()
-    shutil.rmtree(folder / "take.parts", ignore_errors=True)
-
-
-def _resume_span(request: Request) -> tuple[Span, Sequence[FrameRecord], int]:
-    if not request.resume:
-        return request.span, (), 0
-    from mien.take.resume import resume_point
-
-    point = resume_point(request.folder)
-    span = request.span
-    return Span(span.start_ns, span.end_ns, point.last_index + 1), point.tail, point.frames

@@ -80,6 +80,10 @@ def test_start_and_end_keep_numbers_and_stamps_of_the_clip(clip: Path, tmp_path:
         (["--resume", "--overwrite"], 2, "exclude each other"),
         (["--faces", "0"], 2, "--faces"),
         (["--colour"], 2, "--colour"),
+        (["--preset", "numbers", "--set", "overlay.bogus=1"], 2, 'unknown key "bogus"'),
+        (["--set", "gaze.use=landmarks/gase"], 2, 'did you mean "landmarks/gaze"'),
+        (["--set", "source.thread=1"], 2, "options of video: threads"),
+        (["--set", 'stages=["landmarks"]'], 2, "reads faces before anything writes it"),
     ],
 )
 def test_wrong_requests_end_with_2_and_one_clear_error(
@@ -121,6 +125,53 @@ def test_a_take_is_not_replaced_unless_asked(clip: Path, tmp_path: Path) -> None
     mien("capture", clip, "--out", out, *LIGHT, "--overwrite", "--end", "1")
     assert len(load_take(out)) == 26
     assert (out / "notes.txt").exists()
+
+
+def test_the_input_is_never_an_output(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    mien("capture", clip, "--out", out, *LIGHT)
+    inside = out / "overlay.mp4"
+    inside.write_bytes(clip.read_bytes())
+    for source in (inside, out / "take.parquet", out):
+        args = ["capture", source, "--out", out, "--set", "stages=[]", "--overwrite"]
+        assert "both the input and an output" in mien(*args, code=2).stderr
+    assert inside.read_bytes() == clip.read_bytes()
+
+
+def test_files_of_others_are_not_replaced(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    out.mkdir()
+    for name in ("overlay.mp4", "take.csv", "avatar.mine.glb"):
+        (out / name).write_text("mine")
+    for _ in range(2):
+        assert "already holds" in mien("capture", clip, "--out", out, code=2).stderr
+    assert {p.name for p in out.iterdir()} == {"overlay.mp4", "take.csv", "avatar.mine.glb"}
+    mien("capture", clip, "--out", out, *LIGHT)
+    mien("capture", clip, "--out", out, *LIGHT, "--overwrite")
+    assert (out / "overlay.mp4").read_text() == (out / "avatar.mine.glb").read_text() == "mine"
+
+
+def test_a_take_is_measured_again_without_its_pixels(tmp_path: Path) -> None:
+    mien("capture", "demo", "--out", tmp_path / "a", "--end", "0.2", "--set", 'outputs=["parquet"]')
+    run = mien(
+        "capture", tmp_path / "a" / "take.parquet", "--out", tmp_path / "b", "--set", 'outputs=["csv", "overlay"]'
+    )
+    assert "kept as recorded" in run.stderr
+    before, after = (list(load_take(tmp_path / d).records()) for d in "ab")
+    assert [r.stamp for r in before] == [r.stamp for r in after]
+    assert np.array_equal(before[3].faces[0].landmarks.xy, after[3].faces[0].landmarks.xy)
+    assert set(after[3].trace.stage_ns) >= {"head_pose", "gaze", "action_units"}
+
+
+def test_options_of_the_source(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(3):
+        av.VideoFrame.from_ndarray(np.full((8, 8, 3), 9 * i, np.uint8), format="rgb24").to_image().save(
+            folder / f"{i}.png"
+        )
+    mien("capture", folder, "--out", tmp_path / "o", *LIGHT, "--set", "source.fps=10")
+    assert [r.stamp.t_ns for r in load_take(tmp_path / "o").records()] == [0, 100_000_000, 200_000_000]
 
 
 def test_overwriting_with_a_request_that_cannot_start_keeps_the_old_take(clip: Path, tmp_path: Path) -> None:
@@ -165,6 +216,24 @@ def test_interrupted_captures_stay_readable_and_resume(tmp_path: Path, kill: sig
     take = load_take(out)
     assert [r.stamp.index for r in take.records()] == list(range(3000))
     assert take.summary.state == "complete"
+
+
+@pytest.mark.parametrize("first", [["--no-pixels"], []])
+def test_a_take_keeps_to_its_pixel_mode_when_resumed(tmp_path: Path, first: list[str]) -> None:
+    clip = write_clip(tmp_path / "long.mp4", frames=3000)
+    out = tmp_path / "o"
+    settings = ["--set", "stages=[]", "--set", 'outputs=["parquet", "overlay"]', "--set", "parquet.part_frames=20"]
+    command = [sys.executable, "-m", "mien.cli.main", "capture", str(clip), "--out", str(out), *settings]
+    process = subprocess.Popen([*command, *first], stderr=subprocess.PIPE, text=True)
+    while not list((out / "take.parts").glob("00000[1-9].parquet")):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.002)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    other = [] if first else ["--no-pixels"]
+    run = mien(*command[3:], *other, "--resume", code=2)
+    assert "pixels" in run.stderr
+    assert (out / "overlay.mp4").exists() == (not first)
 
 
 def test_help_and_version() -> None:

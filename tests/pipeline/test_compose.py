@@ -16,7 +16,7 @@ class Widget(StageBase):
     class Options(Options):
         size: int = 1
 
-    def __init__(self, options: "Widget.Options", inner: StageBase | None = None) -> None:
+    def __init__(self, options: "Widget.Options", *, inner: StageBase | None = None) -> None:
         self.options = options
         self.inner = inner
 
@@ -44,6 +44,24 @@ def test_a_replayed_take_has_no_pixels() -> None:
     with pytest.raises(WiringError, match='stage "detect" reads image'):
         Pipeline([("detect", FakeStage(**DETECT))], replay)
     Pipeline([("pose", FakeStage(reads=["faces.landmarks"], writes=["faces.head_pose"]))], replay)
+
+
+def test_two_stages_must_not_write_the_same() -> None:
+    a, b = FakeStage(writes=["faces.gaze"]), FakeStage(writes=["faces.gaze"])
+    with pytest.raises(WiringError, match='stage "b" writes faces.gaze, which "a" has written'):
+        Pipeline([("a", a), ("b", b)])
+
+
+def test_a_failing_feedback_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = FakeStage()
+    monkeypatch.setattr(stage, "feedback", lambda record: {}["x"])
+    with pytest.raises(StageError, match='stage "late" failed on frame 0 of fake: KeyError'):
+        Pipeline([("late", stage)]).process(first_record())
+
+
+def test_a_missing_inner_stage_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"slot: detect/track needs a table \[slot.detector\]"):
+        build_stage({"use": "detect/track"}, "slot")
 
 
 def test_unknown_fields_are_refused() -> None:

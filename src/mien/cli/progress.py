@@ -29,6 +29,7 @@ class CaptureProgress:
         self._began = self._told = time.monotonic()
         self._frames = 0
         self._total: int | None = None
+        self._done_before = 0
 
     def __enter__(self) -> CaptureProgress:
         self._progress.start()
@@ -41,6 +42,8 @@ class CaptureProgress:
         """The source is open."""
         self._began = self._told = time.monotonic()
         self._total = info.frame_count
+        self._frames = done
+        self._done_before = done
         self._task = self._progress.add_task(
             info.name, total=info.frame_count, completed=done, total_text=info.frame_count or "?", fps=""
         )
@@ -53,13 +56,13 @@ class CaptureProgress:
         """A record is finished."""
         self._frames += 1
         now = time.monotonic()
-        fps = self._frames / max(now - self._began, 1e-6)
+        fps = (self._frames - self._done_before) / max(now - self._began, 1e-6)
         if self._task is not None:
             self._progress.update(self._task, advance=1, fps=f"{fps:.0f} fps")
         if not self._console.is_terminal and now - self._told > 10:
             self._told = now
-            left = f", {(self._total - record.stamp.index) / fps:.0f} s left" if self._total else ""
-            self._console.print(f"  {record.stamp.index + 1}/{self._total or '?'} frames, {fps:.0f} fps{left}")
+            left = f", {max(0, self._total - self._frames) / fps:.0f} s left" if self._total else ""
+            self._console.print(f"  {self._frames}/{self._total or '?'} frames, {fps:.0f} fps{left}")
 
     def exporting(self, name: str) -> None:
         """An output is being made from the finished take."""

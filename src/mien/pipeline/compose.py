@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from inspect import Parameter, signature
 from typing import Any
 
 from pydantic import ValidationError
 
 from mien.core.record import FrameRecord, Trace
 from mien.errors import ConfigError, MienError, StageError, WiringError
-from mien.pipeline.registry import stage_class, suggestion
+from mien.pipeline.registry import EXPORTERS, SINKS, load, stage_class, suggestion
 from mien.pipeline.stage import FIELDS, Options, SourceInfo, Stage
 
 
@@ -46,12 +48,13 @@ def build_stage(table: Mapping[str, Any], where: str) -> Stage:
     part = stage_class(table["use"], where)
     inner = {k: build_stage(v, f"{where}.{k}") for k, v in table.items() if isinstance(v, dict) and "use" in v}
     plain = {k: v for k, v in table.items() if k != "use" and k not in inner}
-    try:
-        stage: Stage = part(options_for(part, plain, where), **inner)
-    except TypeError as error:
-        if inner and "unexpected keyword" in str(error):
-            raise ConfigError(f"{where}: {table['use']} takes no inner stage {', '.join(inner)}") from error
-        raise
+    wanted = {n: p for n, p in signature(part).parameters.items() if p.kind is Parameter.KEYWORD_ONLY}
+    if unknown := inner.keys() - wanted.keys():
+        raise ConfigError(f"{where}: {table['use']} takes no inner stage {', '.join(sorted(unknown))}")
+    for name, parameter in wanted.items():
+        if parameter.default is Parameter.empty and name not in inner:
+            raise ConfigError(f'{where}: {table["use"]} needs a table [{where}.{name}] with use = "room/part"')
+    stage: Stage = part(options_for(part, plain, where), **inner)
     return stage
 
 
@@ -70,6 +73,9 @@ def check_wiring(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -
             later = [s for s, other in stages[i + 1 :] if field in other.writes]
             hint = f'; "{later[0]}" writes it but comes later' if later else "; no stage of this pipeline writes it"
             raise WiringError(f'stage "{slot}" reads {field} before anything writes it{hint}')
+        for before, other in stages[:i]:
+            if twice := stage.writes & other.writes - {"faces"}:  # boxes may be refined
+                raise WiringError(f'stage "{slot}" writes {", ".join(sorted(twice))}, which "{before}" has written')
         known |= stage.writes
     return frozenset(known)
 
@@ -79,16 +85,34 @@ def fields_of_source(info: SourceInfo) -> frozenset[str]:
     return FIELDS - {"image"} if info.kind == "replay" else frozenset({"image"})
 
 
+@contextmanager
+def _named(slot: str, record: FrameRecord) -> Iterator[None]:
+    """Any failure of a stage is reported with its place."""
+    try:
+        yield
+    except MienError:
+        raise
+    except Exception as error:
+        stamp = record.stamp
+        raise StageError(
+            f'stage "{slot}" failed on frame {stamp.index} of {stamp.source}: {type(error).__name__}: {error}'
+        ) from error
+
+
 class Pipeline:
     """Composed stages; takes a record with an image to a record with everything filled.
 
     Attributes:
         stages: (slot, stage) in order.
         fields: what records carry at the end.
+        notes: what the composition left out, in words.
     """
 
-    def __init__(self, stages: Sequence[tuple[str, Stage]], provided: Iterable[str] = ("image",)) -> None:
+    def __init__(
+        self, stages: Sequence[tuple[str, Stage]], provided: Iterable[str] = ("image",), notes: Sequence[str] = ()
+    ) -> None:
         self.stages = tuple(stages)
+        self.notes = tuple(notes)
         self.fields = check_wiring(self.stages, provided)
 
     @property
@@ -105,29 +129,22 @@ class Pipeline:
         stage_ns: dict[str, int] = dict(record.trace.stage_ns)
         for slot, stage in self.stages:
             began = time.perf_counter_ns()
-            try:
+            with _named(slot, record):
                 record = stage.step(record)
-            except MienError:
-                raise
-            except Exception as error:  # any failure of a part is reported with its place
-                stamp = record.stamp
-                raise StageError(
-                    f'stage "{slot}" failed on frame {stamp.index} of {stamp.source}: {type(error).__name__}: {error}'
-                ) from error
             stage_ns[slot] = time.perf_counter_ns() - began
         record = replace(record, trace=Trace(stage_ns, self.models))
         self.feedback(record)
         return record
 
     def feedback(self, record: FrameRecord) -> None:
-        """Show a finished record to every stage (also used to warm up a resumed capture)."""
-        for _, stage in self.stages:
-            stage.feedback(record)
+        """Show a finished record to every stage (also used to warm up a resumed capture).
 
-    def reset(self) -> None:
-        """Forget every face."""
-        for _, stage in self.stages:
-            stage.reset()
+        Raises:
+            StageError: as `process`.
+        """
+        for slot, stage in self.stages:
+            with _named(slot, record):
+                stage.feedback(record)
 
     def close(self) -> None:
         """Release every stage."""
@@ -141,17 +158,48 @@ class Pipeline:
         self.close()
 
 
+def check_options(config: Mapping[str, Any]) -> None:
+    """Check the options of everything a configuration names, also of what it does not use, without building it.
+
+    Raises:
+        ConfigError: unknown part or key, or a wrong value.
+    """
+    for name, table in config.items():
+        if not isinstance(table, dict) or name == "source":
+            continue
+        if name in SINKS or name in EXPORTERS:
+            options_for(load(SINKS[name] if name in SINKS else EXPORTERS[name].target), table, name)
+        else:
+            _check_stage_options(table, name)
+
+
+def _check_stage_options(table: Mapping[str, Any], where: str) -> None:
+    part = stage_class(str(table.get("use")), where)
+    inner = {k: v for k, v in table.items() if isinstance(v, dict) and "use" in v}
+    options_for(part, {k: v for k, v in table.items() if k != "use" and k not in inner}, where)
+    for key, value in inner.items():
+        _check_stage_options(value, f"{where}.{key}")
+
+
 def compose(config: Mapping[str, Any], source: SourceInfo) -> Pipeline:
     """Build and check the pipeline of a resolved configuration for a source.
+
+    A recorded take has no pixels: stages that need them are left out, and what they wrote is kept as recorded.
 
     Raises:
         ConfigError, WiringError: before the first frame.
     """
+    provided = fields_of_source(source)
     built: list[tuple[str, Stage]] = []
+    left_out: list[str] = []
     try:
         for slot in config["stages"]:
             built.append((slot, build_stage(config[slot], slot)))
-        return Pipeline(built, fields_of_source(source))
+            if "image" not in provided and "image" in built[-1][1].reads:
+                left_out.append(slot)
+                built.pop()[1].close()
+        notes = [f"no pixels in a recorded take: {', '.join(left_out)} kept as recorded"] if left_out else []
+        return Pipeline(built, provided, notes)
     except BaseException:
         for _, stage in built:
             stage.close()

@@ -17,6 +17,8 @@ from mien.pipeline.registry import EXPORTERS, SINKS, suggestion
 
 MAX_PRESET_BYTES = 256 * 1024
 _HEAD = {"description", "stages", "outputs"}
+_FREE = {"source"}
+"""Tables that are always allowed: `[source]` holds the options of whatever is captured."""
 
 
 def preset_names() -> list[str]:
@@ -96,8 +98,9 @@ def _check_shape(config: Mapping[str, Any], where: str) -> None:
             raise ConfigError(f'{where}: stage "{name}" needs a table [{name}] with use = "room/part"')
     known = {name for name, table in config.items() if isinstance(table, dict) and "use" in table}
     for key in config:
-        if key not in _HEAD and key not in known and key not in SINKS and key not in EXPORTERS:
-            raise ConfigError(f'{where}: unknown key "{key}"{suggestion(key, [*_HEAD, *known, *SINKS, *EXPORTERS])}')
+        allowed = {*_HEAD, *_FREE, *known, *SINKS, *EXPORTERS}
+        if key not in allowed:
+            raise ConfigError(f'{where}: unknown key "{key}"{suggestion(key, allowed)}')
         if key not in _HEAD and not isinstance(config[key], dict):
             raise ConfigError(f'{where}: "{key}" must be a table of options, got {config[key]!r}')
 
@@ -108,8 +111,9 @@ def _apply(config: dict[str, Any], override: str, tables: set[str]) -> None:
     if not separator or not all(path):
         raise ConfigError(f'--set {override}: expected key.sub=value, such as "detect.max_faces=3"')
     top = path[0]
-    if top not in tables and top not in _HEAD and top not in SINKS and top not in EXPORTERS:
-        raise ConfigError(f'--set {override}: unknown key "{top}"{suggestion(top, tables | {*SINKS, *EXPORTERS})}')
+    allowed = {*tables, *_HEAD, *_FREE, *SINKS, *EXPORTERS}
+    if top not in allowed:
+        raise ConfigError(f'--set {override}: unknown key "{top}"{suggestion(top, allowed)}')
     target = config
     for part in path[:-1]:
         target = target.setdefault(part, {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from queue import Full, Queue
 
 from mien.core.record import FrameRecord
@@ -130,7 +131,8 @@ class SinkThread:
                 opened.append(sink)
         except BaseException as error:
             for sink in opened:
-                sink.close(TakeSummary("failed", 0, problem=str(error)))
+                with suppress(Exception):  # the reason for opening to fail is the one to tell
+                    sink.close(TakeSummary("failed", 0, problem=str(error)))
             raise
         self._thread = threading.Thread(target=self._run, name="mien-encode", daemon=True)
         self._thread.start()
@@ -138,20 +140,19 @@ class SinkThread:
     def _run(self) -> None:
         while (record := self._queue.get()) is not None:
             if self._error is None:
-                self._write(record)
+                self._error = self._write(record)
 
-    def _write(self, record: FrameRecord) -> None:
+    def _write(self, record: FrameRecord) -> MienError | None:
         slim = record.slim()
         for sink in self._sinks:
             try:
                 sink.write(record if "image" in sink.reads else slim)
             except MienError as error:
-                self._error = error
-                return
+                return error
             except Exception as error:  # noqa: BLE001  any failure of a part is reported with its place
-                self._error = _sink_failed(sink, "writing", error)
-                return
+                return _sink_failed(sink, "writing", error)
         self.written += 1
+        return None
 
     def write(self, record: FrameRecord) -> None:
         """Queue one record; waits when the sinks are behind.

@@ -19,6 +19,7 @@ FIELDS = frozenset(
         "image",
         "faces",  # box, confidence and crop of every face
         "faces.track_id",
+        "faces.keypoints",
         "faces.landmarks",
         "faces.head_pose",
         "faces.gaze",

@@ -1,0 +1,96 @@
+"""The folder of a capture: is it fit to be written, what is in the way, what belongs to an earlier take."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from mien.errors import MienError, RequestError, SinkError
+from mien.pipeline.registry import EXPORTERS
+from mien.take.reader import PARTS_FOLDER, TAKE_FILE, load_take
+
+MIN_FREE_BYTES = 32 * 1024 * 1024
+_SINK_FILES = {"parquet": TAKE_FILE, "overlay": "overlay.mp4"}
+_OF_A_TAKE = ("overlay.part-*", "avatar.[0-9]*.glb", "livelink.[0-9]*.csv", "take.parquet.tmp")
+"""Files beside the named ones that only a capture makes."""
+
+
+def file_name(output: str) -> str:
+    """The file an output makes in a capture's folder."""
+    return _SINK_FILES[output] if output in _SINK_FILES else EXPORTERS[output].file_name
+
+
+def has_take(folder: Path) -> bool:
+    """Whether a capture left its take, or parts of one, in the folder."""
+    return (folder / TAKE_FILE).exists() or (folder / PARTS_FOLDER).exists()
+
+
+def check_folder(folder: Path, source: str, outputs: Sequence[str], *, resume: bool, overwrite: bool) -> None:
+    """Fail before the first frame, not after the last.
+
+    Args:
+        folder: made if missing.
+        source: what is captured, as the user said it.
+        outputs: names of the outputs that will be made.
+        resume, overwrite: what may happen to a take that is there.
+
+    Raises:
+        RequestError: something in the folder would be lost, or is the input.
+        SinkError: the folder cannot be written, or is full.
+    """
+    _check_writable(folder)
+    files = [folder / file_name(o) for o in outputs]
+    if _inside(source, folder, files):
+        raise RequestError(f"{source} cannot be both the input and an output; choose another --out")
+    if resume or overwrite:
+        return
+    if _holds_records(folder):
+        raise RequestError(f"{folder} already holds a take: use --resume to continue it, --overwrite to replace it")
+    there = [] if has_take(folder) else [f.name for f in files if f.exists()]
+    if there:
+        raise RequestError(
+            f"{folder} already holds {', '.join(there)}, which the capture would replace: choose another --out, or "
+            "say --overwrite"
+        )
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".mien-write-test.tmp"
+        probe.write_bytes(b"x")
+        probe.unlink()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise SinkError(f"output folder {folder} cannot be written: {error.strerror or error}") from None
+    if free < MIN_FREE_BYTES:
+        raise SinkError(
+            f"output folder {folder}: only {free // 2**20} MB free; free some space or choose another --out"
+        )
+
+
+def _inside(source: str, folder: Path, files: Sequence[Path]) -> bool:
+    """Whether the input is something that the capture would write or remove."""
+    path = Path(source).resolve()
+    taken = {f.resolve() for f in files} | {f.resolve() for pattern in _OF_A_TAKE for f in folder.glob(pattern)}
+    return path in taken or path == folder.resolve() or (folder / PARTS_FOLDER).resolve() in (path, *path.parents)
+
+
+def _holds_records(folder: Path) -> bool:
+    """True = a take with at least one frame, or something that cannot be read and may be worth keeping."""
+    if not has_take(folder):
+        return False
+    try:
+        return len(load_take(folder)) > 0
+    except MienError:
+        return True
+
+
+def remove_take(folder: Path, outputs: Sequence[str]) -> None:
+    """Remove an earlier take and the outputs that will be made again; nothing else."""
+    of_a_take = [f for pattern in _OF_A_TAKE for f in folder.glob(pattern)] if has_take(folder) else []
+    for path in (*of_a_take, *(folder / file_name(o) for o in outputs)):
+        path.unlink(missing_ok=True)
+    (folder / TAKE_FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder / PARTS_FOLDER, ignore_errors=True)
