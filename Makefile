@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 
-.PHONY: run test lint bench docs clean python
+.PHONY: run test lint bench clean python
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run ## capture the built-in clip into out/demo

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mien.recorder import Outcome, Request
 
-_Preset = Annotated[str, typer.Option(help="Shipped preset (balanced, numbers) or a TOML file.")]
+_Preset = Annotated[str, typer.Option(help="Shipped preset, such as balanced or numbers, or a TOML file.")]
 _Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option, e.g. detect.max_faces=3.")
 ]
