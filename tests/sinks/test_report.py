@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from sample_takes import HEADER, face, record, store
 
-from mien.core.measures import Quality
+from mien.core.measures import ActionUnits, HeadPose, Quality
 from mien.core.record import Event
 from mien.errors import SinkError
 from mien.pipeline.stage import SourceInfo, TakeSummary
 from mien.sinks.overlay import OverlayOptions, OverlaySink
 from mien.sinks.report import export, warnings_of
 from mien.sinks.report_charts import Curve, chart
+from mien.sinks.report_pictures import moments_of
+from mien.sinks.take_facts import facts_of
 
 FAST_NS = 10_000_000
 
@@ -169,9 +171,43 @@ def test_an_unfinished_take_says_so(tmp_path: Path) -> None:
     assert "failed: no disk" in said(tmp_path, clip(), TakeSummary("failed", 0, problem="no disk"))
 
 
-def test_nan_quality_warns_of_nothing(tmp_path: Path) -> None:
+NOWHERE = HeadPose(np.full((3, 3), np.nan), np.full(3, np.nan), np.nan, 0.0)
+UNMEASURED = {
+    "head pose": {"head_pose": NOWHERE},
+    "action units": {"action_units": ActionUnits.of(np.full(42, np.nan), np.zeros(42))},
+    "blendshapes": {"blendshapes": None},
+    "sharpness and light": {"quality": None},
+}
+
+
+@pytest.mark.parametrize("what", UNMEASURED)
+def test_what_was_not_measured_is_said(tmp_path: Path, what: str) -> None:
+    lost = replace(face(), **UNMEASURED[what])  # type: ignore[arg-type]
+    for folder, every, words in (("a", 1, "in any frame of the face"), ("b", 4, "in 25% of the face's frames")):
+        records = [record(i, face() if i % every else lost, t_ns=i * FAST_NS) for i in range(40)]
+        assert said(tmp_path / folder, records) == f"Not measured {words}: {what}."
+    few = [record(i, lost if i == 3 else face(), t_ns=i * FAST_NS) for i in range(40)]
+    assert said(tmp_path / "c", few) == ""
+
+
+def test_nan_quality_is_not_measured_and_nothing_else(tmp_path: Path) -> None:
     nothing = Quality(float("nan"), float("nan"), float("nan"))
-    assert said(tmp_path, clip(quality=nothing)) == ""
+    assert said(tmp_path, clip(quality=nothing)) == "Not measured in any frame of the face: sharpness and light."
+
+
+def test_the_longest_gap_is_the_longest_in_time(tmp_path: Path) -> None:
+    """Three frames of 10 ms are a shorter gap than two of 400 ms."""
+    stamps = np.cumsum([FAST_NS] * 30 + [40 * FAST_NS] * 10)
+    gone = {5, 6, 7, 32, 33}
+    records = [record(i, *[face()] * (i not in gone), t_ns=int(t)) for i, t in enumerate(stamps)]
+    assert "the longest gap lasts 0.80 s and begins at 0:01.490." in said(tmp_path, records)
+
+
+def test_moments_are_spread_over_time_not_over_frames(tmp_path: Path) -> None:
+    stamps = np.concatenate([np.arange(90) * FAST_NS, (1 + np.arange(10)) * 10**9])
+    take = store(tmp_path, [record(i, face(), t_ns=int(t)) for i, t in enumerate(stamps)])
+    moments = moments_of(facts_of(take))
+    assert [m.t_ns // 10**9 for m in moments] == [0, *range(1, 10)]
 
 
 def test_a_peak_of_one_frame_survives_the_reduction() -> None:

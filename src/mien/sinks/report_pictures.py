@@ -53,7 +53,7 @@ class Moment:
 
 
 def moments_of(facts: TakeFacts, count: int = 10) -> list[Moment]:
-    """The strongest expression of each of `count` stretches of the main face's time."""
+    """The strongest expression of each of `count` equally long stretches of time; fewer if the face is not in all."""
     if not facts.tracks:
         return []
     track = facts.tracks[0]
@@ -66,8 +66,10 @@ def moments_of(facts: TakeFacts, count: int = 10) -> list[Moment]:
     # A blink is the strongest movement of most takes and says the least about it.
     weight = np.array([0.25 if n.startswith(("AU45", "eyeBlink")) else 1.0 for n in names], np.float32)
     strength = np.linalg.norm(excess * weight, axis=1)
-    edges = np.linspace(0, len(track.rows), min(count, len(track.rows)) + 1).astype(int)
-    best = [int(a + np.argmax(strength[a:b])) for a, b in pairwise(edges.tolist())]
+    times = facts.t_ns[track.rows]
+    limits = np.linspace(times[0], times[-1], min(count, len(times)) + 1)[1:-1]
+    edges = [0, *np.searchsorted(times, limits).tolist(), len(times)]
+    best = [int(a + np.argmax(strength[a:b])) for a, b in pairwise(edges) if b > a]
     return [Moment(track.rows[i], int(facts.t_ns[track.rows[i]]), _label(excess[i], values[i], names)) for i in best]
 
 

@@ -17,6 +17,7 @@ TURNED_DEG = 30.0
 BLURRED = 30.0
 SMALL_PX = 80.0
 DARK, BRIGHT = 50.0, 215.0
+UNMEASURED = 0.05
 
 _AU, _SHAPE = len(load_schema("facs")), len(load_schema("arkit52"))
 COLUMNS = {
@@ -145,7 +146,7 @@ def warnings_from(facts: TakeFacts, take: Take) -> list[str]:
         return [*out, "The take has no frames."]
     if facts.found == 0:
         return [*out, *_rate(facts), f"No face was found in any of the {len(facts.faces)} frames."]
-    return [*out, *_rate(facts), *_lost(facts), *_ids(facts), *_seeing(facts)]
+    return [*out, *_rate(facts), *_lost(facts), *_ids(facts), *_unmeasured(facts), *_seeing(facts)]
 
 
 def _rate(facts: TakeFacts) -> list[str]:
@@ -175,13 +176,33 @@ def _lost(facts: TakeFacts) -> list[str]:
     if facts.found >= 0.95 or len(facts.faces) < 3:
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[0], facts.faces == 0, [0]])))
-    starts, ends = edges[::2], edges[1::2]
+    starts = facts.t_ns[edges[::2]]
+    # A gap lasts until the face is there again.
+    ends = facts.t_ns[np.minimum(edges[1::2], len(facts.t_ns) - 1)]
     longest = int(np.argmax(ends - starts))
-    at = timecode(int(facts.t_ns[starts[longest]] - facts.t_ns[0]))
     return [
-        f"No face in {1 - facts.found:.0%} of the frames; the longest gap has {ends[longest] - starts[longest]} frames "
-        f"and begins at {at}."
+        f"No face in {1 - facts.found:.0%} of the frames; the longest gap lasts "
+        f"{(ends[longest] - starts[longest]) / NS_PER_S:.2f} s and begins at "
+        f"{timecode(int(starts[longest] - facts.t_ns[0]))}."
     ]
+
+
+def _unmeasured(facts: TakeFacts) -> list[str]:
+    """What is missing of the main face: a curve that is not there looks like nothing to worry about."""
+    main = facts.tracks[0]
+    out = []
+    for what, name in (
+        ("head", "head pose"),
+        ("action_units", "action units"),
+        ("blendshapes", "blendshapes"),
+        ("quality", "sharpness and light"),
+    ):
+        missing = ~np.isfinite(main.seen(what)).any(axis=1)
+        if missing.all():
+            out.append(f"Not measured in any frame of the face: {name}.")
+        elif (share := float(missing.mean())) > UNMEASURED:
+            out.append(f"Not measured in {share:.0%} of the face's frames: {name}.")
+    return out
 
 
 def _ids(facts: TakeFacts) -> list[str]:
