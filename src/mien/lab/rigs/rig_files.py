@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from mien.core.arrays import AnyArray
 from mien.errors import SourceError
+from mien.lab.datasets.array_files import load_archive
 
 Shape = tuple[int | None, ...]
 
@@ -23,15 +23,17 @@ def read_arrays(path: Path, wanted: Mapping[str, Shape], rig: str) -> dict[str, 
     """
     if not path.is_file():
         raise SourceError(f"no {rig} rig at {path}: name the folder that holds {path.name}")
-    out: dict[str, AnyArray] = {}
     try:
-        with np.load(path, allow_pickle=False) as z:
-            for name, shape in wanted.items():
-                if name not in z.files:
-                    raise SourceError(f"{path} is not the {rig} rig: it has no array {name!r}")
-                out[name] = _checked(z[name], shape, f"{path}: array {name!r}")
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, NotImplementedError) as error:
+        arrays = load_archive(path)
+    except SourceError as error:
         raise SourceError(f"{path} cannot be read as the {rig} rig: {error}") from error
+    out: dict[str, AnyArray] = {}
+    for name, shape in wanted.items():
+        if name not in arrays:
+            raise SourceError(f"{path} is not the {rig} rig: it has no array {name!r}")
+        out[name] = _checked(arrays[name], shape, f"{path}: array {name!r}")
+        if (out[name].dtype.kind == "U") != name.endswith("names"):
+            raise SourceError(f"{path}: array {name!r} must hold {'text' if name.endswith('names') else 'numbers'}")
     return out
 
 
@@ -46,7 +48,9 @@ def _checked(array: AnyArray, shape: Shape, what: str) -> AnyArray:
 
 
 def check_numbers(numbers: AnyArray, count: int, what: str) -> None:
-    """Raise `SourceError` unless all vertex numbers lie in [0, count)."""
+    """Raise `SourceError` unless all vertex numbers are whole and lie in [0, count)."""
+    if numbers.dtype.kind not in "iu":
+        raise SourceError(f"{what}: vertex numbers must be whole numbers")
     if numbers.size and (numbers.min() < 0 or numbers.max() >= count):
         raise SourceError(f"{what}: vertex numbers must lie between 0 and {count - 1}")
 
