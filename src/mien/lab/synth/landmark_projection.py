@@ -19,10 +19,11 @@ from mien.core.schema import load_schema
 from mien.lab.rigs.ict import rig_from_arkit
 from mien.lab.rigs.ict98 import Rig98, Shape98
 from mien.lab.synth.expressions import random_gaze, random_weights
-from mien.lab.synth.people import frown_like_people, shut_like_trackers, smile_like_people, unlike_the_rig
+from mien.lab.synth.people import LID_PAIRS, Habits, beyond_the_rig, unlike_the_rig
 
 IDENTITIES = 100
-LID_PAIRS = ((61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73))
+MAX_YAW_DEG = 55.0
+"""How far training heads turn: what the stage's `max_yaw_deg` may trust."""
 LIP_PAIRS = ((89, 95), (90, 94), (91, 93))
 _PARTS: dict[str, tuple[int, ...]] = {
     "contour": tuple(range(33)),
@@ -62,7 +63,13 @@ class Samples:
         return seen, front_view(self.neutral_xy_px, self.neutral_yaw_pitch_rad, reference)
 
 
-def random_faces(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float32 | None = None) -> Samples:
+def random_faces(
+    rig: Rig98,
+    rng: np.random.Generator,
+    count: int,
+    gap_mm: Float32 | None = None,
+    habits: Habits | None = None,
+) -> Samples:
     """Draw a batch.
 
     Args:
@@ -70,6 +77,7 @@ def random_faces(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float
         rng: source of chance; the same state gives the same batch.
         count: B.
         gap_mm: (98, 2) mean difference backend minus rig in the frontal view, mm (x left, y up); None = zero.
+        habits: how other rigs' people move; None = everybody moves like this rig.
     """
     to_rig = rig_from_arkit(rig.rig.expression_names)
     identity = np.clip(rng.normal(size=(count, IDENTITIES)), -2.5, 2.5).astype(np.float32)
@@ -79,16 +87,12 @@ def random_faces(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float
     rest = _resting(rng, count)
     shape = rig.shape(identity, _lids_follow(weights) @ to_rig, gaze)
     neutral = rig.shape(identity, rest @ to_rig, gaze * 0.2)
+    if habits is not None:
+        beyond = beyond_the_rig(rng, weights, habits)
+        shape.points[:] += beyond
+        shape.slides[:] += beyond[:, :33, None]
     backend = _Backend.draw(rng, count, gap_mm)
     backend.apply(shape, neutral, rng)
-    smile = [load_schema("arkit52").index("mouthSmile" + side) for side in ("Right", "Left")]
-    smile_like_people(rng, shape.points, weights[:, smile])
-    frown = [load_schema("arkit52").index("browDown" + side) for side in ("Right", "Left")]
-    frown_like_people(rng, shape.points, weights[:, frown])
-    corner_drop = rng.uniform(-1.0, 5.0, count) * weights[:, load_schema("arkit52").index("jawOpen")]
-    shape.points[:, [76, 82, 88, 92], 1] -= corner_drop[:, None].astype(np.float32)
-    blink = [load_schema("arkit52").index("eyeBlink" + side) for side in ("Right", "Left")]
-    shut_like_trackers(rng, shape.points, weights[:, blink])
     yaw_pitch_offset = rng.normal(scale=np.radians([1.5, 4.0]), size=(count, 2))
     xy, turn = _photograph(rng, shape, wide=True)
     neutral_xy, neutral_turn = _photograph(rng, neutral, wide=False)
@@ -132,7 +136,7 @@ def _photograph(rng: np.random.Generator, shape: Shape98, *, wide: bool) -> tupl
     """Points in a random camera with pixel noise, and the apparent turn of the head."""
     n = len(shape.points)
     spread = np.array([22.0, 11.0, 10.0]) if wide else np.array([7.0, 5.0, 4.0])
-    limit = np.array([50.0, 30.0, 25.0]) if wide else np.array([20.0, 15.0, 12.0])
+    limit = np.array([MAX_YAW_DEG, 30.0, 25.0]) if wide else np.array([20.0, 15.0, 12.0])
     angles = np.clip(rng.normal(size=(n, 3)) * spread, -limit, limit)
     rotation = np.stack([rotation_from_euler(*a) for a in angles])
     depth = np.exp(rng.uniform(np.log(330.0), np.log(1500.0), n))

@@ -1,13 +1,47 @@
-"""Where people and trackers move otherwise than the rig: random changes to its moved points, in place.
+"""Where people move otherwise than the ICT rig: random changes to its moved points.
 
-Sizes were read off real clips by eye; points are (B, 98, 3) mm in the head frame.
+Points are (B, 98, 3) mm in the head frame. Every size comes from other rigs' people (`Habits`, measured by
+`mien.lab.train.landmark_habits`) or is a plain random share of the rig's own movement; no clip of a person is behind
+them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 
 from mien.core.arrays import Float32
+
+LID_PAIRS = ((61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73))
+"""Upper and lower point of the lids, three for each eye."""
+_CONCENTRATION = 0.6
+"""Of the mixture of rigs that a person moves like: below 1 mostly one of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Habits:
+    """How the shapes of other rigs move the points at weight 1, compared with the ICT rig's.
+
+    Attributes:
+        rigs: (R,) their names.
+        beyond_mm: (R, 52, 98, 3) float32 movement minus the ICT rig's, at the scale of its mean face; 0 where a rig
+            lacks the shape.
+    """
+
+    rigs: tuple[str, ...]
+    beyond_mm: Float32
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        np.savez_compressed(path, rigs=np.array(self.rigs), beyond_mm=self.beyond_mm)
+
+    @classmethod
+    def read(cls, path: Path) -> Habits:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as z:
+            return cls(tuple(str(n) for n in z["rigs"]), z["beyond_mm"].astype(np.float32))
 
 
 def unlike_the_rig(rng: np.random.Generator, moved: Float32) -> Float32:
@@ -19,46 +53,21 @@ def unlike_the_rig(rng: np.random.Generator, moved: Float32) -> Float32:
     return np.asarray(moved @ bend * own + 0.1 * size * rng.normal(size=moved.shape), dtype=np.float32)
 
 
-def smile_like_people(rng: np.random.Generator, points: Float32, smile: Float32) -> None:
-    """In a real smile the lips thin and the corners spread more and rise less than the rig's do."""
-    thin = (rng.uniform(0.0, 0.5, len(points)) * smile.mean(axis=1))[:, None].astype(np.float32)
-    for outer, inner in ((78, 89), (79, 90), (80, 91), (84, 93), (85, 94), (86, 95)):
-        points[:, outer] += thin * (points[:, inner] - points[:, outer])
-    wide = rng.uniform(0.0, 5.0, (len(points), 1)).astype(np.float32) * smile
-    low = rng.uniform(0.0, 4.0, (len(points), 1)).astype(np.float32) * smile
-    for side, sign in ((0, -1.0), (1, 1.0)):
-        for point, share in (
-            ((76, 82)[side], 1.0),
-            ((88, 92)[side], 1.0),
-            ((77, 81)[side], 0.5),
-            ((87, 83)[side], 0.5),
-        ):
-            points[:, point, 0] += sign * share * wide[:, side]
-            points[:, point, 1] -= share * low[:, side]
-    nose = rng.uniform(0.0, 2.5, (len(points), 1)).astype(np.float32) * smile
-    points[:, 55, :2] += nose[:, :1] * [-1.0, 0.6]
-    points[:, 59, :2] += nose[:, 1:] * [1.0, 0.6]
+def beyond_the_rig(rng: np.random.Generator, weights: Float32, habits: Habits) -> Float32:
+    """(B, 98, 3) mm to add to the points that the ICT rig moved with (B, 52) weights.
 
+    Every person does every shape like a mixture of the rigs, the ICT rig among them.
 
-def frown_like_people(rng: np.random.Generator, points: Float32, frown: Float32) -> None:
-    """Real brows drop up to twice as far as the rig's, and do not always draw together."""
-    drop, apart = rng.uniform([-0.3, -0.5], [3.0, 2.5], (len(points), 2)).T[..., None].astype(np.float32)
-    for side, (brow, sign) in enumerate(((range(33, 42), -1.0), (range(42, 51), 1.0))):
-        amount = frown[:, side, None]
-        points[:, list(brow), 1] -= drop * amount
-        points[:, list(brow), 0] += sign * apart * amount
+    Lids close as far as the ICT rig's (their opening is what a blink is); only where they meet is mixed.
 
-
-def shut_like_trackers(rng: np.random.Generator, points: Float32, blink: Float32) -> None:
-    """A tracker draws a shut eye as a line somewhere between the lids, its outer corner lower than the open eye's."""
-    shut = np.clip((blink - 0.2) / 0.6, 0.0, 1.0)
-    drop, rise, line, cross = rng.uniform([-0.5, -0.5, -0.3, 0.0], [3.5, 1.8, 2.5, 1.2], (len(points), 4)).T[..., None]
-    eyes = ((60, 61, 62, 63, 64, 65, 66, 67), (72, 71, 70, 69, 68, 75, 74, 73))
-    for side, (outer, up_out, up, up_in, inner, low_in, low, low_out) in enumerate(eyes):
-        amount = shut[:, side, None]
-        points[:, [outer], 1] -= drop * amount
-        points[:, [inner], 1] += rise * amount
-        points[:, [up_out, low_out], 1] += (line - 0.4 * drop) * amount
-        points[:, [up_in, low_in], 1] += (line + 0.4 * rise) * amount
-        points[:, [up, low], 1] += line * amount
-        points[:, [up_out, up, up_in], 1] -= cross * amount
+    """
+    n, shapes = weights.shape
+    rigs = len(habits.rigs)
+    draw = rng.standard_gamma(_CONCENTRATION, size=(n, shapes, rigs + 1)).astype(np.float32)
+    share = draw[..., :rigs] / np.maximum(draw.sum(axis=-1, keepdims=True), 1e-6)
+    amount = (share * weights[..., None]).reshape(n, -1)
+    field = habits.beyond_mm.transpose(1, 0, 2, 3).reshape(shapes * rigs, -1)
+    beyond = (amount @ field).reshape(n, -1, 3)
+    for upper, lower in LID_PAIRS:
+        beyond[:, [upper, lower]] = (beyond[:, [upper]] + beyond[:, [lower]]) / 2
+    return np.asarray(beyond, dtype=np.float32)

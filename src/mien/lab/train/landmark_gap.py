@@ -4,7 +4,8 @@
 
 The photos folder holds collages and `boxes.json` (faces with boxes). Frontal faces with closed, calm mouths are
 kept; the median of their front views, made symmetric, minus the rig's mean face is the gap. The backend's zero of
-pitch is another than the rig's: the gap is taken at the pitch where it is smallest.
+pitch is another than the rig's: the gap is taken at the pitch where it is smallest. What the backend saw of the
+photos and of the built-in portrait is written beside it, see `landmark_evidence`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +21,13 @@ import cv2
 import numpy as np
 
 from mien.action_units.features import apparent_yaw_pitch, front_view
-from mien.core.arrays import Float32, Float64, UInt8
+from mien.core.arrays import Float32, UInt8
 from mien.core.measures import Box
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.errors import SourceError
 from mien.lab.rigs.ict98 import load_rig98
+from mien.lab.train.landmark_evidence import EVIDENCE_NAME, Evidence, Found, portrait_faces
 from mien.lab.train.landmark_solver import mean_face
 from mien.pipeline.registry import load, stage_table
 from mien.pipeline.stage import Stage
@@ -67,19 +69,11 @@ def _cut(picture: UInt8, box_xywh: Sequence[float]) -> tuple[UInt8, Box]:
     return np.asarray(image, dtype=np.uint8), Box(corner, 1.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """(N, 98, 2) points and (N, 2) apparent turns of the faces on the photos."""
-
-    xy_px: Float32
-    yaw_pitch_rad: Float64
-
-
-def find_faces(folder: Path) -> Found:
-    """Run the backend on the photos."""
+def find_faces(pictures: Iterable[tuple[UInt8, Box]]) -> Found:
+    """Run the backend on pictures of one face each; faces without a pose are left out."""
     stages: list[Stage] = [load(stage_table()[name])() for name in STAGES]
     points, turns = [], []
-    for number, (image, box) in enumerate(photo_faces(folder)):
+    for number, (image, box) in enumerate(pictures):
         stamp = Stamp("photo", number, number * 1_000_000_000)
         record = FrameRecord(stamp, (image.shape[1], image.shape[0]), image, (Face(box, track_id=number),))
         for stage in stages:
@@ -160,9 +154,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     reference, unit_mm = mean_face(load_rig98(options.rig), None)
-    found = find_faces(options.photos)
+    found = find_faces(photo_faces(options.photos))
     gap, calm = measure(found, reference, unit_mm)
     gap.save(options.out)
+    Evidence(found, find_faces(portrait_faces())).save(options.out.with_name(EVIDENCE_NAME))
     log.info(
         "%d faces, %d calm and frontal; pitch %+.0f degrees, root mean square gap %.1f mm",
         *(len(found.xy_px), calm, np.degrees(gap.pitch_rad), np.sqrt((gap.offset_mm**2).mean())),

@@ -1,6 +1,7 @@
 """Train the landmark → ARKit-52 solver on projections of the ICT rig; see recipes/landmark-solver.md.
 
-python -m mien.lab.train.landmark_solver --rig FOLDER --out src/mien/models/landmark-solver [--gap FILE]
+    python -m mien.lab.train.landmark_solver --rig FOLDER --gap gap.npz --habits habits.npz \
+        --commit $(git rev-parse HEAD) --out src/mien/models/landmark-solver
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,9 @@ from mien.core.schema import load_schema
 from mien.lab.models.landmark_mlp import Constants, LandmarkMlp, write_onnx
 from mien.lab.rigs.ict98 import Rig98, load_rig98
 from mien.lab.synth.landmark_projection import random_faces
-from mien.lab.train.landmark_solver_card import write_solver_card
+from mien.lab.synth.people import Habits
+from mien.lab.train.landmark_evidence import EVIDENCE_NAME, Evidence, limits, performance_gains
+from mien.lab.train.landmark_solver_card import Provenance, write_solver_card
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +37,9 @@ NOT_LEARNED = (
 )
 """No landmark shows the tongue, from the front none shows a jaw thrust forward (correlation 0.5, and mostly wrong on
 people); where the eyes look is the gaze stage's answer."""
+HELD_OUT = 16384
+"""Faces to calibrate on, and as many others to score on."""
 _LOSS_WEIGHT = {"eyeBlink": 3.0, "jawOpen": 2.0, "mouthSmile": 2.0, "mouthClose": 0.5}
-
-PERFORMANCE_GAIN = {"jawOpen": 1.45, "mouthSmile": 1.25, "browInnerUp": 1.2, "browOuterUp": 1.3, "browDown": 1.3}
-"""Set by eye on clips of people: the rig's full shape is more than most faces do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,21 @@ class Plan:
     batch: int = 1024
     learning_rate: float = 2e-3
     seed: int = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crowd:
+    """Whose faces are drawn.
+
+    Attributes:
+        rig: the reduced rig.
+        gap_mm: (98, 2) where the backend puts its points; None = where the rig has them.
+        habits: how other rigs' people move; None = as this rig.
+    """
+
+    rig: Rig98
+    gap_mm: Float32 | None = None
+    habits: Habits | None = None
 
 
 def mean_face(rig: Rig98, gap_mm: Float32 | None) -> tuple[Float32, float]:
@@ -63,11 +82,11 @@ def mean_face(rig: Rig98, gap_mm: Float32 | None) -> tuple[Float32, float]:
     return (points / unit).astype(np.float32), unit
 
 
-def draw(rig: Rig98, rng: np.random.Generator, count: int, gap_mm: Float32 | None, reference: Float32) -> Batch:
+def draw(crowd: Crowd, rng: np.random.Generator, count: int, reference: Float32) -> Batch:
     """`count` faces, each with and without a known neutral."""
     parts = []
     for start in range(0, count, 2048):
-        s = random_faces(rig, rng, min(2048, count - start), gap_mm)
+        s = random_faces(crowd.rig, rng, min(2048, count - start), crowd.gap_mm, crowd.habits)
         seen, rest = s.front(reference)
         known = features(seen, rest, s.yaw_pitch_rad, reference)
         unknown = features(seen, None, s.yaw_pitch_rad, reference)
@@ -85,7 +104,7 @@ class Batch:
     weights: Float32
 
 
-def train(rig: Rig98, plan: Plan, gap_mm: Float32 | None, reference: Float32) -> LandmarkMlp:
+def train(crowd: Crowd, plan: Plan, reference: Float32) -> LandmarkMlp:
     """The trained network, not yet calibrated."""
     torch.manual_seed(plan.seed)
     net = LandmarkMlp()
@@ -97,7 +116,7 @@ def train(rig: Rig98, plan: Plan, gap_mm: Float32 | None, reference: Float32) ->
     rng = np.random.default_rng(plan.seed)
     start = time.monotonic()
     for round_ in range(plan.rounds):
-        batch = draw(rig, rng, plan.faces_per_round, gap_mm, reference)
+        batch = draw(crowd, rng, plan.faces_per_round, reference)
         losses = [_pass(net, batch, plan.batch, (optimiser, schedule, importance), rng) for _ in range(2)]
         spent = time.monotonic() - start
         left = spent / (round_ + 1) * (plan.rounds - round_ - 1)
@@ -160,10 +179,29 @@ def calibrate(net: LandmarkMlp, batch: Batch) -> None:
             floor = float(np.clip(np.quantile(out[silent, i], quantile), 0.0, highest_floor))
             high, target = float(np.median(out[full, i])), float(np.median(batch.weights[full, i]))
             floors[i] = floor
-            by_eye = next((g for start, g in PERFORMANCE_GAIN.items() if name.startswith(start)), 1.0)
-            gains[i] = by_eye * float(np.clip(target / max(high - floor, 0.2), 1.0, highest_gain))
+            gains[i] = float(np.clip(target / max(high - floor, 0.2), 1.0, highest_gain))
         floors.copy_((floors + floors[mirror]) / 2)
         gains.copy_((gains + gains[mirror]) / 2)
+
+
+def unclipped(net: LandmarkMlp, x: Float32) -> Float32:
+    """(B, 52) calibrated weights before they are clipped to 0–1."""
+    known = x[:, -1:]
+    floor, gain = (
+        u.numpy() + known * (k.numpy() - u.numpy())
+        for u, k in ((net.floor_unknown, net.floor), (net.gain_unknown, net.gain))
+    )
+    with torch.no_grad():
+        out = net(torch.from_numpy(x)).numpy()
+    return np.asarray((out - floor) * gain, dtype=np.float32)
+
+
+def amplify(net: LandmarkMlp, gains: Mapping[str, float]) -> None:
+    """Multiply the gains of the shapes whose names start so."""
+    for i, name in enumerate(load_schema("arkit52").names):
+        more = next((g for start, g in gains.items() if name.startswith(start)), 1.0)
+        net.gain[i] *= more
+        net.gain_unknown[i] *= more
 
 
 def scores(net: LandmarkMlp, batch: Batch) -> dict[str, tuple[float, float, float]]:
@@ -185,22 +223,27 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rig", required=True, help="folder with ict_light.npz")
     parser.add_argument("--out", required=True, type=Path, help="model folder to write")
-    parser.add_argument("--gap", type=Path, help="what mien.lab.train.landmark_gap wrote")
+    parser.add_argument("--gap", type=Path, required=True, help=f"landmark_gap's answer; {EVIDENCE_NAME} beside it")
+    parser.add_argument("--habits", type=Path, required=True, help="landmark_habits' answer")
+    parser.add_argument("--commit", help="commit of the code, for the card")
     parser.add_argument("--rounds", type=int, default=Plan().rounds)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
-    rig = load_rig98(options.rig)
-    gap, pitch_rad = None, 0.0
-    if options.gap:
-        with np.load(options.gap, allow_pickle=False) as z:
-            gap, pitch_rad = z["offset_mm"].astype(np.float32), float(z["pitch_rad"])
-    reference, _ = mean_face(rig, gap)
+    with np.load(options.gap, allow_pickle=False) as z:
+        gap, pitch_rad = z["offset_mm"].astype(np.float32), float(z["pitch_rad"])
+    crowd = Crowd(load_rig98(options.rig), gap, Habits.read(options.habits))
+    seen = Evidence.read(options.gap.with_name(EVIDENCE_NAME))
+    reference, _ = mean_face(crowd.rig, gap)
     start = time.monotonic()
-    net = train(rig, Plan(rounds=options.rounds), gap, reference)
-    calibrate(net, draw(rig, np.random.default_rng(7), 16384, gap, reference))
-    result = scores(net, draw(rig, np.random.default_rng(99), 16384, gap, reference))
+    net = train(crowd, Plan(rounds=options.rounds), reference)
+    calibrate(net, draw(crowd, np.random.default_rng(7), HELD_OUT, reference))
+    more = performance_gains(partial(unclipped, net), seen, pitch_rad, reference)
+    amplify(net, more)
+    log.info("amplified: %s", more)
+    log.info("%s", limits(partial(unclipped, net), seen, pitch_rad, reference))
+    result = scores(net, draw(crowd, np.random.default_rng(99), HELD_OUT, reference))
     for name, (known, unknown, mae) in result.items():
         log.info("%-20s r %.2f (neutral unknown %.2f), mean error %.3f", name, known, unknown, mae)
     trust = np.zeros(52, np.float32)
@@ -209,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     trust = (trust + trust[load_schema("arkit52").mirror]) / 2
     constants = Constants(reference, trust, np.array([0.0, pitch_rad], np.float32))
     write_onnx(net, constants, options.out / "model.onnx")
-    write_solver_card(options.out, result, 16384, with_gap=gap is not None)
+    write_solver_card(options.out, result, HELD_OUT, Provenance(options.commit, more))
     log.info("%s written after %.1f minutes", options.out, (time.monotonic() - start) / 60)
 
 

@@ -2,28 +2,71 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from mien.action_units.features import FEATURES
+from mien.lab.synth.landmark_projection import MAX_YAW_DEG
 from mien.runtime.card import CardFacts, DataCard, InputCard, OutputCard, Score, TrainingCard
 from mien.runtime.store import write_card
 
-VERSION = "1"
+VERSION = "2"
+BACKEND = "mediapipe"
+"""The landmark stage whose points the gap and the zero of pitch belong to."""
 _LIMITS = (
     "Not measurable from 98 landmarks: tongueOut, jawForward (never given). eyeLook* come from the gaze stage.",
     "Weakly visible: see the scores per shape. A shape's confidence is at most its correlation on held-out faces.",
     "Until about two seconds of a calm face were seen, the person's neutral is unknown and lids, brows and mouth "
     "corners carry the person's own shape.",
-    "Beyond 50 degrees of yaw the hidden side is not measured.",
-    "jawOpen, mouthSmile and the brows are amplified by 1.2 to 1.45, set by eye on a few clips of people.",
+    f"Beyond {MAX_YAW_DEG:.0f} degrees of yaw the hidden side is not measured.",
+    f"Belongs to the points of the {BACKEND} backend and to one metric face (see the input's recipe): another "
+    "backend or metric face needs another training.",
     "A hand before the mouth is not noticed: the landmarks guess what is behind it, and so do the shapes.",
     "Learned from a rig, not from people scored by FACS coders: intensities are the rig's, not a coder's.",
 )
+_DATA = (
+    DataCard(name="ICT-FaceKit, light version", licence="MIT", use="training: rig for synthetic samples"),
+    DataCard(name="MakeHuman head", licence="CC0, MIT", use="training: how its people move differently"),
+    DataCard(name="VALID avatars", licence="MIT", use="training: how its people move differently"),
+    DataCard(
+        name="SFHQ-dataset (generated faces)",
+        licence="MIT",
+        use="training: mean offset of the backend's landmarks from the rig; limits of calm",
+    ),
+    DataCard(
+        name="built-in portrait (NASA)",
+        licence="public domain",
+        use="training: how it moves differently, gains, thresholds of the lids",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the weights come from.
+
+    Attributes:
+        commit: of the code they were trained with, or None.
+        gains: shape → what it was amplified by after the calibration.
+    """
+
+    commit: str | None
+    gains: Mapping[str, float]
+
+
+def metric_face_sha256() -> str:
+    """SHA-256 of what the shipped metric face says; comments and layout of the file do not matter."""
+    text = (files("mien.landmarks") / "metric_face.toml").read_text(encoding="utf-8")
+    return hashlib.sha256(json.dumps(tomllib.loads(text), sort_keys=True).encode()).hexdigest()
 
 
 def write_solver_card(
-    folder: Path, scores: Mapping[str, tuple[float, float, float]], support: int, *, with_gap: bool
+    folder: Path, scores: Mapping[str, tuple[float, float, float]], support: int, origin: Provenance
 ) -> None:
     """Write `card.json` beside `model.onnx`.
 
@@ -31,7 +74,7 @@ def write_solver_card(
         folder: the model folder.
         scores: shape → (correlation, correlation with unknown neutral, mean absolute error).
         support: held-out faces behind them.
-        with_gap: the backend's mean difference from the rig was measured on photos.
+        origin: where the weights come from.
     """
     protocol = "faces of identities not trained on, random poses, expressions and backend differences; neutral "
     rows = []
@@ -39,10 +82,7 @@ def write_solver_card(
         rows.append(_score(f"correlation {name}", known, protocol + "known", support))
         rows.append(_score(f"correlation {name}", unknown, protocol + "unknown", support))
         rows.append(_score(f"mean absolute error {name}", mae, protocol + "known", support))
-    data = [DataCard(name="ICT-FaceKit, light version", licence="MIT", use="rig for synthetic samples")]
-    if with_gap:
-        use = "mean landmark offset between the MediaPipe backend and the rig"
-        data.append(DataCard(name="SFHQ-dataset (generated faces)", licence="MIT", use=use))
+    amplified = ", ".join(f"{name} {gain:.2f}" for name, gain in origin.gains.items())
     facts = CardFacts(
         name="landmark-solver",
         version=VERSION,
@@ -53,7 +93,8 @@ def write_solver_card(
                 name="features",
                 shape=(None, FEATURES),
                 recipe="mien.action_units.features.features: front view minus mean face, front view minus the "
-                "person's neutral, yaw and pitch in radians, 1 if the neutral is known",
+                "person's neutral, yaw and pitch in radians, 1 if the neutral is known; "
+                f"backend={BACKEND}; metric_face sha256={metric_face_sha256()}",
             ),
         ),
         outputs=(
@@ -69,11 +110,16 @@ def write_solver_card(
         ),
         precision="f32",
         training=TrainingCard(
-            command="python -m mien.lab.train.landmark_solver --rig FOLDER --gap gap.npz --out FOLDER",
-            data=tuple(data),
+            command="python -m mien.lab.train.landmark_solver --rig FOLDER --gap gap.npz --habits habits.npz "
+            "--out FOLDER",
+            commit=origin.commit,
+            data=_DATA,
         ),
         scores=tuple(rows),
-        limits=_LIMITS,
+        limits=(
+            *_LIMITS,
+            *((f"Amplified until the built-in portrait's full shape reads 0.95: {amplified}.",) * bool(amplified)),
+        ),
     )
     write_card(folder, facts)
 
