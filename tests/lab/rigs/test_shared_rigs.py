@@ -135,5 +135,5 @@ def test_a_turned_head_shows_its_near_eye_and_slides_its_far_contour(name: str, 
     assert still.hidden[:33].mean() < 0.2
     # The far contour stays outside the far eye and the mouth, as an outline does.
     side = -1.0 if yaw < 0 else 1.0
-    eye, contour = (60, range(0, 3)) if yaw < 0 else (72, range(30, 33))
+    eye, contour = (60, range(3)) if yaw < 0 else (72, range(30, 33))
     assert (side * (result.xy[list(contour), 0] - result.xy[eye, 0])).min() > -2.0

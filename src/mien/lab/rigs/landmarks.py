@@ -29,6 +29,7 @@ MARGINS_MM = np.concatenate([np.full(33, 20.0), np.full(63, 6.0), np.full(2, 0.5
 """How much nearer something must be to hide a point. Contour points lie where the skin turns away, and skin beside
 them is nearer; pupils lie right behind the lids."""
 MARGINS_MM.flags.writeable = False
+_OUTSIDE_MM = 3.0
 _SEE_THROUGH = frozenset({"sclera", "iris", "pupil", "eye", "glint", "lashes", "brow"})
 """Materials that hide no point: a point on or under them is still marked."""
 _FIVE = (tuple(range(60, 68)), tuple(range(68, 76)), (54,), (76,), (82,))
@@ -120,7 +121,10 @@ def five_points(points: Float32) -> Float32:
 
 
 HiddenTest = Callable[[Float32], npt.NDArray[np.bool_]]
-"""(98, 3) points in the camera frame, mm → (98,) bool: something is in front of them."""
+"""(98, 3) points in the camera frame, mm → (98,) bool: something is in front of them.
+
+Contour points are asked for a little outside of the outline.
+"""
 
 
 def project(
@@ -150,12 +154,16 @@ def project(
     points[:33] = posed.contour[np.arange(33), best]
     camera = points @ r.T + t
     seen = camera.astype(np.float32)
+    # On the outline itself a bulge of the same cheek may be in front; just outside of it nothing of the face is.
+    outside = camera.copy()
+    outside[:33, :2] += _OUTSIDE_MM * outwards[:, :2]
+    probe = outside.astype(np.float32)
     if isinstance(hidden, Mesh):
         clear = [i for i, name in enumerate(hidden.materials) if name in _SEE_THROUGH]
         solid = hidden.triangles[~np.isin(hidden.triangle_material, clear)]
-        covered = hidden_points(seen, (posed.vertices @ r.T + t).astype(np.float32), solid, MARGINS_MM)
+        covered = hidden_points(probe, (posed.vertices @ r.T + t).astype(np.float32), solid, MARGINS_MM)
     else:
-        covered = hidden(seen)
+        covered = hidden(probe)
     return Projected(_picture(camera, k).astype(np.float32), seen, covered)
 
 
