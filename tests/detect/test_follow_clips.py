@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -63,3 +64,25 @@ def test_a_face_that_comes_or_goes(name: str, first: int, last: int) -> None:
 
 def test_no_face_no_face() -> None:
     assert set(ids_over_time("no_face.mp4", 5)) == {()}
+
+
+def test_portraits_in_a_folder_are_different_people() -> None:
+    from mien.sources.images import PhotoSource
+
+    folder = CLIPS.parent / "photos" / "portraits"
+    if not folder.is_dir():
+        pytest.skip("the shared data folder is not beside the checkout")
+    stages = (Tracker(detector=MediaPipeDetector()), MediaPipeLandmarks())
+    found = []
+    names = ["astronaut.png", "biden_official.jpg", "obama_official.jpg", "tfjs_portrait.jpg"]
+    for i, name in enumerate(names):
+        (photo,) = PhotoSource(folder / name)
+        assert photo.image is not None
+        image = np.asarray(cv2.resize(photo.image, (480, 480)), np.uint8)
+        record = FrameRecord(Stamp("folder", i, i * 40_000_000), (480, 480), image)
+        for stage in stages:
+            record = stage.step(record)
+        for stage in stages:
+            stage.feedback(record)
+        found.append([f.track_id for f in record.faces])
+    assert found == [[0], [1], [2], [3]]

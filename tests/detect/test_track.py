@@ -148,3 +148,63 @@ def test_reset_forgets_and_ids_start_again() -> None:
     assert ids(tracker.step(frame(1, 0.04))) == [0]
     tracker.reset(0)
     assert ids(tracker.step(frame(2, 0.08))) == [1]
+
+
+def test_ids_of_a_resumed_take_are_never_given_again() -> None:
+    """Somebody seen an hour ago is in no tail; a stranger must not become him."""
+    scene: Scene = lambda t: {"a": (200, 180, 80)}  # noqa: E731
+    tracker, landmarks = Tracker(detector=ScriptedDetector(scene)), ScriptedLandmarks(scene)
+    tracker.reserve_ids(frozenset({0, 6, 2}))
+    tracker.reserve_ids(())
+    assert ids(landmarks.step(tracker.step(frame(0, 0)))) == [7]
+    tracker.reset()
+    assert ids(tracker.step(frame(1, 0.04))) == [7], "reserved ids outlast a reset"
+
+
+def test_a_false_finding_gives_back_no_reserved_id() -> None:
+    tracker = Tracker(detector=ScriptedDetector(lambda t: {"cloud": (100, 100, 60)}))
+    nan = landmarks_at(float("nan"), 0, 60)
+    tracker.feedback(FrameRecord(frame(0, 0).stamp, (640, 360), None, (Face(box_at(100, 100, 60), 5, landmarks=nan),)))
+    assert ids(tracker.step(frame(1, 0.04))) == [6]
+
+
+def test_who_is_there_long_after_a_resumed_take_is_somebody_new() -> None:
+    scene: Scene = lambda t: {"a": (200, 180, 80)}  # noqa: E731
+    tracker = Tracker(detector=ScriptedDetector(scene))
+    face = Face(box_at(200, 180, 80), track_id=0, landmarks=landmarks_at(200, 180, 80))
+    tracker.feedback(FrameRecord(frame(9, 0.36).stamp, (640, 360), None, (face,)))
+    assert ids(tracker.step(frame(10, 900.0))) == [1]
+
+
+def in_front_of(shades: list[int], size_wh: tuple[int, int] = (640, 360), noise: float = 0.0) -> list[int | None]:
+    """Ids of a face that stays in its place while the picture behind it changes."""
+    scene: Scene = lambda t: {"a": (200, 180, 80)}  # noqa: E731
+    tracker, landmarks = Tracker(detector=ScriptedDetector(scene)), ScriptedLandmarks(scene)
+    found = []
+    for i, shade in enumerate(shades):
+        one = frame(i, i / 25, shade)
+        pattern = np.random.default_rng(shade).normal(0, noise, (9, 16, 1)).repeat(40, 0).repeat(40, 1)
+        assert one.image is not None
+        image = np.clip(one.image + pattern, 0, 255).astype(np.uint8)
+        if i >= len(shades) // 2:
+            image = np.ascontiguousarray(np.pad(image, ((0, size_wh[1] - 360), (0, size_wh[0] - 640), (0, 0))))
+        one = FrameRecord(one.stamp, (image.shape[1], image.shape[0]), image)
+        record = landmarks.step(tracker.step(one))
+        tracker.feedback(record)
+        found += ids(record)
+    return found
+
+
+def test_nobody_keeps_an_id_across_a_cut() -> None:
+    assert in_front_of([60] * 5 + [160] * 5) == [0] * 5 + [1] * 5
+    assert in_front_of([90] * 5 + [92] * 5) == [0] * 10
+    assert in_front_of([90] * 5 + [92] * 5, noise=25) == [0] * 5 + [1] * 5, "as bright, but another picture"
+    assert in_front_of([90] * 5 + [92] * 5, noise=4) == [0] * 10, "noise is no cut"
+    assert in_front_of([90] * 10, (680, 400)) == [0] * 5 + [1] * 5, "a picture of another size"
+
+
+def test_the_detector_behind_follows_as_many_as_the_tracker_may() -> None:
+    from mien.detect.mediapipe import Options as DetectorOptions
+
+    (limit,) = (m.le for m in Options.model_fields["max_faces"].metadata if hasattr(m, "le"))
+    assert DetectorOptions().max_faces >= limit

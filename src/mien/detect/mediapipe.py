@@ -47,7 +47,7 @@ class Options(stage.Options):
         le=1.0,
         description="detections below this are dropped; the networks themselves give none below 0.5",
     )
-    max_faces: int = Field(default=20, ge=1, description="at most this many faces, the most confident first")
+    max_faces: int = Field(default=64, ge=1, description="at most this many faces, the most confident first")
 
 
 class MediaPipeDetector:
@@ -62,7 +62,7 @@ class MediaPipeDetector:
     """
 
     reads = frozenset({"image"})
-    writes = frozenset({"faces"})
+    writes = frozenset({"faces", "faces.keypoints"})
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or Options()

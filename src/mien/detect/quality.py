@@ -34,7 +34,7 @@ class QualityStage(StageBase):
     turned grey, and measured. Faces below 4 px or outside the picture get NaN; `face_px` is known all the same.
     """
 
-    reads = frozenset({"image", "faces"})
+    reads = frozenset({"image", "faces", "faces.landmarks"})
     writes = frozenset({"faces.quality"})
 
     def __init__(self, options: Options | None = None) -> None:

@@ -61,7 +61,9 @@ class Options(stage.Options):
     )
     second_look: bool = Field(
         default=True,
-        description="run the network again on the region of its own points where a detector chose the first one",
+        description="run the network again on the region of its own points where a detector chose the first one: for a "
+        "face with key points, or without a region. A detector that gives no key points gets no second look behind a "
+        "tracker",
     )
 
 
@@ -79,6 +81,7 @@ class Mesh(NamedTuple):
 class MediaPipeLandmarks:
     """Fills `Face.landmarks` (schema "wflw98") and drops faces that are none.
 
+    Key points of the detector are used where there are any; it works without.
     Also sets `Face.box` to the bounding box of the points and `Face.crop` to the region that was looked at.
     Confidence of a point: the presence score, times its visibility (`landmarks.visibility`).
     Source: Grishchenko et al. 2020, "Attention Mesh"; 70 hard WFLW test faces: NME 7.4 % of the outer eye
