@@ -24,6 +24,8 @@ _FACE_MM = 215.0
 """Height of a face with its forehead; `View.share` is measured with it."""
 _MIDDLE_MM = (0.0, -22.0, 40.0)
 """The middle of the face, head frame."""
+_SKIN_HUE = np.array([1.52, 0.86, 0.62])
+"""What skin's hue mostly is: linear RGB over its mean."""
 _BROWS = slice(33, 51)
 
 
@@ -82,6 +84,7 @@ def stage(rig: Rig, choices: Choices) -> Staged:
     if "skin" in number:  # the texture has them already
         plain = replace(choices.look, brow=0.0, lips=(1.0, 1.0, 1.0), beard=0.0)
         choices = replace(choices, look=plain)
+    grown = choices.look.hair in ("cap", "long") or (choices.look.hair == "rig" and not prepared.has_hair)
     head = _Head(rig, prepared, person, posed, rest, unrolling, choices)
     camera = camera_of(choices)
     behind = background(choices.stream("background"), camera.size_px, choices.wishes.backgrounds)
@@ -91,7 +94,7 @@ def stage(rig: Rig, choices: Choices) -> Staged:
         eyes=_eyes(head),
         camera=camera,
         light=light,
-        atlas=paint(choices.look, rest.points, unrolling, choices.stream("paint")),
+        atlas=paint(choices.look, rest.points, unrolling, choices.stream("paint"), grown),
         strands=strands(choices.look.fibres),
         textures=layers,
         background=behind,
@@ -117,7 +120,8 @@ def _body(head: _Head, number: dict[str, int]) -> Surface:
         keep = prepared.material != Material.HAIR
     triangles, material, names = prepared.triangles[keep], prepared.material[keep], prepared.names[keep]
     colour = prepared.colour.copy()
-    cloth = np.random.default_rng(head.choices.seed).uniform(0.01, 0.6, 3)
+    dye = np.random.default_rng(head.choices.seed)
+    cloth = np.clip(dye.uniform(0.02, 0.5) * np.exp(dye.normal(0.0, 0.35, 3)), 0.01, 0.8)
     for kind, albedo in ((Material.SKIN, look.skin), (Material.HAIR, look.hair_rgb), (Material.CLOTH, cloth)):
         colour[np.unique(triangles[material == kind])] = albedo
     layer = np.full(len(mesh.materials), -1, np.int16)
@@ -125,7 +129,8 @@ def _body(head: _Head, number: dict[str, int]) -> Surface:
         place = mesh.materials.index(word)
         layer[place] = which
         # A texture brings its own colour; the look only shifts a skin's hue.
-        shift = np.clip((np.array(look.skin) / np.mean(look.skin)) ** 0.25, 0.85, 1.15) if word == "skin" else 1.0
+        hue = np.array(look.skin) / np.mean(look.skin) / _SKIN_HUE
+        shift = np.clip(hue**0.4, 0.8, 1.2) if word == "skin" else 1.0
         colour[np.unique(triangles[names == place])] = shift
     corners = np.zeros((len(triangles), 3, 2), np.float32) if mesh.uv is None else mesh.uv[prepared.kept[keep]]
     return Surface(

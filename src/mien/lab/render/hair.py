@@ -8,24 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.core.arrays import AnyArray, Float32, Float64
-from mien.lab.render.paint import Unrolling
-
-_HAIRLINE = np.array(  # azimuth from the front, degrees; height above the brows
-    [
-        (0, 52),
-        (20, 50),
-        (38, 42),
-        (50, 26),
-        (60, 4),
-        (70, -8),
-        (78, 2),
-        (88, 10),
-        (100, 8),
-        (115, -22),
-        (135, -62),
-        (180, -72),
-    ]
-)
+from mien.lab.render.paint import Unrolling, hairline_mm
 
 Piece = tuple[Float32, AnyArray]
 """(V, 3) vertices and (F, 3) triangles."""
@@ -35,8 +18,7 @@ def scalp(neutral_mm: Float32, unrolling: Unrolling, brows_mm: float, raised_mm:
     """(V,) how far each skin vertex lies inside the hairline, mm; negative outside."""
     u = unrolling.uv(neutral_mm)[:, 0]
     azimuth = np.abs(u - 0.5) * 360.0
-    raised = raised_mm * np.clip(1.0 - azimuth / 90.0, 0.0, 1.0)
-    line = brows_mm + np.interp(azimuth, _HAIRLINE[:, 0], _HAIRLINE[:, 1]) + raised
+    line = hairline_mm(azimuth.astype(np.float64), brows_mm, raised_mm)
     return np.asarray(neutral_mm[:, 1] - line, dtype=np.float64)
 
 
@@ -85,7 +67,7 @@ def curtain(head_mm: Float32, brows_mm: float, look: tuple[float, float, float])
     y = brows_mm + 38.0 - t * (38.0 + length * (1.0 + 0.05 * np.sin(9 * azimuth + shape)))
     flare = (
         1.0
-        + 0.14 * t * (1 - 0.5 * t)
+        + 0.06 * t * (1 - 0.5 * t)
         + 0.035 * np.sin(11 * azimuth + 5 * t + shape) * t
         + 0.02 * np.sin(29 * azimuth + shape)
     )

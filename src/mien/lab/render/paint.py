@@ -24,6 +24,22 @@ _SHIFT = 4
 _OUTER_LIPS, _INNER_LIPS = range(76, 88), range(88, 96)
 _BROWS = (((33, 34, 35, 36, 37), (33, 41, 40, 39, 38)), ((46, 45, 44, 43, 42), (46, 47, 48, 49, 50)))
 """Upper and lower edge of the right and left brow, from the tail to the inner end."""
+_HAIRLINE = np.array(  # azimuth from the front, degrees; height above the brows, mm
+    [
+        (0, 52),
+        (20, 50),
+        (38, 42),
+        (50, 26),
+        (60, 4),
+        (70, -8),
+        (78, 2),
+        (88, 10),
+        (100, 8),
+        (115, -22),
+        (135, -62),
+        (180, -72),
+    ]
+)
 _UPPER_LIDS, _LOWER_LIDS = ((60, 61, 62, 63, 64), (72, 71, 70, 69, 68)), ((60, 67, 66, 65, 64), (72, 73, 74, 75, 68))
 
 
@@ -70,7 +86,9 @@ class Unrolling:
         return uv * [ATLAS_WH[0], -ATLAS_WH[1]] + [-0.5, ATLAS_WH[1] - 0.5]
 
 
-def paint(look: Look, points_mm: npt.ArrayLike, unrolling: Unrolling, rng: np.random.Generator) -> Float32:
+def paint(
+    look: Look, points_mm: npt.ArrayLike, unrolling: Unrolling, rng: np.random.Generator, grown: bool = False
+) -> Float32:
     """(H, W, 4) float32: relative albedo of the skin, linear RGB, and its gloss.
 
     Args:
@@ -78,6 +96,7 @@ def paint(look: Look, points_mm: npt.ArrayLike, unrolling: Unrolling, rng: np.ra
         points_mm: (98, 3) the face at rest, head frame.
         unrolling: of the same face.
         rng: places blotches, freckles and hairs.
+        grown: paint the fine hair at the hairline that a cap of hair grows out of.
     """
     at = unrolling.pixels(points_mm)
     atlas = np.ones((ATLAS_WH[1], ATLAS_WH[0], 4), np.float32)
@@ -89,6 +108,9 @@ def paint(look: Look, points_mm: npt.ArrayLike, unrolling: Unrolling, rng: np.ra
     _beard(tint, look, at, lips, rng)
     _makeup(tint, look, at, lips)
     _brows(tint, look, at, rng)
+    _lash_line(tint, at)
+    if grown:
+        _hairline(tint, look, float(np.asarray(points_mm)[33:51, 1].mean()), unrolling, rng)
     shine = np.float32(look.gloss) * (np.float32(0.75) + np.float32(0.5) * _field(rng, 1))
     shiny = np.float32(1.0) + np.float32(1.1) * lips
     _spot(shiny, at[54], (22, 40), 0.5)
@@ -102,7 +124,7 @@ def strands(fibres: float) -> Float32:
     noise = rng.random((10, 256)).astype(np.float32)
     long = cv2.resize(noise, (256, 128), interpolation=cv2.INTER_CUBIC)
     rough = cv2.resize(rng.random((5, 40)).astype(np.float32), (256, 128), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(0.35 + 0.75 * long + 0.55 * rough, dtype=np.float32)
+    return np.asarray(0.55 + 0.45 * long + 0.45 * rough, dtype=np.float32)
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
@@ -250,6 +272,37 @@ def _brows(tint: Float32, look: Look, at: Float64, rng: np.random.Generator) -> 
     body = _area(bodies, 2.2) * (0.35 + 0.45 * look.brow)
     mask = np.clip(0.8 * body + 0.55 * cv2.GaussianBlur(total, (0, 0), 0.6), 0.0, 0.96)
     _cover(tint, mask, look.brow_rgb, look.skin)
+
+
+def _lash_line(tint: Float32, at: Float64) -> None:
+    """The roots of the lashes darken the edges of the lids."""
+    lines = np.zeros(ATLAS_WH[::-1], np.uint8)
+    for lids, dark in ((_UPPER_LIDS, 220), (_LOWER_LIDS, 90)):
+        cv2.polylines(lines, [_fixed(at[list(lid)]) for lid in lids], False, (dark,), 1, cv2.LINE_AA, _SHIFT)
+    mix(tint, lines.astype(np.float32) / np.float32(255.0), (0.25, 0.2, 0.2))
+
+
+def _hairline(tint: Float32, look: Look, brows_mm: float, unrolling: Unrolling, rng: np.random.Generator) -> None:
+    """Hair thins out towards the forehead; the skin between the hairs shows."""
+    azimuth = np.abs((np.arange(ATLAS_WH[0]) + 0.5) / ATLAS_WH[0] - 0.5) * 360.0
+    height = unrolling.low_mm + (1.0 - (np.arange(ATLAS_WH[1]) + 0.5) / ATLAS_WH[1]) * (
+        unrolling.high_mm - unrolling.low_mm
+    )
+    inside = (height[:, None] - hairline_mm(azimuth, brows_mm, look.hairline_mm)).astype(np.float32)
+    inside += np.float32(11.0) * (_field(rng, 2) - np.float32(0.5)) + np.float32(5.0) * _field(rng, 3)
+    _cover(tint, np.clip((inside + np.float32(4.0)) / np.float32(11.0), 0.0, 0.92), look.hair_rgb, look.skin)
+
+
+def hairline_mm(azimuth_deg: Float64, brows_mm: float, raised_mm: float) -> Float64:
+    """Height of the hairline round the head.
+
+    Args:
+        azimuth_deg: 0 in front, 180 behind.
+        brows_mm: height of the brows at rest.
+        raised_mm: how far it is moved up in front.
+    """
+    line = brows_mm + np.interp(azimuth_deg, _HAIRLINE[:, 0], _HAIRLINE[:, 1])
+    return np.asarray(line + raised_mm * np.clip(1.0 - azimuth_deg / 90.0, 0.0, 1.0), dtype=np.float64)
 
 
 def _cover(tint: Float32, mask: Float32, colour: tuple[float, float, float], skin: tuple[float, float, float]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Wishes:
 
     size_px: int = 256
     backgrounds: Path | None = None
-    attributes: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, bool] = field(default_factory=dict)
     max_yaw_deg: float = 80.0
     people: int = 2000
 

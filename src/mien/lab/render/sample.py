@@ -79,10 +79,11 @@ def render_sample(rig: Rig, seed: int, size_px: int = 256, wishes: Wishes | None
     choices = choose(seed, replace(wishes or Wishes(), size_px=size_px))
     staged = stage(rig, choices)
     drawing = draw(staged.scene)
-    return _labelled(rig.name, take(drawing.linear, choices.faults), choices, staged, drawing)
+    return label(rig.name, take(drawing.linear, choices.faults), choices, staged, drawing)
 
 
-def _labelled(rig: str, image: UInt8, choices: Choices, staged: Staged, drawing: Drawing) -> RenderedSample:
+def label(rig: str, image: UInt8, choices: Choices, staged: Staged, drawing: Drawing) -> RenderedSample:
+    """What is known about a picture of `staged` that `drawing` shows."""
     camera = staged.scene.camera
     covered = np.zeros(98, bool)
 

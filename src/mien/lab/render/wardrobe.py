@@ -78,7 +78,9 @@ def wardrobe(rig: Rig) -> Wardrobe:
     """Prepare a rig; a fraction of a second, once."""
     mesh = rig.mesh
     words = [mesh.materials[i] for i in range(len(mesh.materials))]
-    kept = np.flatnonzero([words[i] not in _LOST for i in mesh.triangle_material])
+    # Lashes on cards need a picture with holes; without colours of their own they would be black boards.
+    lost = _LOST if mesh.colours is not None else (*_LOST, "lashes")
+    kept = np.flatnonzero([words[i] not in lost for i in mesh.triangle_material])
     triangles = np.ascontiguousarray(mesh.triangles[kept], dtype=np.int32)
     names = mesh.triangle_material[kept]
     material = np.array([_MATERIAL.get(w, Material.OBJECT) for w in words], np.uint8)[names]

@@ -1,0 +1,92 @@
+"""How many finished, labelled samples the renderer makes in a second, and where the time goes.
+
+python benchmarks/render.py [--rig builtin] [--folder DIR] [--backgrounds DIR] [--samples 400] [--workers 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+
+from mien.lab.render.assemble import stage
+from mien.lab.render.camera import take
+from mien.lab.render.random_scene import Wishes, choose
+from mien.lab.render.rasterize import draw
+from mien.lab.render.sample import label, render_sample
+from mien.lab.rigs.catalogue import load_rig
+
+STEPS = ("choose", "stage", "draw", "camera", "labels")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rig", default="builtin")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--backgrounds", type=Path)
+    parser.add_argument("--samples", type=int, default=400)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--size", type=int, default=256)
+    args = parser.parse_args()
+    wishes = Wishes(size_px=args.size, backgrounds=args.backgrounds)
+    job = (args.rig, args.folder, wishes)
+    shares(job, min(args.samples, 100))
+    if args.workers > 1:
+        throughput(job, args.samples, args.workers)
+
+
+def shares(job: tuple[str, Path | None, Wishes], count: int) -> None:
+    """CPU time of every step in this process, after a warm-up: other work on the machine does not count."""
+    name, folder, wishes = job
+    cv2.setNumThreads(1)
+    rig = load_rig(name, folder)
+    for seed in range(20):
+        render_sample(rig, seed, wishes.size_px, wishes)
+    spent = dict.fromkeys(STEPS, 0.0)
+    for seed in range(count):
+        marks = [time.process_time()]
+        choices = choose(seed, wishes)
+        marks.append(time.process_time())
+        staged = stage(rig, choices)
+        marks.append(time.process_time())
+        drawing = draw(staged.scene)
+        marks.append(time.process_time())
+        image = take(drawing.linear, choices.faults)
+        marks.append(time.process_time())
+        label(name, image, choices, staged, drawing)
+        marks.append(time.process_time())
+        for step, begin, end in zip(STEPS, marks, marks[1:], strict=False):
+            spent[step] += end - begin
+    total = sum(spent.values())
+    each = 1000 * total / count
+    print(f"{name}, {wishes.size_px} px: {each:.1f} ms of CPU per sample = {count / total:.1f} samples/s and core")
+    for step, seconds in spent.items():
+        print(f"  {step:8s} {1000 * seconds / count:6.2f} ms  {100 * seconds / total:3.0f} %")
+
+
+def throughput(job: tuple[str, Path | None, Wishes], count: int, workers: int) -> None:
+    """Samples per second of several processes, warmed up."""
+    block = 25
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_block, [(job, i * block, block) for i in range(4 * workers)]))
+        begin = time.perf_counter()
+        done = sum(pool.map(_block, [(job, 10_000 + i, block) for i in range(0, count, block)]))
+        seconds = time.perf_counter() - begin
+    print(f"{job[0]}, {job[2].size_px} px, {workers} processes: {done / seconds:.1f} samples/s by the clock")
+
+
+def _block(task: tuple[tuple[str, Path | None, Wishes], int, int]) -> int:
+    (name, folder, wishes), first, count = task
+    cv2.setNumThreads(1)  # the processes share the cores among themselves
+    rig = load_rig(name, folder)
+    for seed in range(first, first + count):
+        render_sample(rig, seed, wishes.size_px, wishes)
+    return count
+
+
+if __name__ == "__main__":
+    main()
