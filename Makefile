@@ -18,8 +18,8 @@ test: lint ## linters, types, import contracts, tests
 	$(BIN)/python -m pytest -q
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(BIN)/ruff check --no-cache
+	$(BIN)/ruff format --check --no-cache
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from mien.sources.synthetic import SyntheticSource
 
 import mien
 from mien.animate.performance import performance
 from mien.core.schema import load_schema
 from mien.recorder import Request, capture_to_folder
+from mien.sources.synthetic import SyntheticSource
 
 OUTPUTS = ["take.parquet", "take.csv", "overlay.mp4", "avatar.glb", "livelink.csv", "report.html"]
 
