@@ -114,6 +114,19 @@ def test_a_span_counts_from_the_first_frame() -> None:
     assert records[-1].stamp.t_ns - records[0].stamp.t_ns <= 100_000_000
 
 
+def test_a_resumed_camera_goes_on_counting_and_loses_no_frame() -> None:
+    driver = ScriptedCamera([numbered(i) for i in range(5)])
+    source = CameraSource(
+        0, Options(patience_s=0.1, backlog=16), span=Span(first_index=90_000), driver=lambda _: driver
+    )
+    records = []
+    with pytest.raises(SourceError, match="lost after 5 frames"):
+        for record in source:
+            records.append(record)
+    assert [r.stamp.index for r in records] == list(range(90_000, 90_005))
+    assert [number_of(r.image) for r in records] == list(range(5))
+
+
 def test_a_camera_that_cannot_be_opened_lists_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera, "list_cameras", lambda _driver: [CameraInfo("camera:3", "Desk Cam")])
     with pytest.raises(SourceError, match=r"camera 7: cannot be opened; cameras found: Desk Cam \(camera:3\)"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 
 import cv2
@@ -121,6 +122,29 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
     Image.new("L", (2000, 1000)).save(tmp_path / "large.png")
     with pytest.raises(SourceError, match="2000×1000 pixels"):
         PhotoSource(tmp_path / "large.png", Options(max_megapixels=1))
+
+
+def test_too_many_pixels_are_refused_where_opencv_would_decode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "colour16.tiff"
+    assert cv2.imwrite(str(path), np.full((1000, 2000, 3), 40_000, np.uint16))
+    assert photo(path).shape == (1000, 2000, 3)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(SourceError, match="2000×1000 pixels are more than the limit of 1 megapixels"):
+        PhotoSource(path, Options(max_megapixels=1))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_that_claims_to_be_huge_is_not_decoded(
+    tmp_path: Path, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow cannot tell what kind of picture this is; OpenCV would trust it."""
+    entries = [(256, 4, 1, 60_000), (257, 4, 1, 60_000), (258, 3, 3, 0), (262, 3, 1, 2), (277, 3, 1, 3)]
+    body = b"".join(struct.pack(f"{order}HHII", *e) for e in entries)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(entries))
+    (tmp_path / "huge.tif").write_bytes(head + body + bytes(4))
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(SourceError, match=r"60000×60000 pixels|limit of 80 megapixels|damaged"):
+        PhotoSource(tmp_path / "huge.tif")
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"BM", b"RIFF"]))

@@ -116,7 +116,8 @@ def _text(file: Path) -> str:
 class CameraSource:
     """A camera. A thread reads it, so that stamps are those of arrival and `close` never waits for a frame.
 
-    A span counts from the first frame's arrival; `stamp.index` counts frames that arrived, dropped ones too.
+    A span counts from the first frame's arrival; `stamp.index` counts frames that arrived, dropped ones too, from
+    the span's `first_index`: what a camera showed before cannot be skipped, it is gone.
 
     Args:
         which: the camera's number, or its device path.
@@ -171,13 +172,14 @@ class CameraSource:
     def _records(self) -> Iterator[FrameRecord]:
         first_ns: int | None = None
         try:
-            for index, t_ns, image in self._arrivals:
+            for arrived, t_ns, image in self._arrivals:
                 first_ns = t_ns if first_ns is None else first_ns
                 since_ns = t_ns - first_ns
                 if self._span.end_ns is not None and since_ns > self._span.end_ns:
                     return
-                if since_ns < self._span.start_ns or index < self._span.first_index:
+                if since_ns < self._span.start_ns:
                     continue
+                index = self._span.first_index + arrived
                 rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
                 h, w = rgb.shape[:2]
                 yield FrameRecord(Stamp(self._name, index, t_ns, "monotonic"), (w, h), rgb)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,6 +29,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", 
 
 _WHOLE = Span()
 _MAX_NAMED = 10
+_TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SHORT = 256, 257, 3
 
 
 class Options(StageOptions):
@@ -60,15 +63,14 @@ def read_image(path: Path, max_megapixels: float = 80.0) -> tuple[UInt8, str | N
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 w, h = picture.size
-                if w * h > max_megapixels * 1e6:
-                    raise SourceError(f"{w}×{h} pixels are more than the limit of {max_megapixels:g} megapixels")
+                _check_size(w, h, max_megapixels)
                 count = int(getattr(picture, "n_frames", 1))
                 remark = f"holds {count} pictures; the first is used" if count > 1 else None
                 return _rgb(ImageOps.exif_transpose(picture)), remark
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise SourceError(f"more pixels than the limit of {max_megapixels:g} megapixels") from None
     except UnidentifiedImageError:
-        return _with_opencv(path), None
+        return _with_opencv(path, max_megapixels), None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:
         # Pillow's decoders raise all of these on damaged data
         raise SourceError(f"damaged or cut off ({error})") from error
@@ -86,17 +88,44 @@ def _rgb(picture: Any) -> UInt8:
     return np.array(picture.convert("RGB"), dtype=np.uint8, order="C")
 
 
-def _with_opencv(path: Path) -> UInt8:
-    """Pictures that Pillow does not know, e.g. TIFF with 16 bits for each of three colours."""
-    image = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR) if _looks_like_tiff(path) else None
+def _with_opencv(path: Path, max_megapixels: float) -> UInt8:
+    """TIFF that Pillow does not know, e.g. with 16 bits for each of three colours."""
+    size = _tiff_size(path)
+    if size is None:
+        raise SourceError("not a picture that can be read")
+    _check_size(*size, max_megapixels)
+    image = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise SourceError("not a picture that can be read")
     return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
-def _looks_like_tiff(path: Path) -> bool:
+def _check_size(w: int, h: int, max_megapixels: float) -> None:
+    if w * h > max_megapixels * 1e6:
+        raise SourceError(f"{w}×{h} pixels are more than the limit of {max_megapixels:g} megapixels")
+
+
+def _tiff_size(path: Path) -> tuple[int, int] | None:
+    """Width and height that the first directory of a TIFF states; None if it is none. Source: TIFF 6.0, section 2."""
     with path.open("rb") as file:
-        return file.read(4) in (b"II*\0", b"MM\0*")
+        order = _TIFF_ORDERS.get(file.read(4))
+        if order is None:
+            return None
+        try:
+            file.seek(struct.unpack(f"{order}I", file.read(4))[0])
+            (count,) = struct.unpack(f"{order}H", file.read(2))
+            sides = {_TIFF_WIDTH: 0, _TIFF_HEIGHT: 0}
+            for _ in range(count):
+                entry = file.read(12)
+                tag, kind = struct.unpack_from(f"{order}HH", entry)
+                if tag in sides:
+                    # The larger of repeated entries: which one a decoder believes is its own affair.
+                    value = struct.unpack_from(f"{order}{'H' if kind == _TIFF_SHORT else 'I'}", entry, 8)[0]
+                    sides[tag] = max(sides[tag], value)
+        except struct.error:
+            return None
+    w, h = sides.values()
+    return (w, h) if w and h else None
 
 
 class PhotoSource:

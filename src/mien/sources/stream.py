@@ -64,7 +64,8 @@ class StreamSource:
     """A network stream. A thread reads it, so that `close` never waits for the network.
 
     A span counts from the first frame of a live stream, and is compared with the stamps of a recording.
-    `stamp.index` counts frames received, dropped ones too.
+    `stamp.index` counts frames received, dropped ones too; of a live stream from the span's `first_index`, since what
+    it showed before is gone.
 
     Args:
         url: address with one of `SCHEMES`.
@@ -119,9 +120,10 @@ class StreamSource:
                 zero_ns = t_ns if zero_ns is None else zero_ns
                 if self._span.end_ns is not None and t_ns - zero_ns > self._span.end_ns:
                     return
-                if t_ns - zero_ns < self._span.start_ns or index < self._span.first_index:
+                if t_ns - zero_ns < self._span.start_ns or (not self._live and index < self._span.first_index):
                     continue
-                stamp = Stamp(self._name, index, t_ns, self.info.clock)
+                number = index + self._span.first_index if self._live else index
+                stamp = Stamp(self._name, number, t_ns, self.info.clock)
                 yield FrameRecord(stamp, (image.shape[1], image.shape[0]), image)
         finally:
             self._note()
