@@ -193,3 +193,11 @@ def test_rigs_are_found_by_name() -> None:
         load_rig("nobody")
     with pytest.raises(ConfigError, match="folder"):
         load_rig("ict")
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(0.0, 0.0), (30.0, 10.0), (-45.0, -15.0)])
+def test_the_contour_is_spaced_evenly_from_ear_to_chin(yaw: float, pitch: float) -> None:
+    xy = seen(posed(person(2)), yaw, pitch).xy
+    for half in (xy[:17], xy[16:33]):
+        step = np.linalg.norm(np.diff(half, axis=0), axis=1)
+        assert step.max() < 1.35 * step.min()

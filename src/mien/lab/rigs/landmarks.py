@@ -153,6 +153,8 @@ def project(
     best = np.argmax(np.einsum("csk,ck->cs", reach, outwards[:, :2]), axis=1)
     points[:33] = posed.contour[np.arange(33), best]
     camera = points @ r.T + t
+    for half in (slice(0, 17), slice(16, 33)):
+        camera[half] = _evenly(camera[half], _picture(camera[half], k))
     seen = camera.astype(np.float32)
     # On the outline itself a bulge of the same cheek may be in front; just outside of it nothing of the face is.
     outside = camera.copy()
@@ -170,6 +172,16 @@ def project(
 def _picture(camera: npt.NDArray[np.float64], k: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     h = camera @ k.T
     return np.asarray(h[..., :2] / h[..., 2:])
+
+
+def _evenly(camera: npt.NDArray[np.float64], xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Move points along the line they form so that their distances in the picture are equal; the ends stay.
+
+    People space the contour evenly between ear and chin; slid points bunch where the outline bends away.
+    """
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(xy, axis=0), axis=1))])
+    wanted = np.linspace(0.0, length[-1], len(length))
+    return np.stack([np.interp(wanted, length, camera[:, axis]) for axis in range(3)], axis=1)
 
 
 def _outwards(contour: npt.NDArray[np.float64], middle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
