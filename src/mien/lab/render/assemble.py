@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,12 +11,13 @@ from mien.core.arrays import Float32
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Gaze
 from mien.lab.render import hair, things
-from mien.lab.render.paint import Unrolling, paint, strands
+from mien.lab.render.paint import paint, strands
+from mien.lab.render.people import Person, known_person
 from mien.lab.render.random_scene import Choices
-from mien.lab.render.scene import Camera, Eye, Int32, Material, Scene, Surface
+from mien.lab.render.scene import Camera, Eye, Material, Scene, Surface
 from mien.lab.render.surroundings import background, random_light
 from mien.lab.render.things import Thing
-from mien.lab.render.wardrobe import Wardrobe, textures, wardrobe
+from mien.lab.render.wardrobe import Wardrobe, wardrobe
 from mien.lab.rigs.rig import Identity, Posed, Rig
 
 _FACE_MM = 215.0
@@ -53,53 +53,38 @@ class _Head:
 
     rig: Rig
     prepared: Wardrobe
-    person: Identity
+    person: Person
     posed: Posed
-    rest: Posed
-    unrolling: Unrolling
     choices: Choices
-
-    @property
-    def skin(self) -> Int32:
-        return np.asarray(self.prepared.triangles[self.prepared.material == Material.SKIN])
-
-
-@lru_cache(maxsize=512)
-def _person(rig: Rig, number: int) -> Identity:
-    """Somebody whom a rig can draw; the same number is the same person."""
-    return rig.identity(np.random.default_rng([number, 0]))
 
 
 def stage(rig: Rig, choices: Choices) -> Staged:
     """Build the scene of some choices with a rig."""
     prepared = wardrobe(rig)  # type: ignore[arg-type]
-    person = _person(rig, choices.person)  # type: ignore[arg-type]
+    person = known_person(rig, choices.person, choices.look.lasting)  # type: ignore[arg-type]
     left, right = choices.gaze_deg
     looks, _ = look_shapes(Gaze(*np.array([left, right, (1.0, 1.0)], np.float32)))
     shapes = np.where(np.isfinite(looks), looks, choices.face.shapes).astype(np.float32)
-    posed = rig.pose(person, shapes, left, right)
-    rest = rig.pose(person, np.zeros(len(shapes), np.float32))
-    unrolling = Unrolling.around(person.neutral[prepared.skin_vertices])
-    layers, number = textures(person.textures, rig.mesh.materials)
-    if "skin" in number:  # the texture has them already
-        plain = replace(choices.look, brow=0.0, lips=(1.0, 1.0, 1.0), beard=0.0)
-        choices = replace(choices, look=plain)
-    grown = choices.look.hair in ("cap", "long") or (choices.look.hair == "rig" and not prepared.has_hair)
-    head = _Head(rig, prepared, person, posed, rest, unrolling, choices)
+    head = _Head(rig, prepared, person, rig.pose(person.identity, shapes, left, right), choices)
     camera = camera_of(choices)
     behind = background(choices.stream("background"), camera.size_px, choices.wishes.backgrounds)
     light, harsh = random_light(choices.stream("light"), behind, choices.wishes.attributes.get("illumination"))
+    look = choices.look if "skin" not in person.layer_of else replace(choices.look, beard=0.0)
+    atlas = person.atlas.copy()
+    grown = look.hair in ("cap", "long") or (look.hair == "rig" and not prepared.has_hair)
+    paint(atlas, look, (person.points, person.unrolling), choices.stream("paint"), grown)
     scene = Scene(
-        surface=_with(_body(head, number), [*_hair(head), *_things(head)]),
+        surface=_with(_body(head), [*_hair(head), *_things(head)]),
         eyes=_eyes(head),
         camera=camera,
         light=light,
-        atlas=paint(choices.look, rest.points, unrolling, choices.stream("paint"), grown),
-        strands=strands(choices.look.fibres),
-        textures=layers,
+        atlas=atlas,
+        gloss=look.gloss,
+        strands=strands(look.fibres),
+        textures=person.layers,
         background=behind,
     )
-    return Staged(scene, person, posed, shapes, harsh)
+    return Staged(scene, person.identity, head.posed, shapes, harsh)
 
 
 def camera_of(choices: Choices) -> Camera:
@@ -112,37 +97,34 @@ def camera_of(choices: Choices) -> Camera:
     return Camera(size, float(focal), rotation, middle - rotation @ np.array(_MIDDLE_MM))
 
 
-def _body(head: _Head, number: dict[str, int]) -> Surface:
+def _body(head: _Head) -> Surface:
     """The rig's own mesh, without its hair if the look has other hair."""
     prepared, mesh, look = head.prepared, head.rig.mesh, head.choices.look
-    keep = np.ones(len(prepared.triangles), bool)
-    if look.hair != "rig":
-        keep = prepared.material != Material.HAIR
-    triangles, material, names = prepared.triangles[keep], prepared.material[keep], prepared.names[keep]
+    part = prepared.whole if look.hair == "rig" else prepared.bald
     colour = prepared.colour.copy()
     dye = np.random.default_rng(head.choices.seed)
     cloth = np.clip(dye.uniform(0.02, 0.5) * np.exp(dye.normal(0.0, 0.35, 3)), 0.01, 0.8)
-    for kind, albedo in ((Material.SKIN, look.skin), (Material.HAIR, look.hair_rgb), (Material.CLOTH, cloth)):
-        colour[np.unique(triangles[material == kind])] = albedo
+    own = {"skin": look.skin, "hair": look.hair_rgb, "cloth": cloth}
     layer = np.full(len(mesh.materials), -1, np.int16)
-    for word, which in number.items():
-        place = mesh.materials.index(word)
-        layer[place] = which
-        # A texture brings its own colour; the look only shifts a skin's hue.
-        hue = np.array(look.skin) / np.mean(look.skin) / _SKIN_HUE
-        shift = np.clip(hue**0.4, 0.8, 1.2) if word == "skin" else 1.0
-        colour[np.unique(triangles[names == place])] = shift
-    corners = np.zeros((len(triangles), 3, 2), np.float32) if mesh.uv is None else mesh.uv[prepared.kept[keep]]
+    for place, word in enumerate(mesh.materials):
+        albedo = own.get(word)
+        if word in head.person.layer_of:
+            layer[place] = head.person.layer_of[word]
+            # A texture brings its own colour; the look only shifts a skin's hue.
+            hue = np.array(look.skin) / np.mean(look.skin) / _SKIN_HUE
+            albedo = np.clip(hue**0.4, 0.8, 1.2) if word == "skin" else np.ones(3)
+        if albedo is not None:
+            colour[prepared.rows[place]] = albedo
     return Surface(
         vertices=head.posed.vertices,
-        triangles=triangles,
-        material=material,
-        colour=np.nan_to_num(colour, nan=0.3).astype(np.float32),
-        uv=head.unrolling.uv(head.person.neutral),
+        triangles=part.triangles,
+        material=part.material,
+        colour=colour,
+        uv=head.person.uv,
         occlusion=prepared.occlusion,
         weld=prepared.weld,
-        layer=layer[names],
-        corner_uv=np.ascontiguousarray(corners, dtype=np.float32),
+        layer=layer[part.names],
+        corner_uv=part.corner_uv,
     )
 
 
@@ -162,11 +144,11 @@ def _hair(head: _Head) -> list[Thing]:
     style = look.hair if look.hair != "rig" or head.prepared.has_hair else "cap"
     if style not in ("cap", "long"):
         return []
-    brows = float(head.rest.points[_BROWS, 1].mean())
-    neutral, posed = head.person.neutral, head.posed.vertices
-    inside = hair.scalp(neutral, head.unrolling, brows, look.hairline_mm)
-    axis = head.unrolling.axis_z_mm
-    pieces = [hair.cap(posed, head.skin, inside, (look.hair_mm, axis, look.fibres))]
+    person, posed = head.person, head.posed.vertices
+    brows, neutral = float(person.points[_BROWS, 1].mean()), person.identity.neutral
+    inside = hair.scalp(neutral, person.unrolling, brows, look.hairline_mm)
+    axis = person.unrolling.axis_z_mm
+    pieces = [hair.cap(posed, head.prepared.skin, inside, (look.hair_mm, axis, look.fibres))]
     if style == "long":
         length = 60.0 + 90.0 * look.fibres / 6.28
         pieces.append(hair.curtain(neutral[head.prepared.skin_vertices], brows, (length, axis, look.fibres)))
@@ -182,7 +164,7 @@ def _things(head: _Head) -> list[Thing]:
             out += things.glasses(points, rng, name == "sunglasses")
         elif name == "mask":
             skin = head.posed.vertices[head.prepared.skin_vertices]
-            out.append(things.mask(skin, points, head.unrolling, rng))
+            out.append(things.mask(skin, points, head.person.unrolling, rng))
         elif name == "hand":
             out.append(things.hand(points, rng, head.choices.look.skin))
         else:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
+from numba import njit
 
 from mien.core.arrays import Float32, UInt8
 
@@ -98,22 +100,27 @@ def take(linear: Float32, faults: Faults) -> UInt8:
         h, w = light.shape[:2]
         light = cv2.resize(cv2.resize(light, (w // 2, h // 2), interpolation=cv2.INTER_AREA), (w, h))
     gain = np.array([faults.balance[0], 1.0, faults.balance[1]], np.float32) * np.float32(faults.exposure)
-    light = light * gain
-    if faults.read_noise > 0.0 or faults.shot_noise > 0.0:
-        _add_noise(light, faults)
+    h, w = light.shape[:2]
+    y, x = faults.noise_at[0] % (_NOISE_PX - h + 1), faults.noise_at[1] % (_NOISE_PX - w + 1)
+    sizes = (faults.read_noise**2, faults.shot_noise**2, faults.colour_noise)
+    picture = np.empty((h, w, 3), np.uint8)
     curve = _curve(round(faults.gamma, 3), round(faults.contrast, 3))
-    index = np.clip(light * np.float32(2047.5), 0.0, 4095.0).astype(np.uint16)
-    picture: UInt8 = curve[index]
+    _expose(picture, light, gain, (_noise()[y : y + h, x : x + w], *sizes), curve)
     return _compressed(picture, faults.jpeg) if faults.jpeg else picture
 
 
-def _add_noise(light: Float32, faults: Faults) -> None:
-    h, w = light.shape[:2]
-    y, x = faults.noise_at[0] % (_NOISE_PX - h), faults.noise_at[1] % (_NOISE_PX - w)
-    field = _noise()[y : y + h, x : x + w]
-    grey = field[..., 3:] * np.float32(1.0 - faults.colour_noise) + field[..., :3] * np.float32(faults.colour_noise)
-    size = np.sqrt(np.float32(faults.read_noise**2) + np.float32(faults.shot_noise**2) * np.maximum(light, 0.0))
-    light += grey * size
+@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+def _expose(out: UInt8, light: Float32, gain: Float32, noise: Any, curve: UInt8) -> None:
+    """Gain, noise and the display curve in one pass. `noise` = (field, read², shot², share of colour)."""
+    field, read, shot, colour = noise
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            grey = (1.0 - colour) * field[y, x, 3]
+            for k in range(3):
+                value = light[y, x, k] * gain[k]
+                size = np.sqrt(read + shot * max(value, 0.0))
+                value += (grey + colour * field[y, x, k]) * size
+                out[y, x, k] = curve[int(min(max(value * 2047.5, 0.0), 4095.0))]
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -84,6 +84,13 @@ class Look:
     pupil: float
     fibres: float
 
+    @property
+    def lasting(self) -> Look:
+        """The same person without what changes from day to day: equal for all pictures of somebody."""
+        return replace(
+            self, gloss=1.0, beard=0.0, makeup=None, hair="none", hair_mm=0.0, pupil=0.4, iris=(0.0, 0.0, 0.0)
+        )
+
 
 def linear(srgb_bytes: Float64) -> Float64:
     """sRGB bytes → linear, 0–1."""
@@ -126,7 +133,7 @@ def random_look(person: np.random.Generator, today: np.random.Generator, makeup:
         blotches=float(person.uniform(0.2, 1.0)),
         redness=float(person.uniform(0.0, 1.0) * (1.0 - 0.6 * dark)),
         freckles=float(max(0.0, person.uniform(-1.0, 1.0)) * (1.0 - 0.7 * dark)),
-        tired=float(today.uniform(0.0, 0.8)),
+        tired=float(person.uniform(0.0, 0.8)),
         gloss=float(today.uniform(0.35, 1.6)),
         lips=rgb(np.array([0.80, 0.50, 0.50]) * person.uniform(0.85, 1.1) * (1.0 - 0.1 * dark)),
         brow=float(thick),

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from mien.core.arrays import AnyArray, Float32, Float64
+from mien.core.arrays import AnyArray, Float32, Float64, UInt8
 from mien.lab.render.looks import Look
+from mien.lab.render.shading import ALBEDO_ONE, GLOSS_ONE
 
 ATLAS_WH = (576, 320)
 _SHIFT = 4
 """Fractional bits of coordinates given to OpenCV."""
-_OUTER_LIPS, _INNER_LIPS = range(76, 88), range(88, 96)
+_OUTER_LIPS = range(76, 88)
 _BROWS = (((33, 34, 35, 36, 37), (33, 41, 40, 39, 38)), ((46, 45, 44, 43, 42), (46, 47, 48, 49, 50)))
 """Upper and lower edge of the right and left brow, from the tail to the inner end."""
 _HAIRLINE = np.array(  # azimuth from the front, degrees; height above the brows, mm
@@ -86,36 +87,57 @@ class Unrolling:
         return uv * [ATLAS_WH[0], -ATLAS_WH[1]] + [-0.5, ATLAS_WH[1] - 0.5]
 
 
-def paint(
-    look: Look, points_mm: npt.ArrayLike, unrolling: Unrolling, rng: np.random.Generator, grown: bool = False
-) -> Float32:
-    """(H, W, 4) float32: relative albedo of the skin, linear RGB, and its gloss.
+def skin(look: Look, points_mm: npt.ArrayLike, unrolling: Unrolling, rng: np.random.Generator) -> UInt8:
+    """What stays on a skin: blotches, freckles, lips, brows.
 
     Args:
         look: what to paint.
         points_mm: (98, 3) the face at rest, head frame.
         unrolling: of the same face.
         rng: places blotches, freckles and hairs.
-        grown: paint the fine hair at the hairline that a cap of hair grows out of.
+
+    Returns:
+        (H, W, 4) uint8: linear albedo, `shading.ALBEDO_ONE` = unchanged, and gloss, `shading.GLOSS_ONE` = 1.
     """
     at = unrolling.pixels(points_mm)
-    atlas = np.ones((ATLAS_WH[1], ATLAS_WH[0], 4), np.float32)
-    tint = atlas[..., :3]
+    tint = np.ones((ATLAS_WH[1], ATLAS_WH[0], 3), np.float32)
     _blotches(tint, look, at, rng)
     _freckles(tint, look, at, rng)
-    lips = _area([at[list(_OUTER_LIPS)]], 1.3)
+    lips = _lips(at)
     mix(tint, lips, look.lips)
-    _beard(tint, look, at, lips, rng)
-    _makeup(tint, look, at, lips)
     _brows(tint, look, at, rng)
     _lash_line(tint, at)
-    if grown:
-        _hairline(tint, look, float(np.asarray(points_mm)[33:51, 1].mean()), unrolling, rng)
-    shine = np.float32(look.gloss) * (np.float32(0.75) + np.float32(0.5) * _field(rng, 1))
     shiny = np.float32(1.0) + np.float32(1.1) * lips
     _spot(shiny, at[54], (22, 40), 0.5)
-    atlas[..., 3] = shine * shiny
-    return atlas
+    shine = (np.float32(0.75) + np.float32(0.5) * _field(rng, 1)) * shiny
+    atlas = np.dstack([np.float32(ALBEDO_ONE) * tint, np.float32(GLOSS_ONE) * shine])
+    return np.asarray(np.clip(atlas + np.float32(0.5), 0.0, 255.0), dtype=np.uint8)
+
+
+def paint(
+    atlas: UInt8, look: Look, at_rest: tuple[npt.ArrayLike, Unrolling], rng: np.random.Generator, grown: bool
+) -> None:
+    """What changes from day to day: beard, make-up and the hairline; in place.
+
+    Args:
+        atlas: of `skin`.
+        look: what to paint.
+        at_rest: (98, 3) points and unrolling of the face.
+        rng: places hairs.
+        grown: paint the fine hair at the hairline that a cap of hair grows out of.
+    """
+    points_mm, unrolling = at_rest
+    at = unrolling.pixels(points_mm)
+    if look.beard > 0.0 or look.makeup is not None:
+        lips = _lips(at)
+        _beard(atlas, look, at, lips, rng)
+        _makeup(atlas, look, at, lips)
+    if grown:
+        _hairline(atlas, look, float(np.asarray(points_mm)[33:51, 1].mean()), unrolling, rng)
+
+
+def _lips(at: Float64) -> Float32:
+    return _area([at[list(_OUTER_LIPS)]], 1.3)
 
 
 def strands(fibres: float) -> Float32:
@@ -127,15 +149,21 @@ def strands(fibres: float) -> Float32:
     return np.asarray(0.55 + 0.45 * long + 0.45 * rough, dtype=np.float32)
 
 
+def mix(tint: AnyArray, mask: Float32, colour: tuple[float, float, float]) -> None:
+    """Multiply by 1 where the mask is 0, by `colour` where it is 1; floats or bytes, in place."""
+    whole = tint.dtype == np.uint8
+    _mix(tint, mask, colour, (0.5, 255.0) if whole else (0.0, 1e6))
+
+
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def mix(tint: Float32, mask: Float32, colour: tuple[float, float, float]) -> None:
-    """Multiply by 1 where the mask is 0, by `colour` where it is 1, in place."""
+def _mix(tint: AnyArray, mask: Float32, colour: tuple[float, float, float], rounding: tuple[float, float]) -> None:
     for y in range(tint.shape[0]):
         for x in range(tint.shape[1]):
             m = mask[y, x]
             if m > 0.002:
                 for k in range(3):
-                    tint[y, x, k] *= 1.0 + m * (colour[k] - 1.0)
+                    value = tint[y, x, k] * (1.0 + m * (colour[k] - 1.0)) + rounding[0]
+                    tint[y, x, k] = min(value, rounding[1])
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
@@ -282,7 +310,7 @@ def _lash_line(tint: Float32, at: Float64) -> None:
     mix(tint, lines.astype(np.float32) / np.float32(255.0), (0.25, 0.2, 0.2))
 
 
-def _hairline(tint: Float32, look: Look, brows_mm: float, unrolling: Unrolling, rng: np.random.Generator) -> None:
+def _hairline(tint: AnyArray, look: Look, brows_mm: float, unrolling: Unrolling, rng: np.random.Generator) -> None:
     """Hair thins out towards the forehead; the skin between the hairs shows."""
     azimuth = np.abs((np.arange(ATLAS_WH[0]) + 0.5) / ATLAS_WH[0] - 0.5) * 360.0
     height = unrolling.low_mm + (1.0 - (np.arange(ATLAS_WH[1]) + 0.5) / ATLAS_WH[1]) * (
@@ -305,13 +333,13 @@ def hairline_mm(azimuth_deg: Float64, brows_mm: float, raised_mm: float) -> Floa
     return np.asarray(line + raised_mm * np.clip(1.0 - azimuth_deg / 90.0, 0.0, 1.0), dtype=np.float64)
 
 
-def _cover(tint: Float32, mask: Float32, colour: tuple[float, float, float], skin: tuple[float, float, float]) -> None:
+def _cover(tint: AnyArray, mask: Float32, colour: tuple[float, float, float], skin: tuple[float, float, float]) -> None:
     """Mix towards an albedo of its own, whatever the skin's."""
     r, g, b = (float(v) for v in np.minimum(np.array(colour) / np.array(skin), 1.6))
     mix(tint, np.ascontiguousarray(mask, dtype=np.float32), (r, g, b))
 
 
-def _beard(tint: Float32, look: Look, at: Float64, lips: Float32, rng: np.random.Generator) -> None:
+def _beard(tint: AnyArray, look: Look, at: Float64, lips: Float32, rng: np.random.Generator) -> None:
     if look.beard <= 0.0:
         return
     jaw = at[4:29] + _px(0, 16)
@@ -333,7 +361,7 @@ def _beard(tint: Float32, look: Look, at: Float64, lips: Float32, rng: np.random
     _cover(tint, np.clip(mask, 0.0, 0.93), look.beard_rgb, look.skin)
 
 
-def _makeup(tint: Float32, look: Look, at: Float64, lips: Float32) -> None:
+def _makeup(tint: AnyArray, look: Look, at: Float64, lips: Float32) -> None:
     made = look.makeup
     if made is None:
         return

@@ -40,7 +40,7 @@ class Wishes:
     backgrounds: Path | None = None
     attributes: Mapping[str, bool] = field(default_factory=dict)
     max_yaw_deg: float = 80.0
-    people: int = 2000
+    people: int = 256
 
     def __post_init__(self) -> None:
         unknown = set(self.attributes) - set(ATTRIBUTES)

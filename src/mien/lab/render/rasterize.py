@@ -16,7 +16,7 @@ from numba import njit
 from mien.avatar import raster
 from mien.core.arrays import AnyArray, Float32
 from mien.lab.render import shading
-from mien.lab.render.scene import Camera, Eye, Light, Scene
+from mien.lab.render.scene import Camera, Eye, Light, Material, Scene
 
 _SAMPLES = 2
 _SHADOW_PX = 128
@@ -68,7 +68,9 @@ def draw(scene: Scene) -> Drawing:
     )
     eyes = np.stack([_eye_row(e, camera) for e in scene.eyes])
     lamps, around = scene.light.lamps, scene.light.environment
-    light = (lamps, around, np.float32(scene.light.shadow), depth, place, shading.FINISH)
+    finish = shading.FINISH.copy()
+    finish[Material.SKIN, 0] *= scene.gloss
+    light = (lamps, around, np.float32(scene.light.shadow), depth, place, finish)
     linear = scene.background.astype(np.float32, copy=True)
     kinds = np.empty((size, size), np.int16)
     paint = (scene.atlas, np.repeat(scene.strands[..., None], 3, axis=2), eyes, scene.textures)

@@ -22,7 +22,9 @@ from mien.lab.rigs.rig import Rig
 
 _MARGIN_MM = 6.0
 """Other parts of the face hide a point only from this far in front of it."""
-_COVERS = (Material.HAIR, Material.GLASSES, Material.MASK, Material.HAND, Material.OBJECT)
+_COVERS = np.zeros(len(Material) + 1, bool)
+"""By material, whether it hides a face; the last entry, found by -1, is the background."""
+_COVERS[[Material.HAIR, Material.GLASSES, Material.MASK, Material.HAND, Material.OBJECT]] = True
 _BLURRED_PX = 4.0
 _HIDDEN_POINTS = 5
 """So many points behind things make a face occluded."""
@@ -142,7 +144,7 @@ def behind(drawing: Drawing, camera: Camera, points_mm: Float32) -> tuple[npt.ND
     rows, columns = place[:, 1, None] + i.ravel(), place[:, 0, None] + j.ravel()
     near, kind = drawing.near[rows, columns], drawing.material[rows, columns]
     front = points_mm[:, 2:] - 1.0 / np.maximum(near, 1e-6)
-    thing = np.isin(kind, _COVERS) & (front > 0.5)
+    thing = _COVERS[kind] & (front > 0.5)
     by_things = (thing & (kind != Material.HAIR)).mean(axis=1) > 0.6
     out = ((front > _MARGIN_MM) | thing).mean(axis=1) > 0.6
     out[96:] |= ~(kind[96:] == Material.EYE).any(axis=1)

@@ -144,7 +144,9 @@ class Scene:
         surface: the head and all things around it.
         eyes: left and right (the subject's).
         camera, light: see there.
-        atlas: (H, W, 4) float32: skin albedo RGB (multiplied with the surface's colour) and gloss, by `Surface.uv`.
+        atlas: (H, W, 4) uint8 of `paint.skin`: skin albedo (multiplied with the surface's colour) and gloss, by
+            `Surface.uv`.
+        gloss: multiplies the shine of skin.
         strands: (H, W) float32 around 1: brightness of hair strands.
         textures: (T, H, W, 3) uint8 sRGB, by `Surface.layer`.
         background: (size, size, 3) float32.
@@ -154,7 +156,8 @@ class Scene:
     eyes: tuple[Eye, Eye]
     camera: Camera
     light: Light
-    atlas: Float32
+    atlas: UInt8
+    gloss: float
     strands: Float32
     textures: UInt8
     background: Float32

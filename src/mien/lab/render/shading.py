@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mien.core.arrays import Float32
+from mien.core.arrays import AnyArray, Float32
 
 _SKIN, _EYE, _HAIR = 0, 1, 4
+ALBEDO_ONE, GLOSS_ONE = 160.0, 64.0
+"""Bytes of the atlas that mean 1."""
 FINISH = np.array(
     [  # gloss strength, gloss exponent, softness of the light's edge; one row per `scene.Material`
         [0.10, 14.0, 0.42],
@@ -32,7 +34,7 @@ FINISH = np.array(
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def texel(image: Float32, u: float, v: float) -> tuple[float, float, float]:
+def texel(image: AnyArray, u: float, v: float) -> tuple[float, float, float]:
     """The first three channels, bilinear; u wraps round, v is clamped and points up."""
     height, width = image.shape[0], image.shape[1]
     x = (u - np.floor(u)) * width - 0.5
@@ -51,7 +53,7 @@ def texel(image: Float32, u: float, v: float) -> tuple[float, float, float]:
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def nearest(image: Float32, u: float, v: float, channel: int) -> float:
+def nearest(image: AnyArray, u: float, v: float, channel: int) -> float:
     """One channel of the nearest texel; u wraps round, v is clamped and points up."""
     x = int((u - np.floor(u)) * image.shape[1])
     y = int(min(max(1.0 - v, 0.0), 0.999) * image.shape[0])
@@ -201,8 +203,8 @@ def point(f: int, wa: float, wb: float, mesh: Any, paint: Any, light: Any) -> tu
         v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
         if kind == _SKIN:
             tr, tg, tb = texel(atlas, u, v)
-            r, g, bl = r * tr, g * tg, bl * tb
-            gloss = nearest(atlas, u, v, 3)
+            r, g, bl = r * tr / ALBEDO_ONE, g * tg / ALBEDO_ONE, bl * tb / ALBEDO_ONE
+            gloss = nearest(atlas, u, v, 3) / GLOSS_ONE
         else:
             gloss, _, _ = texel(strands, u * 3.0, v * 0.9)
             r, g, bl = r * gloss, g * gloss, bl * gloss

@@ -45,26 +45,48 @@ _IRIS_MM = 5.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Triangles of a rig.
+
+    Attributes:
+        triangles: (F, 3) int32.
+        material: (F,) uint8 `Material`.
+        names: (F,) uint8 positions in the mesh's `materials`.
+        corner_uv: (F, 3, 2) float32; zeros where the rig has none.
+    """
+
+    triangles: Int32
+    material: UInt8
+    names: UInt8
+    corner_uv: Float32
+
+    def without(self, material: Material) -> Part:
+        """All but one material."""
+        keep = self.material != material
+        return Part(self.triangles[keep], self.material[keep], self.names[keep], self.corner_uv[keep])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Wardrobe:
     """A rig prepared for drawing.
 
     Attributes:
-        triangles: (F, 3) int32, without what is painted instead.
-        kept: (F,) int64: where they are in `Rig.mesh`.
-        material: (F,) uint8 `Material`.
-        names: (F,) positions in the mesh's `materials`.
+        whole: every triangle but what is painted instead.
+        bald: the same without hair.
+        skin: (G, 3) int32 triangles of the skin.
+        rows: for each of the mesh's `materials` its vertices.
         skin_vertices: vertices of the skin.
-        colour: (V, 3) float32 albedo; NaN where looks decide (skin, hair, cloth).
+        colour: (V, 3) float32 albedo; looks decide on skin, hair and cloth.
         occlusion: (V,) share of the sky seen by a person at rest.
         weld: (V,) int32.
         iris_rad: angle between an eye's axis and the rim of its iris.
         has_hair: the rig brings hair.
     """
 
-    triangles: Int32
-    kept: Int64
-    material: UInt8
-    names: UInt8
+    whole: Part
+    bald: Part
+    skin: Int32
+    rows: tuple[Int64, ...]
     skin_vertices: Int64
     colour: Float32
     occlusion: Float32
@@ -87,19 +109,23 @@ def wardrobe(rig: Rig) -> Wardrobe:
     # Always the same person, so that a seed's picture does not depend on who was drawn before.
     person = rig.identity(np.random.default_rng(0))
     count = len(person.neutral)
-    colour = np.full((count, 3), np.nan, np.float32)
+    colour = np.full((count, 3), 0.3, np.float32)
     owner = np.full(count, -1, np.int64)
+    rows = []
     for i, word in enumerate(words):
-        used = np.unique(triangles[names == i])
+        used = np.unique(triangles[names == i]).astype(np.int64)
+        rows.append(used)
         owner[used] = _MATERIAL.get(word, Material.OBJECT)
         if word in _ALBEDO:
             own = None if mesh.colours is None or word == "lashes" else mesh.colours[used]
             colour[used] = _ALBEDO[word] if own is None else own
+    uv = np.zeros((len(kept), 3, 2), np.float32) if mesh.uv is None else mesh.uv[kept]
+    whole = Part(triangles, material, names, np.ascontiguousarray(uv, dtype=np.float32))
     return Wardrobe(
-        triangles=triangles,
-        kept=kept.astype(np.int64),
-        material=material,
-        names=names,
+        whole=whole,
+        bald=whole.without(Material.HAIR),
+        skin=np.ascontiguousarray(triangles[material == Material.SKIN]),
+        rows=tuple(rows),
         skin_vertices=np.unique(triangles[material == Material.SKIN]).astype(np.int64),
         colour=colour,
         occlusion=sky_seen(person.neutral, triangles),
