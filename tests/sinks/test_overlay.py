@@ -14,7 +14,7 @@ import pytest
 from sample_takes import COMPLETE, HEADER, face, record
 
 from mien.core.record import FrameRecord
-from mien.errors import SinkError
+from mien.errors import ConfigError, SinkError
 from mien.sinks import video_segment
 from mien.sinks.overlay import OverlayOptions, OverlaySink
 
@@ -105,6 +105,16 @@ def test_resume_joins_the_parts_without_a_seam(tmp_path: Path) -> None:
     assert times == pytest.approx([i * 40_000_000 for i in range(15)], abs=12_000)
     assert [round(int(p[4, 90, 0]) / 8) for p in pictures] == [round((i * 8 % 200 + 30) / 8) for i in range(15)]
     assert [p.name for p in tmp_path.iterdir()] == ["overlay.mp4"]
+
+
+def test_other_options_cannot_continue_a_video(tmp_path: Path) -> None:
+    capture(tmp_path, [record(0, image=True)])
+    for options in (OverlayOptions(bars=False), OverlayOptions(character=False, bars=False, crf=30)):
+        with pytest.raises(ConfigError, match=r"overlay\.(character was False|crf was 20 and is 30)"):
+            OverlaySink(options, folder=tmp_path, resume=True).open(HEADER)
+    assert [p.name for p in tmp_path.iterdir()] == ["overlay.mp4"]
+    capture(tmp_path, [record(1, image=True)], resume=True)
+    assert len(video(tmp_path)[0]) == 2
 
 
 def segment(path: Path, numbers: range) -> Path:

@@ -16,7 +16,7 @@ from pydantic import Field
 from mien.core.arrays import UInt8
 from mien.core.record import FrameRecord
 from mien.core.timebase import timecode
-from mien.errors import SinkError
+from mien.errors import ConfigError, SinkError
 from mien.pipeline import stage
 from mien.pipeline.stage import TakeHeader, TakeSummary
 from mien.sinks.overlay_drawing import DARK, Placing, chip, draw_face, text_px
@@ -71,6 +71,7 @@ class OverlaySink:
 
         Raises:
             SinkError: it cannot, or a video is there already and `resume` was not asked for.
+            ConfigError: the video to be resumed was begun with other options: their pictures do not join.
         """
         self._pixels = header.pixels
         with explained(self.path):
@@ -78,6 +79,7 @@ class OverlaySink:
             parts = sorted(self._folder.glob(_PARTS.replace("{:03d}", "[0-9]*")))
             if (self.path.exists() or parts) and not self._resume:
                 raise SinkError(f"{self._folder} already holds an overlay: choose another folder or overwrite it")
+            self._check_options([self.path] if self.path.exists() else parts)
             number = 1 + max((int(p.stem.rpartition("-")[2]) for p in parts), default=-1)
             if self.path.exists():
                 # Parts beside a finished video are left-overs of its making.
@@ -89,6 +91,17 @@ class OverlaySink:
             self._part = self._folder / _PARTS.format(number)
             self._part.write_bytes(b"")
             self._part.unlink()
+
+    def _check_options(self, videos: list[Path]) -> None:
+        now = self._options.model_dump()
+        for video in videos:
+            before = facts_of(video).get("options", now)
+            for key in now:
+                if before.get(key) != now[key]:
+                    raise ConfigError(
+                        f"the overlay cannot be resumed: overlay.{key} was {before.get(key)!r} and is {now[key]!r} "
+                        "now; resume with the same options, or choose another folder"
+                    )
 
     def write(self, record: FrameRecord) -> None:
         """Draw and encode one frame.
@@ -116,7 +129,8 @@ class OverlaySink:
         size_wh = (w + (panel_w if self._panel else 0), h)
         if self._part is None:
             raise SinkError(f"{self.path}: written to before it was opened")
-        self._writer = SegmentWriter(self._part, size_wh, self._options.crf, {"picture_wh": [w, h]})
+        facts = {"picture_wh": [w, h], "options": self._options.model_dump()}
+        self._writer = SegmentWriter(self._part, size_wh, self._options.crf, facts)
         return self._writer
 
     def _compose(self, record: FrameRecord) -> UInt8:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
@@ -23,14 +22,13 @@ from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import SourceInfo, Span
 from mien.sources.files import existing, readable_file
 from mien.sources.frames import on_black
+from mien.sources.tiff_size import tiff_size
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 """Files taken for pictures (lower case). An animated GIF is a video."""
 
 _WHOLE = Span()
 _MAX_NAMED = 10
-_TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SHORT = 256, 257, 3
 
 
 class Options(StageOptions):
@@ -90,7 +88,7 @@ def _rgb(picture: Any) -> UInt8:
 
 def _with_opencv(path: Path, max_megapixels: float) -> UInt8:
     """TIFF that Pillow does not know, e.g. with 16 bits for each of three colours."""
-    size = _tiff_size(path)
+    size = tiff_size(path)
     if size is None:
         raise SourceError("not a picture that can be read")
     _check_size(*size, max_megapixels)
@@ -103,29 +101,6 @@ def _with_opencv(path: Path, max_megapixels: float) -> UInt8:
 def _check_size(w: int, h: int, max_megapixels: float) -> None:
     if w * h > max_megapixels * 1e6:
         raise SourceError(f"{w}×{h} pixels are more than the limit of {max_megapixels:g} megapixels")
-
-
-def _tiff_size(path: Path) -> tuple[int, int] | None:
-    """Width and height that the first directory of a TIFF states; None if it is none. Source: TIFF 6.0, section 2."""
-    with path.open("rb") as file:
-        order = _TIFF_ORDERS.get(file.read(4))
-        if order is None:
-            return None
-        try:
-            file.seek(struct.unpack(f"{order}I", file.read(4))[0])
-            (count,) = struct.unpack(f"{order}H", file.read(2))
-            sides = {_TIFF_WIDTH: 0, _TIFF_HEIGHT: 0}
-            for _ in range(count):
-                entry = file.read(12)
-                tag, kind = struct.unpack_from(f"{order}HH", entry)
-                if tag in sides:
-                    # The larger of repeated entries: which one a decoder believes is its own affair.
-                    value = struct.unpack_from(f"{order}{'H' if kind == _TIFF_SHORT else 'I'}", entry, 8)[0]
-                    sides[tag] = max(sides[tag], value)
-        except struct.error:
-            return None
-    w, h = sides.values()
-    return (w, h) if w and h else None
 
 
 class PhotoSource:
