@@ -48,6 +48,8 @@ _REGION_MATERIAL = {
     "Eyelashes left": "lashes",
     "Eyelashes right": "lashes",
 }
+_FELT_MM = 0.01
+"""Offsets below this are rounding of the file."""
 CORNEA_DEG = 24.0
 _PUPIL_DEG = 8.5
 _IRIS_SHOWS_DEG = 27.0
@@ -112,7 +114,7 @@ def _shapes(z: dict[str, AnyArray]) -> SparseShapes:
         used = np.flatnonzero(row)
         if len(used):
             dense[name] = sum(z["expr"][i].astype(np.float32) for i in used) * np.float32(MM_PER_UNIT)
-    return SparseShapes.of(dense)
+    return SparseShapes.of(dense, _FELT_MM)
 
 
 def _mesh(z: dict[str, AnyArray], neutral: Float32) -> Mesh:

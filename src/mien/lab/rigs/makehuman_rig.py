@@ -146,7 +146,7 @@ def _shapes(arkit: _Targets, eyeballs: Int64) -> SparseShapes:
         keep = ~np.isin(arkit.rows[at], eyeballs)
         rows.append(arkit.rows[at][keep])
         offsets.append(arkit.offsets[at][keep])
-    return SparseShapes(tuple(rows), tuple(offsets))
+    return SparseShapes.joined(rows, offsets)
 
 
 def _group_vertices(z: dict[str, AnyArray], group: int) -> Int64:
