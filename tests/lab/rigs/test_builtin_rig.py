@@ -201,3 +201,24 @@ def test_the_contour_is_spaced_evenly_from_ear_to_chin(yaw: float, pitch: float)
     for half in (xy[:17], xy[16:33]):
         step = np.linalg.norm(np.diff(half, axis=0), axis=1)
         assert step.max() < 1.35 * step.min()
+
+
+def test_points_on_the_skin_are_where_the_drawn_skin_is() -> None:
+    face = posed(person(4), mouthSmileLeft=0.8, browInnerUp=0.7)
+    result = seen(face, 20.0, -5.0)
+    camera = face.vertices @ rotation_from_euler(20.0, -5.0, 0.0).T + AWAY
+    drawn = (camera @ K.T)[:, :2] / (camera @ K.T)[:, 2:]
+    own = RIG.definition
+    for i in (33, 54, 60, 72, 76, 82, 85):
+        corners = drawn[own.vertices[i]]
+        expected = (corners * own.weights[i][:, None]).sum(axis=0)
+        np.testing.assert_allclose(result.xy[i], expected, atol=0.5)
+    again = (result.camera_mm @ K.T)[:, :2] / (result.camera_mm @ K.T)[:, 2:]
+    np.testing.assert_allclose(result.xy, again, atol=0.01)
+
+
+def test_nothing_in_a_pose_changes_the_person() -> None:
+    who = person(9)
+    before = who.neutral.copy()
+    RIG.pose(who, np.ones(52), (10.0, 5.0), (-10.0, -5.0))
+    np.testing.assert_array_equal(who.neutral, before)

@@ -3,6 +3,9 @@
 The shapes come from `arkit_map.json` beside the meshes. Where it moves both sides at once for a one-sided shape,
 the movement is faded across the middle of the face. Nothing in this rig moves the lips sideways without the jaw
 (mouthLeft, mouthRight), shrugs the upper lip, or lets the lids follow the eyes.
+
+The names of meshes and targets look like the output of a commercial character generator, on which the origin says
+nothing: render training pictures from it, but ship none of its meshes or textures.
 """
 
 from __future__ import annotations
