@@ -13,7 +13,15 @@ from mien.errors import SourceError
 from mien.lab.models.landmark_mlp import Constants, write_onnx
 from mien.lab.rigs.ict98 import load_rig98
 from mien.lab.synth.people import Habits
-from mien.lab.train.landmark_evidence import PERFORMED, Evidence, Found, limits, performance_gains, portrait_faces
+from mien.lab.train.landmark_evidence import (
+    PERFORMED,
+    Evidence,
+    Found,
+    limits,
+    performance_gains,
+    portrait_faces,
+    stranger_smile_gain,
+)
 from mien.lab.train.landmark_gap import Gap, measure, photo_faces
 from mien.lab.train.landmark_habits import beyond
 from mien.lab.train.landmark_solver import (
@@ -96,6 +104,8 @@ def test_gains_bring_the_portrait_to_the_target_and_evidence_is_kept(tmp_path: P
     seen = Evidence.read(tmp_path / "evidence.npz")
     gains = performance_gains(lambda x: np.full((len(x), 52), 0.76, np.float32), seen, 0.0, reference)
     assert gains == pytest.approx(dict.fromkeys(gains, 1.25))
+    low = stranger_smile_gain(lambda x: np.full((len(x), 52), 1.2, np.float32), seen, 0.0, reference)
+    assert low == pytest.approx(0.75)
     found = limits(lambda x: np.zeros((len(x), 52), np.float32), seen, 0.0, reference)
     assert found.shut[0] < 0.1 < found.shut[1] < 0.8
     assert found.spread == {"brows": 0.0, "eyes": 0.0, "mouth": 0.0}
@@ -116,14 +126,14 @@ def test_a_short_training_learns_and_ships(tmp_path: Path) -> None:
     assert result["eyeBlinkLeft"][0] > 0.8
     assert result["jawOpen"][0] > 0.7
     write_onnx(net, Constants(reference, np.ones(52, np.float32), np.zeros(2, np.float32)), tmp_path / "model.onnx")
-    write_solver_card(tmp_path, result, 1024, Provenance("0" * 40, {"jawOpen": 1.2}))
+    write_solver_card(tmp_path, result, 1024, Provenance("0" * 40, {"jawOpen": 1.2}, 0.7))
     model = open_model(tmp_path, threads=1)
     assert "jawForward" in model.card.limits[0]
     assert "jawOpen 1.20" in model.card.limits[-1]
     assert model.card.training.commit == "0" * 40
     raw = unclipped(net, held_out.known)
     assert np.allclose(np.clip(raw, 0, 1), model.run({"features": held_out.known})["weights"], atol=1e-4)
-    amplify(net, {"jawOpen": 2.0})
+    amplify(net, {"jawOpen": 2.0}, {})
     index = load_schema("arkit52").index
     again = unclipped(net, held_out.known)
     assert np.allclose(again[:, index("jawOpen")], 2 * raw[:, index("jawOpen")], atol=1e-4)

@@ -16,8 +16,9 @@ from mien.core.arrays import Float32
 
 LID_PAIRS = ((61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73))
 """Upper and lower point of the lids, three for each eye."""
-_CONCENTRATION = 0.6
-"""Of the mixture of rigs that a person moves like: below 1 mostly one of them."""
+_CONCENTRATION, _OWN_CONCENTRATION = 0.5, 1.0
+"""Of the mixture of rigs that a person moves like: low = mostly one of them. The ICT rig, captured from people, counts
+for two."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +64,8 @@ def beyond_the_rig(rng: np.random.Generator, weights: Float32, habits: Habits) -
     """
     n, shapes = weights.shape
     rigs = len(habits.rigs)
-    draw = rng.standard_gamma(_CONCENTRATION, size=(n, shapes, rigs + 1)).astype(np.float32)
+    concentration = [*[_CONCENTRATION] * rigs, _OWN_CONCENTRATION]
+    draw = rng.standard_gamma(concentration, size=(n, shapes, rigs + 1)).astype(np.float32)
     share = draw[..., :rigs] / np.maximum(draw.sum(axis=-1, keepdims=True), 1e-6)
     amount = (share * weights[..., None]).reshape(n, -1)
     field = habits.beyond_mm.transpose(1, 0, 2, 3).reshape(shapes * rigs, -1)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.action_units.features import features, front_view
 from mien.action_units.lids import openings
@@ -40,10 +41,17 @@ PERFORMED: dict[str, dict[str, float]] = {
 """What the portrait does, by the shape that is read. The brows of the portrait rise together, as in the clip."""
 _TURNS = tuple((yaw, pitch, 0.0) for yaw in (-16.0, -8.0, 0.0, 8.0, 16.0) for pitch in (-8.0, -4.0, 0.0, 4.0, 8.0))
 """The portrait at rest in these poses shows how much the reading of one still face varies."""
+_FRONTAL_DEG = 20.0
+_LIPS = (90, 94)
+_CLOSED = 0.012
+"""Opening of closed lips at most, in units of the front view."""
 _REST = len(_TURNS) // 2
 TARGET = 0.95
 """What the portrait's full shape shall read."""
-HIGHEST_GAIN = 1.6
+HIGHEST_GAIN = 1.4
+"""More would amplify the trackers' noise as well."""
+BROADEST_SMILE = 0.9
+"""What the 95th percentile of the smiles on the photos shall read, where the neutral is unknown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +134,30 @@ def performance_gains(read: Reader, seen: Evidence, pitch_rad: float, reference:
     return gains
 
 
+def stranger_smile_gain(read: Reader, seen: Evidence, pitch_rad: float, reference: Float32) -> float:
+    """What to multiply mouthSmile by where the neutral is unknown: people's mouths differ, few of them smile fully."""
+    views, turns = _frontal(seen, pitch_rad, reference)
+    smiles = read(features(views, None, turns, reference))[:, _columns("mouthSmile")].mean(axis=1)
+    return float(np.clip(BROADEST_SMILE / max(float(np.quantile(smiles, 0.95)), 0.1), 0.5, HIGHEST_GAIN))
+
+
+def _frontal(seen: Evidence, pitch_rad: float, reference: Float32) -> tuple[Float32, Float64]:
+    views, turns = seen.photos.front(pitch_rad, reference)
+    frontal = np.abs(np.degrees(turns)).max(axis=1) < _FRONTAL_DEG
+    return views[frontal], turns[frontal]
+
+
+def calm_faces(views: Float32) -> npt.NDArray[np.bool_]:
+    """(N,) which of nearly frontal (N, 98, 2) front views have a closed mouth that is not wide and not turned up."""
+    closed = views[:, _LIPS[0], 1] - views[:, _LIPS[1], 1] < _CLOSED
+    if not closed.any():
+        return np.asarray(closed)
+    width = views[:, 82, 0] - views[:, 76, 0]
+    corners = views[:, [76, 82], 1].mean(axis=1) - views[:, list(_LIPS), 1].mean(axis=1)
+    calm = (corners <= np.quantile(corners[closed], 0.6)) & (width <= np.quantile(width[closed], 0.7))
+    return np.asarray(closed & calm)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the stage's constants are read from.
@@ -134,7 +166,7 @@ class Limits:
         shut: openings of the portrait's lids in a full and in half a blink, relative to rest.
         lowered: 1st, 5th and 50th percentile of the photos' openings (calm or not) relative to the mean face.
         smile: 50th and 95th percentile of mouthSmile on the photos, neutral unknown.
-        calm: part → 75th percentile of its activity on the photos, neutral unknown.
+        calm: part → highest activity on the calm photos, neutral unknown.
         spread: part → standard deviation of its activity on the portrait at rest in several poses.
     """
 
@@ -151,19 +183,18 @@ def limits(read: Reader, seen: Evidence, pitch_rad: float, reference: Float32) -
     names = list(PERFORMED)
     usual = openings(front[_REST])
     shut = [float((openings(front[len(_TURNS) + names.index(n)]) / usual).mean()) for n in ("eyeBlink", "half a blink")]
-    still = [activity(row) for row in read(features(front[: len(_TURNS)], None, turns[: len(_TURNS)], reference))]
-    views, photo_turns = seen.photos.front(pitch_rad, reference)
-    frontal = np.abs(np.degrees(photo_turns)).max(axis=1) < 20
-    views, photo_turns = views[frontal], photo_turns[frontal]
+    rest = read(features(front[: len(_TURNS)], None, turns[: len(_TURNS)], reference))
+    still = [activity(row) for row in np.clip(rest, 0.0, 1.0)]
+    views, photo_turns = _frontal(seen, pitch_rad, reference)
     opened = np.concatenate([openings(v) for v in views]) / float(openings(reference[:, :2]).mean())
-    weights = read(features(views, None, photo_turns, reference))
+    weights = np.clip(read(features(views, None, photo_turns, reference)), 0.0, 1.0)
     smiles = weights[:, _columns("mouthSmile")].mean(axis=1)
-    seen_active = [activity(row) for row in weights]
+    seen_active = [activity(row) for row in weights[calm_faces(views)]]
     low, lower, middle = np.quantile(opened, [0.01, 0.05, 0.5])
     return Limits(
         (shut[0], shut[1]),
         (float(low), float(lower), float(middle)),
         (float(np.quantile(smiles, 0.5)), float(np.quantile(smiles, 0.95))),
-        {p: float(np.quantile([a[p] for a in seen_active], 0.75)) for p in seen_active[0]},
+        {p: max(a[p] for a in seen_active) for p in seen_active[0]},
         {p: float(np.std([a[p] for a in still])) for p in still[0]},
     )

@@ -27,7 +27,7 @@ from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.errors import SourceError
 from mien.lab.rigs.ict98 import load_rig98
-from mien.lab.train.landmark_evidence import EVIDENCE_NAME, Evidence, Found, portrait_faces
+from mien.lab.train.landmark_evidence import EVIDENCE_NAME, Evidence, Found, calm_faces, portrait_faces
 from mien.lab.train.landmark_solver import mean_face
 from mien.pipeline.registry import load, stage_table
 from mien.pipeline.stage import Stage
@@ -35,7 +35,6 @@ from mien.pipeline.stage import Stage
 log = logging.getLogger(__name__)
 
 STAGES = ("landmarks/mediapipe", "landmarks/headpose")
-_LIPS = (90, 94)
 _FACE_PX = 220.0
 _FEWEST = 5
 
@@ -88,19 +87,6 @@ def find_faces(pictures: Iterable[tuple[UInt8, Box]]) -> Found:
     return Found(np.array(points, dtype=np.float32), np.array(turns, dtype=np.float64))
 
 
-def calm_faces(views: Float32, yaw_pitch_deg: Float32) -> Float32:
-    """The views that are nearly frontal and whose mouth is closed, not wide and not turned up."""
-    gap = views[:, _LIPS[0], 1] - views[:, _LIPS[1], 1]
-    keep = (np.abs(yaw_pitch_deg - np.median(yaw_pitch_deg, axis=0)) < 12).all(axis=1) & (gap < 0.012)
-    views = views[keep]
-    if len(views) == 0:
-        return views
-    width = views[:, 82, 0] - views[:, 76, 0]
-    corners = views[:, [76, 82], 1].mean(axis=1) - views[:, list(_LIPS), 1].mean(axis=1)
-    calm = (corners <= np.quantile(corners, 0.6)) & (width <= np.quantile(width, 0.7))
-    return np.asarray(views[calm], dtype=np.float32)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Gap:
     """What a backend's faces are like compared with the rig's.
@@ -130,7 +116,9 @@ def measure(found: Found, reference: Float32, unit_mm: float) -> tuple[Gap, int]
     inner = [*range(6, 27), *range(33, 96)]  # points that do not slide along the silhouette
     for pitch in np.radians(np.arange(-20.0, 20.5, 1.0)):
         turns = found.yaw_pitch_rad - [0.0, pitch]
-        calm = calm_faces(front_view(found.xy_px, turns, reference), np.degrees(turns).astype(np.float32))
+        frontal = (np.abs(np.degrees(turns - np.median(turns, axis=0))) < 12).all(axis=1)
+        views = front_view(found.xy_px[frontal], turns[frontal], reference)
+        calm = views[calm_faces(views)]
         if len(calm) < _FEWEST:
             continue
         middle = np.median(calm, axis=0)

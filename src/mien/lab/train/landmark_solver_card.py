@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mien.action_units.features import FEATURES
 from mien.lab.synth.landmark_projection import MAX_YAW_DEG
+from mien.lab.train.landmark_evidence import BROADEST_SMILE, HIGHEST_GAIN, TARGET
 from mien.runtime.card import CardFacts, DataCard, InputCard, OutputCard, Score, TrainingCard
 from mien.runtime.store import write_card
 
@@ -53,10 +54,12 @@ class Provenance:
     Attributes:
         commit: of the code they were trained with, or None.
         gains: shape → what it was amplified by after the calibration.
+        stranger_smile: the same for mouthSmile where the neutral is unknown.
     """
 
     commit: str | None
     gains: Mapping[str, float]
+    stranger_smile: float = 1.0
 
 
 def metric_face_sha256() -> str:
@@ -82,7 +85,6 @@ def write_solver_card(
         rows.append(_score(f"correlation {name}", known, protocol + "known", support))
         rows.append(_score(f"correlation {name}", unknown, protocol + "unknown", support))
         rows.append(_score(f"mean absolute error {name}", mae, protocol + "known", support))
-    amplified = ", ".join(f"{name} {gain:.2f}" for name, gain in origin.gains.items())
     facts = CardFacts(
         name="landmark-solver",
         version=VERSION,
@@ -116,12 +118,20 @@ def write_solver_card(
             data=_DATA,
         ),
         scores=tuple(rows),
-        limits=(
-            *_LIMITS,
-            *((f"Amplified until the built-in portrait's full shape reads 0.95: {amplified}.",) * bool(amplified)),
-        ),
+        limits=(*_LIMITS, *_amplified(origin)),
     )
     write_card(folder, facts)
+
+
+def _amplified(origin: Provenance) -> tuple[str, ...]:
+    if not origin.gains:
+        return ()
+    gains = ", ".join(f"{name} {gain:.2f}" for name, gain in origin.gains.items())
+    return (
+        f"Amplified so that the built-in portrait's full shape reads {TARGET} (by {HIGHEST_GAIN} at most): {gains}. "
+        f"With the neutral unknown mouthSmile is multiplied by {origin.stranger_smile:.2f}, so that the 95th "
+        f"percentile of generated portraits reads {BROADEST_SMILE}.",
+    )
 
 
 def _score(metric: str, value: float, protocol: str, support: int) -> Score:
