@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -89,6 +89,7 @@ def test_unmeasured_shapes_give_unmeasured_units() -> None:
 
 
 @given(arrays(np.float32, 52, elements=st.floats(0, 1, width=32)))
+@settings(deadline=None)
 def test_curves_as_arrays_are_the_curves(weights: np.ndarray) -> None:
     out = action_units(Blendshapes.of(weights, np.ones(52)), {"lip_gap": (0.05, 1.0)})
     combine = {"mean": np.mean, "min": np.min, "max": np.max}

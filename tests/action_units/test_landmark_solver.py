@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -16,7 +16,9 @@ from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Blendshapes, Box, Gaze, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
-from mien.runtime.store import open_model
+from mien.lab.synth.landmark_projection import MAX_YAW_DEG
+from mien.lab.train.landmark_solver_card import BACKEND, metric_face_sha256
+from mien.runtime.store import Model, open_model
 
 W = load_schema("wflw98")
 A = load_schema("arkit52")
@@ -223,10 +225,85 @@ def test_lids_are_read_from_their_opening(mean_face: np.ndarray) -> None:
     assert np.array_equal(shut(blinking(mean_face)[:, :2].astype(np.float32), still), [1, 1])
 
 
-def test_eyes_close_as_a_pair_but_winks_stay() -> None:
-    assert np.array_equal(together(np.array([1.0, 0.1], np.float32)), np.array([1.0, 0.1], np.float32))
-    left, right = together(np.array([1.0, 0.6], np.float32))
-    assert left - right == pytest.approx(0.16, abs=1e-6)
+@pytest.mark.parametrize(
+    ("blinks", "seen", "looking", "expected"),
+    [
+        ((1.0, 0.1), (1, 1), (False, True), (1.0, 0.1)),  # a wink
+        ((0.1, 1.0), (1, 1), (True, False), (0.1, 1.0)),
+        ((1.0, 0.45), (1, 1), (False, True), (1.0, 1.0)),  # the other lid is half down: a blink
+        ((1.0, 0.1), (1, 1), (False, False), (1.0, 1.0)),  # the other eye looks nowhere: it is covered
+        ((1.0, 0.1), (1, 0), (False, True), (1.0, 1.0)),  # the open eye is a guess
+        ((1.0, 0.1), (0, 1), (False, True), (0.1, 0.1)),  # the shut eye is a guess
+    ],
+)
+def test_a_wink_needs_an_eye_that_is_plainly_open(blinks, seen, looking, expected) -> None:  # type: ignore[no-untyped-def]
+    out = together(np.array(blinks, np.float32), np.array(seen, np.float32), np.array(looking))
+    assert out == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_covered_eye_does_not_make_a_wink(solver: LandmarkSolver, mean_face: np.ndarray) -> None:
+    points = mean_face.copy()
+    for upper, lower in LIDS[3:]:
+        points[[upper, lower], 1] = points[lower, 1]  # the left eye is shut, the right one open
+    nowhere = np.full(2, np.nan)
+    wink = solve(solver, replace(face_of(points), gaze=Gaze(nowhere, np.zeros(2), np.array([0, 1])))).blendshapes
+    covered = solve(solver, replace(face_of(points), gaze=Gaze(nowhere, nowhere, np.zeros(2))), 1).blendshapes
+    assert wink is not None
+    assert covered is not None
+    assert wink["eyeBlinkLeft"] - wink["eyeBlinkRight"] > 0.7
+    assert covered["eyeBlinkLeft"] == pytest.approx(covered["eyeBlinkRight"])
+
+
+class Counting:
+    """A model that counts its runs."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.runs = 0
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        self.runs += 1
+        return self.model.run(inputs)
+
+
+def test_each_frame_is_solved_once(mean_face: np.ndarray) -> None:
+    live, resumed = LandmarkSolver(), LandmarkSolver()
+    counts = [Counting(live._model), Counting(resumed._model)]
+    live._model, resumed._model = counts  # type: ignore[assignment]
+    for i in range(10):
+        done = live.step(record(face_of(mean_face), i))
+        live.feedback(done)
+        resumed.feedback(done)
+    assert [c.runs for c in counts] == [10, 10]
+
+
+def test_nothing_is_solved_in_feedback_where_no_neutral_is_learned(mean_face: np.ndarray) -> None:
+    solver = LandmarkSolver(Options(learn_neutral=False))
+    done = solver.step(record(face_of(mean_face)))
+    solver.close()
+    solver.feedback(done)  # a closed network could not run
+
+
+def test_landmarks_of_another_schema_are_named(solver: LandmarkSolver) -> None:
+    six = load_schema("mediapipe6")
+    face = Face(box=Box(np.zeros(4), 0.5), landmarks=Landmarks(np.zeros((6, 2)), np.ones(6), six))
+    with pytest.raises(ValueError, match="'wflw98', not 'mediapipe6'"):
+        solve(solver, face)
+
+
+def test_the_model_belongs_to_the_shipped_metric_face() -> None:
+    model = open_model("landmark-solver", threads=1)
+    recipe, version = model.card.inputs[0].recipe, model.card.version
+    model.close()
+    assert f"backend={BACKEND}" in recipe, version
+    assert f"metric_face sha256={metric_face_sha256()}" in recipe, (
+        "metric_face.toml has changed since the landmark solver was trained, and its zero of pitch with it: run "
+        "mien.lab.train.landmark_gap, then mien.lab.train.landmark_solver (recipes/landmark-solver.md)"
+    )
+
+
+def test_the_model_is_trained_as_far_as_the_stage_trusts_it() -> None:
+    assert Options().max_yaw_deg == MAX_YAW_DEG
 
 
 def test_options_are_checked() -> None:

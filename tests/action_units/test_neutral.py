@@ -76,6 +76,16 @@ def test_a_gap_in_the_recording_counts_little() -> None:
     assert neutral.known("mouth") < 0.5
 
 
+def test_the_first_frame_counts_for_nothing_but_the_start() -> None:
+    neutral = Neutral()
+    neutral.learn(0, at(0.5), CALM, 1.0)
+    assert neutral.known("mouth") == 0
+    assert neutral.saw(0)
+    neutral.learn(round(0.2e9), at(0.1), CALM, 1.0)
+    assert neutral.known("mouth") == pytest.approx(0.2**2 / (0.2**2 + 0.7**2), rel=0.05)
+    assert np.allclose(neutral.shape(MEAN), at(0.1), atol=1e-6)
+
+
 def test_unseen_points_teach_nothing() -> None:
     front = at(0.1)
     front[80] = np.nan

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from mien.action_units.exclusive import without_contradictions
@@ -19,7 +20,7 @@ from mien.action_units.lids import shut, together
 from mien.action_units.neutral import Neutral, activity, part_of_shape
 from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes
 from mien.core.arrays import Float32
-from mien.core.measures import Blendshapes
+from mien.core.measures import Blendshapes, Gaze, Landmarks
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 from mien.pipeline.stage import Options as StageOptions
@@ -27,6 +28,9 @@ from mien.pipeline.stage import StageBase
 from mien.runtime.store import open_model
 
 _BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+
+SCHEMA = "wflw98"
+_EYES = [list(load_schema(SCHEMA).groups[name]) for name in ("left_eye", "right_eye")]
 
 _NOTHING = Blendshapes.of(np.full(52, np.nan), np.zeros(52))
 """Of a face whose head pose could not be measured."""
@@ -48,7 +52,11 @@ class LandmarkSolver(StageBase):
     """Reads landmarks, head pose, gaze and track id; writes blendshapes and action units of every face.
 
     Faces without landmarks keep None. A shape is NaN with confidence 0 where its region cannot be seen, where
-    landmarks are NaN, and always for tongueOut. One neutral is kept per track id; faces without an id get none.
+    landmarks are NaN, and always for tongueOut and jawForward. One neutral is kept per track id; faces without an id
+    get none. The model belongs to the points and the pose of one landmark backend; its card names them.
+
+    Raises:
+        ValueError: from `step`: the landmarks are of another schema than wflw98.
     """
 
     reads = frozenset({"faces.landmarks", "faces.head_pose", "faces.gaze", "faces.track_id"})
@@ -79,8 +87,13 @@ class LandmarkSolver(StageBase):
         return replace(record, faces=tuple(self._solve(face, record.stamp.t_ns) for face in record.faces))
 
     def feedback(self, record: FrameRecord) -> None:
-        """Learn the neutral from a recorded frame when a capture is resumed; frames seen in `step` are ignored."""
-        self.step(record)
+        """Learn the neutral from a recorded frame when a capture is resumed; faces seen in `step` cost nothing."""
+        if not self.options.learn_neutral:
+            return
+        for face in record.faces:
+            neutral = None if face.track_id is None else self._neutrals.get(face.track_id)
+            if face.track_id is not None and (neutral is None or not neutral.saw(record.stamp.t_ns)):
+                self._solve(face, record.stamp.t_ns)
 
     def reset(self, track_id: int | None = None) -> None:
         """Forget the neutral of one person, or of all."""
@@ -99,6 +112,11 @@ class LandmarkSolver(StageBase):
         return 0.0 if neutral is None else min(neutral.known(p) for p in ("brows", "eyes", "mouth"))
 
     def _solve(self, face: Face, t_ns: int) -> Face:
+        if face.landmarks is not None and face.landmarks.schema.name != SCHEMA:
+            raise ValueError(
+                f"the landmark solver reads landmarks of schema {SCHEMA!r}, not {face.landmarks.schema.name!r}: "
+                "choose a landmark stage that writes them"
+            )
         if face.landmarks is None or face.head_pose is None:
             return face
         pose = face.head_pose
@@ -110,6 +128,7 @@ class LandmarkSolver(StageBase):
         front = front_view(xy[None], turn, self._reference)
         neutral = self._neutral_of(face)
         strange, weights, known = self._weights(front, turn, neutral)
+        weights[_BLINKS] = together(weights[_BLINKS], *_eyes_seen(face.landmarks, face.gaze))
         yaw_pitch = np.degrees(turn[0])
         sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
         if neutral is not None and self.options.learn_neutral and not neutral.saw(t_ns):
@@ -146,5 +165,13 @@ class LandmarkSolver(StageBase):
         strange[_BLINKS] = np.fmax(strange[_BLINKS], shut(front[0], mean))
         familiar[_BLINKS] = np.fmax(familiar[_BLINKS], shut(front[0], mean if own is None else own))
         weights = (1 - known) * strange + known * familiar
-        weights[_BLINKS] = together(weights[_BLINKS])
         return strange, weights, known
+
+
+def _eyes_seen(landmarks: Landmarks, gaze: Gaze | None) -> tuple[Float32, npt.NDArray[np.bool_]]:
+    """(2,) confidence of the points of the left and the right eye, and (2,) whether their gaze was measured."""
+    seen = np.array([landmarks.confidence[eye].mean() for eye in _EYES], dtype=np.float32)
+    if gaze is None:
+        return seen, np.ones(2, dtype=np.bool_)
+    angles = np.stack([gaze.left_yaw_pitch_deg, gaze.right_yaw_pitch_deg])
+    return seen, np.isfinite(angles).all(axis=1)

@@ -27,9 +27,12 @@ _ACTIVITY: Mapping[str, Mapping[str, float]] = {
     "eyes": {"eyeBlink": 1.0, "eyeWide": 0.5, "eyeSquint": 0.3},
     "mouth": {"jaw": 1.0, "mouthSmile": 1.0, "mouth": 0.5, "cheekPuff": 0.3},
 }
-_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.5, "mouth": 0.8}
-"""Activity above which nobody is taken to be calm; the first guess of a person's calm."""
-_SPREAD = {"brows": 0.15, "eyes": 0.12, "mouth": 0.3}
+_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.3, "mouth": 1.0}
+"""Activity above which nobody is taken to be calm; the first guess of a person's calm. The most active of the calm
+faces on generated photos (0.70, 0.21, 0.70) plus one spread, as `mien.lab.train.landmark_evidence` reads them."""
+_SPREAD = {"brows": 0.1, "eyes": 0.1, "mouth": 0.3}
+"""How much one still face varies: standard deviation over the poses of the built-in portrait at rest (0.00, 0.09,
+0.30), at least 0.1."""
 _LONGEST_STEP_S = 0.25
 ASYMMETRY_KEPT = 0.4
 """Share of a neutral's difference between left and right that is believed."""
@@ -97,7 +100,7 @@ class Neutral:
         return out + (1 - ASYMMETRY_KEPT) / 2 * (mirrored - out)
 
     def learn(self, t_ns: int, front: Float32, activities: Mapping[str, float], trust: float) -> None:
-        """See one frame.
+        """See one frame. The first teaches nothing but when time starts.
 
         Args:
             t_ns: its stamp; must grow.
@@ -105,10 +108,11 @@ class Neutral:
             activities: of `activity`.
             trust: 0–1, how much this view can be relied on (pose, landmark confidence).
         """
-        dt = 0.04 if self._last_ns is None else min((t_ns - self._last_ns) / 1e9, _LONGEST_STEP_S)
-        self._last_ns = t_ns
-        if dt <= 0:
+        # A frame counts for the time since the one before; of the first nobody knows how long it lasted.
+        before, self._last_ns = self._last_ns, t_ns
+        if before is None or t_ns <= before:
             return
+        dt = min((t_ns - before) / 1e9, _LONGEST_STEP_S)
         seen = np.isfinite(front).all(axis=1)
         for name, points in _POINTS.items():
             part = self._parts[name]
