@@ -55,17 +55,9 @@ def draw(scene: Scene) -> Drawing:
     screen = _screen(camera, points)
     raster.rasterise(screen, surface.triangles, near, owner, bary)
     depth, place = _shadow_map(points, surface.triangles, camera, scene.light)
-    mesh = (
-        surface.triangles,
-        points,
-        normals,
-        surface.material,
-        surface.colour,
-        surface.uv,
-        surface.occlusion,
-        surface.layer,
-        surface.corner_uv,
-    )
+    # One row per vertex: what the shader reads together lies together.
+    packed = np.hstack([points, normals, surface.colour, surface.uv, surface.occlusion[:, None]])
+    mesh = (surface.triangles, surface.material, surface.layer, surface.corner_uv, packed.astype(np.float32))
     eyes = np.stack([_eye_row(e, camera) for e in scene.eyes])
     lamps, around = scene.light.lamps, scene.light.environment
     finish = shading.FINISH.copy()
@@ -165,7 +157,7 @@ def resolve(out: Any, buffers: Any, mesh: Any, paint: Any, light: Any) -> None:
     """Shade every pixel of `out` = (linear, material) from `buffers` = (near, owner, bary, screen), in place."""
     linear, kinds = out
     near, owner, bary, screen = buffers
-    triangles, material = mesh[0], mesh[3]
+    triangles, material = mesh[0], mesh[1]
     height, width, _ = linear.shape
     for y in range(2 * height):
         for x in range(2 * width):

@@ -44,12 +44,12 @@ def texel(image: AnyArray, u: float, v: float) -> tuple[float, float, float]:
     fx, fy = x - x0, y - y0
     left, right = (x0 + width) % width, (x0 + 1) % width
     wa, wb, wc, wd = (1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy
-    a, b, c, d = image[y0, left], image[y0, right], image[y0 + 1, left], image[y0 + 1, right]
-    return (
-        wa * a[0] + wb * b[0] + wc * c[0] + wd * d[0],
-        wa * a[1] + wb * b[1] + wc * c[1] + wd * d[1],
-        wa * a[2] + wb * b[2] + wc * c[2] + wd * d[2],
-    )
+    y1 = y0 + 1
+    # No rows are cut out here or below: a view costs more than the arithmetic.
+    r = wa * image[y0, left, 0] + wb * image[y0, right, 0] + wc * image[y1, left, 0] + wd * image[y1, right, 0]
+    g = wa * image[y0, left, 1] + wb * image[y0, right, 1] + wc * image[y1, left, 1] + wd * image[y1, right, 1]
+    b = wa * image[y0, left, 2] + wb * image[y0, right, 2] + wc * image[y1, left, 2] + wd * image[y1, right, 2]
+    return r, g, b
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
@@ -140,6 +140,8 @@ def lit(
     edge = (1.0 - facing) ** 4 * (0.25 if kind != _EYE else 0.0) * gloss * 4.0
     sr, sg, sb = edge * r, edge * g, edge * b
     deep = 1.0 if kind == _SKIN else 0.45
+    wide_g, wide_b = 0.6 * deep * wrap, 0.5 * deep * wrap
+    red, green, blue = 1.0 / (1.0 + wrap), 1.0 / (1.0 + wide_g), 1.0 / (1.0 + wide_b)
     for k in range(len(lamps)):
         lx, ly, lz = lamps[k, 0], lamps[k, 1], lamps[k, 2]
         raw = nx * lx + ny * ly + nz * lz
@@ -149,9 +151,9 @@ def lit(
         if k == 0:
             reach *= 1.0 - strength * (1.0 - shadow(depth, place, px, py, pz))
         # Soft materials: light creeps round the edge, the red part further than the rest.
-        r += reach * lamps[k, 3] * max(0.0, (raw + wrap) / (1.0 + wrap))
-        g += reach * lamps[k, 4] * max(0.0, (raw + 0.6 * deep * wrap) / (1.0 + 0.6 * deep * wrap))
-        b += reach * lamps[k, 5] * max(0.0, (raw + 0.5 * deep * wrap) / (1.0 + 0.5 * deep * wrap))
+        r += reach * lamps[k, 3] * max(0.0, (raw + wrap) * red)
+        g += reach * lamps[k, 4] * max(0.0, (raw + wide_g) * green)
+        b += reach * lamps[k, 5] * max(0.0, (raw + wide_b) * blue)
         hx, hy, hz = lx + vx, ly + vy, lz + vz
         h = (nx * hx + ny * hy + nz * hz) / (np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9)
         if h > 0.0 and raw > 0.0:
@@ -168,24 +170,24 @@ def lit(
 def point(f: int, wa: float, wb: float, mesh: Any, paint: Any, light: Any) -> tuple[float, float, float]:
     """RGB of a place in triangle `f`.
 
-    `mesh` = (triangles, points, normals, material, colour, uv, occlusion, layer, corner_uv);
+    `mesh` = (triangles, material, layer, corner_uv, vertices (V, 12): place, normal, colour, uv, share of the sky);
     `paint` = (atlas, strands, eyes (2, 19), textures).
     """
-    triangles, points, normals, material, colour, uv, occlusion, layer, corner_uv = mesh
+    triangles, material, layer, corner_uv, vertices = mesh
     atlas, strands, eyes, textures = paint
     a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
     wc = 1.0 - wa - wb
     kind = material[f]
-    px = wa * points[a, 0] + wb * points[b, 0] + wc * points[c, 0]
-    py = wa * points[a, 1] + wb * points[b, 1] + wc * points[c, 1]
-    pz = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
-    nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
-    ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
-    nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
-    r = wa * colour[a, 0] + wb * colour[b, 0] + wc * colour[c, 0]
-    g = wa * colour[a, 1] + wb * colour[b, 1] + wc * colour[c, 1]
-    bl = wa * colour[a, 2] + wb * colour[b, 2] + wc * colour[c, 2]
-    sky = wa * occlusion[a] + wb * occlusion[b] + wc * occlusion[c]
+    px = wa * vertices[a, 0] + wb * vertices[b, 0] + wc * vertices[c, 0]
+    py = wa * vertices[a, 1] + wb * vertices[b, 1] + wc * vertices[c, 1]
+    pz = wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2]
+    nx = wa * vertices[a, 3] + wb * vertices[b, 3] + wc * vertices[c, 3]
+    ny = wa * vertices[a, 4] + wb * vertices[b, 4] + wc * vertices[c, 4]
+    nz = wa * vertices[a, 5] + wb * vertices[b, 5] + wc * vertices[c, 5]
+    r = wa * vertices[a, 6] + wb * vertices[b, 6] + wc * vertices[c, 6]
+    g = wa * vertices[a, 7] + wb * vertices[b, 7] + wc * vertices[c, 7]
+    bl = wa * vertices[a, 8] + wb * vertices[b, 8] + wc * vertices[c, 8]
+    sky = wa * vertices[a, 11] + wb * vertices[b, 11] + wc * vertices[c, 11]
     gloss = 1.0
     if layer[f] >= 0:
         u = wa * corner_uv[f, 0, 0] + wb * corner_uv[f, 1, 0] + wc * corner_uv[f, 2, 0]
@@ -195,12 +197,12 @@ def point(f: int, wa: float, wb: float, mesh: Any, paint: Any, light: Any) -> tu
         # The square is near enough to sRGB's curve, and quick.
         r, g, bl = r * tr * tr / 65025.0, g * tg * tg / 65025.0, bl * tb * tb / 65025.0
     if kind in (_SKIN, _HAIR):
-        ua, ub, uc = uv[a, 0], uv[b, 0], uv[c, 0]
+        ua, ub, uc = vertices[a, 9], vertices[b, 9], vertices[c, 9]
         # A triangle across the seam at the back of the head.
         ub += 1.0 if ua - ub > 0.5 else (-1.0 if ub - ua > 0.5 else 0.0)
         uc += 1.0 if ua - uc > 0.5 else (-1.0 if uc - ua > 0.5 else 0.0)
         u = wa * ua + wb * ub + wc * uc
-        v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+        v = wa * vertices[a, 10] + wb * vertices[b, 10] + wc * vertices[c, 10]
         if kind == _SKIN:
             tr, tg, tb = texel(atlas, u, v)
             r, g, bl = r * tr / ALBEDO_ONE, g * tg / ALBEDO_ONE, bl * tb / ALBEDO_ONE
