@@ -159,20 +159,21 @@ def resolve(out: Any, buffers: Any, mesh: Any, paint: Any, light: Any) -> None:
     near, owner, bary, screen = buffers
     triangles, material = mesh[0], mesh[1]
     height, width, _ = linear.shape
-    for y in range(2 * height):
-        for x in range(2 * width):
-            kinds[y, x] = -1 if owner[y, x] < 0 else material[owner[y, x]]
     for y in range(height):
         for x in range(width):
             i, j = 2 * y, 2 * x
+            if owner[i, j] < 0 and owner[i, j + 1] < 0 and owner[i + 1, j] < 0 and owner[i + 1, j + 1] < 0:
+                kinds[i, j], kinds[i, j + 1], kinds[i + 1, j], kinds[i + 1, j + 1] = -1, -1, -1, -1
+                continue
+            for k in range(4):
+                f = owner[i + k // 2, j + k % 2]
+                kinds[i + k // 2, j + k % 2] = -1 if f < 0 else material[f]
             first, same = kinds[i, j], True
             low, high = near[i, j], near[i, j]
             for k in range(1, 4):
                 n = near[i + k // 2, j + k % 2]
                 same = same and kinds[i + k // 2, j + k % 2] == first
                 low, high = min(low, n), max(high, n)
-            if same and first < 0:
-                continue
             if same and high - low < _EDGE_MM * high * low:
                 f = owner[i, j]
                 a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]

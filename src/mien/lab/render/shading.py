@@ -42,7 +42,8 @@ def texel(image: AnyArray, u: float, v: float) -> tuple[float, float, float]:
     x0 = int(np.floor(x))
     y0 = int(y)
     fx, fy = x - x0, y - y0
-    left, right = (x0 + width) % width, (x0 + 1) % width
+    left = x0 if x0 >= 0 else width - 1
+    right = x0 + 1 if x0 + 1 < width else 0
     wa, wb, wc, wd = (1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy
     y1 = y0 + 1
     # No rows are cut out here or below: a view costs more than the arithmetic.
