@@ -27,12 +27,12 @@ _ACTIVITY: Mapping[str, Mapping[str, float]] = {
     "eyes": {"eyeBlink": 1.0, "eyeWide": 0.5, "eyeSquint": 0.3},
     "mouth": {"jaw": 1.0, "mouthSmile": 1.0, "mouth": 0.5, "cheekPuff": 0.3},
 }
-_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.3, "mouth": 1.0}
+_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.25, "mouth": 0.95}
 """Activity above which nobody is taken to be calm; the first guess of a person's calm. The most active of the calm
-faces on generated photos (0.70, 0.21, 0.70) plus one spread, as `mien.lab.train.landmark_evidence` reads them."""
-_SPREAD = {"brows": 0.1, "eyes": 0.1, "mouth": 0.3}
+faces on generated photos (0.69, 0.16, 0.75) plus one spread, as `mien.lab.train.landmark_evidence` reads them."""
+_SPREAD = {"brows": 0.1, "eyes": 0.1, "mouth": 0.2}
 """How much one still face varies: standard deviation over the poses of the built-in portrait at rest (0.00, 0.09,
-0.30), at least 0.1."""
+0.20), at least 0.1."""
 _LONGEST_STEP_S = 0.25
 ASYMMETRY_KEPT = 0.4
 """Share of a neutral's difference between left and right that is believed."""
