@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mien.core.record import FrameRecord
-from mien.errors import ConfigError, MienError, RequestError, SinkError
+from mien.errors import ConfigError, MienError, RequestError, SinkError, SourceError
 from mien.output_folder import check_folder, file_name, has_take, remove_take
 from mien.pipeline.compose import Pipeline, check_options, compose, options_for
 from mien.pipeline.config import load_config
@@ -66,7 +66,8 @@ class Outcome:
     Attributes:
         summary: how it ended.
         outputs: files that exist now, in the order of the configuration.
-        frames_with_face: records with at least one face.
+        measured: records that went through the pipeline now (a failing disk may have kept fewer).
+        frames_with_face: those of them with at least one face.
         track_frames: track id → frames.
         stage_times: see `StageTimes.table`.
         seconds: wall time.
@@ -77,6 +78,7 @@ class Outcome:
 
     summary: TakeSummary
     outputs: list[Path] = field(default_factory=list)
+    measured: int = 0
     frames_with_face: int = 0
     track_frames: dict[int, int] = field(default_factory=dict)
     stage_times: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -213,6 +215,8 @@ def _run(work: _Work, stop: threading.Event, watcher: Watcher | None) -> Outcome
             _count(record, outcome)
             if watcher:
                 watcher.frame(record)
+        if written == 0 and not stop.is_set():
+            error = SourceError(f"{info.name}: there is no frame in the part asked for (see --start and --end)")
     except MienError as failure:
         error = failure
     except KeyboardInterrupt:
@@ -238,6 +242,7 @@ def _run(work: _Work, stop: threading.Event, watcher: Watcher | None) -> Outcome
 
 
 def _count(record: FrameRecord, outcome: Outcome) -> None:
+    outcome.measured += 1
     outcome.frames_with_face += bool(record.faces)
     for face in record.faces:
         if face.track_id is not None:

@@ -109,6 +109,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "gone.mp4" in mien("capture", tmp_path / "gone.mp4", "--out", tmp_path / "o", code=1).stderr
 
 
+def test_a_span_without_frames_is_an_error_and_leaves_nothing(clip: Path, tmp_path: Path) -> None:
+    run = mien("capture", clip, "--out", tmp_path / "o", *LIGHT, "--start", "100", code=1)
+    assert "there is no frame in the part asked for" in run.stderr
+    assert list((tmp_path / "o").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     run = mien("capture", clip, "--out", tmp_path / "file" / "o", code=1)

@@ -114,13 +114,12 @@ def _perform(request: Request, json_output: bool) -> None:
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
     summary = outcome.summary
-    new = summary.frames - outcome.resumed_frames
     return {
         "state": summary.state,
         "frames": summary.frames,
         "frames_resumed": outcome.resumed_frames,
         "frames_with_face": outcome.frames_with_face,
-        "face_found_ratio": outcome.frames_with_face / new if new else None,
+        "face_found_ratio": outcome.frames_with_face / outcome.measured if outcome.measured else None,
         "tracks": {str(k): v for k, v in sorted(outcome.track_frames.items())},
         "seconds": round(outcome.seconds, 3),
         "stages": outcome.stage_times,
@@ -134,7 +133,7 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
 def _tell(request: Request, outcome: Outcome) -> None:
     """What a person wants to know, on standard error."""
     summary = outcome.summary
-    frames = summary.frames - outcome.resumed_frames
+    frames = outcome.measured
     for line in (*summary.warnings, *outcome.notes):
         typer.echo(f"warning: {line}", err=True)
     if frames and outcome.frames_with_face:
