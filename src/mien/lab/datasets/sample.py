@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from mien.core.arrays import Float32, UInt8, as_float32
 from mien.errors import SourceError
 from mien.lab.datasets.au_labels import AuLabels
+from mien.lab.datasets.face_truth import FaceTruth
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -105,6 +106,7 @@ class Sample:
         action_units: labelled units.
         valence_arousal: each −1…1.
         clip: place in time.
+        truth: what else is known about the first face, of synthetic and of pseudo-labelled pictures.
         attributes: everything else, by name; arrays of length N belong to the boxes.
     """
 
@@ -121,6 +123,7 @@ class Sample:
     action_units: AuLabels | None = None
     valence_arousal: tuple[float, float] | None = None
     clip: Clip | None = None
+    truth: FaceTruth | None = None
     attributes: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     def __post_init__(self) -> None:
