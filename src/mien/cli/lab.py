@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.lab_synth import synth
 from mien.pipeline.registry import load
 
 lab = typer.Typer(help="The laboratory: data, training, evaluation.", no_args_is_help=True, rich_markup_mode=None)
@@ -15,6 +16,7 @@ data = typer.Typer(
     help="Datasets: what is known, and whether a copy is sound.", no_args_is_help=True, rich_markup_mode=None
 )
 lab.add_typer(data, name="data")
+lab.command("synth")(synth)
 
 
 @data.command("list")
@@ -31,6 +33,22 @@ def data_list(
         typer.echo(f"{info.name}: {info.title}: {info.task}; {info.size}")
         typer.echo(f"    {info.licence} Ask: {info.ask}")
     typer.echo(f"{len(catalogue)} datasets. Check a copy: mien lab data check NAME PATH")
+
+
+@data.command("sheet")
+def data_sheet(
+    name: Annotated[str, typer.Argument(help="Name of the dataset; see `mien lab data list`.")],
+    path: Annotated[Path, typer.Argument(help="The folder of the copy, or one file of it.")],
+    out: Annotated[Path, typer.Option(help="The picture to write, .png or .jpg.")],
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    points: Annotated[bool, typer.Option("--points", help="Draw points and boxes.")] = False,
+) -> None:
+    """Draw a contact sheet: 48 samples spread over a copy."""
+    dataset = load("mien.lab.datasets.dataset:open_dataset")(name, path)
+    part = dataset if split is None else dataset.split(split)
+    sheet = load("mien.lab.datasets.sheet:contact_sheet")(part, points=points)
+    load("mien.lab.datasets.sheet:write_sheet")(sheet, out)
+    typer.echo(f"{out}: {min(48, len(part))} of {len(part)} samples")
 
 
 @data.command("check")

@@ -11,7 +11,8 @@ from mien.lab.datasets.face_truth import FaceTruth
 
 def test_shapes_are_checked_and_arrays_read_only() -> None:
     truth = FaceTruth(five_xy=np.ones((5, 2)), action_units=np.zeros(len(load_schema("facs"))))
-    assert truth.five_xy is not None and truth.five_xy.dtype == np.float32
+    assert truth.five_xy is not None
+    assert truth.five_xy.dtype == np.float32
     with pytest.raises(ValueError, match="read-only"):
         truth.five_xy[0, 0] = 2.0
     assert repr(truth) == "FaceTruth(five_xy, action_units)"

@@ -1,0 +1,214 @@
+"""`make_dataset`: run an order to its end with several processes; can be interrupted and goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from mien.errors import RequestError, SinkError
+from mien.lab.datasets.dataset import open_dataset
+from mien.lab.datasets.sheet import contact_sheet, write_sheet
+from mien.lab.datasets.synthetic_table import FORMAT, MANIFEST
+from mien.lab.synth.stored.blocks import is_made, make_block, renderer_state, write_error
+from mien.lab.synth.stored.faces import rig_of_order
+from mien.lab.synth.stored.order import Order
+
+SHEET, SHEET_POINTS = "sheet.png", "sheet-points.png"
+_BYTES = {"jpg": 0.75, "png": 2.4}
+"""About how many bytes a pixel takes on disk."""
+
+
+class Progress(Protocol):
+    """Told what is going on."""
+
+    def started(self, done: int, total: int) -> None:
+        """Work begins; `done` samples are there already."""
+
+    def advance(self, samples: int) -> None:
+        """So many more samples are finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What `make_dataset` did.
+
+    Attributes:
+        out: the folder.
+        samples: in the dataset now.
+        new: made by this call.
+        seconds: this call took, by the clock.
+        splits: samples by split.
+    """
+
+    out: Path
+    samples: int
+    new: int
+    seconds: float
+    splits: dict[str, int]
+
+
+def make_dataset(order: Order, out: Path, workers: int, resume: bool, progress: Progress) -> Made:
+    """Make a synthetic dataset.
+
+    Args:
+        order: what it consists of.
+        out: its folder; must be empty or new, unless `resume`.
+        workers: processes; 0 = in this process.
+        resume: go on with a dataset that is there; `order.count` may be larger than before.
+        progress: is told.
+
+    Raises:
+        RequestError: the folder holds something else, or a dataset of another order.
+        SourceError: a rig or the backgrounds cannot be read.
+        SinkError: something cannot be written, or a worker died; what is finished stays.
+    """
+    begin = time.monotonic()
+    _check_folder(order, out, resume)
+    for place in range(len(order.rigs)):
+        rig_of_order(order, place)  # a wrong folder shows at once
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _check_room(order, out)
+        _write_manifest(order, out, {"complete": False})
+        missing = [b for b in range(order.blocks) if not is_made(order, out, b)]
+        new = sum(len(order.block_range(b)) for b in missing)
+        progress.started(order.count - new, order.count)
+        _run(order, out, missing, (workers, progress))
+        splits = _finish(order, out)
+    except OSError as error:
+        raise write_error(out, error) from error
+    return Made(out, order.count, new, time.monotonic() - begin, splits)
+
+
+def _check_folder(order: Order, out: Path, resume: bool) -> None:
+    if not str(out).strip() or not out.name:
+        raise RequestError("--out: name a folder")
+    if out.exists() and not out.is_dir():
+        raise RequestError(f"{out}: is a file; name a folder")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    manifest = out / MANIFEST
+    if not manifest.is_file():
+        raise RequestError(f"{out}: is not empty and holds no {MANIFEST}; name a new folder")
+    if not resume:
+        raise RequestError(f"{out}: holds a synthetic dataset; go on with --resume, or name a new folder")
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+        asked = dict(found["order"])
+        made = int(asked["count"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RequestError(f"{manifest}: cannot be read ({error}); name a new folder") from None
+    if found.get("format") != FORMAT or found.get("renderer") != renderer_state():
+        raise RequestError(
+            f"{out}: was begun with another state of Mien, so that pictures may differ; name a new folder"
+        )
+    if differing := order.differences(asked):
+        mine = order.model_dump(mode="json")
+        told = ", ".join(f"{k}: there {asked.get(k)!r}, asked {mine[k]!r}" for k in differing)
+        raise RequestError(f"{out}: holds a dataset of another order ({told}); name a new folder")
+    if order.count < made:
+        raise RequestError(f"{out}: was ordered with {made} samples; --n {order.count} would be fewer")
+
+
+def _check_room(order: Order, out: Path) -> None:
+    if order.kind.kind == "clips":
+        return  # how long clips are is not known before
+    need = order.count * order.size_px**2 * _BYTES[order.picture_format]
+    free = shutil.disk_usage(out).free
+    if need > free:
+        raise SinkError(
+            f"{out}: about {need / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; ask for fewer or smaller "
+            "pictures, or name a folder on another disk"
+        )
+
+
+def _run(order: Order, out: Path, blocks: Iterable[int], how: tuple[int, Progress]) -> None:
+    workers, progress = how
+    if workers < 1:
+        for block in blocks:
+            progress.advance(make_block(order, out, block))
+        return
+    queue = iter(list(blocks))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_calm) as pool:
+        running: set[Future[int]] = set()
+        try:
+            for block in queue:
+                running.add(pool.submit(make_block, order, out, block))
+                if len(running) >= 2 * workers:
+                    running = _collect(running, progress)
+            while running:
+                running = _collect(running, progress)
+        except BaseException:
+            _stop(running)
+            raise
+
+
+def _collect(running: set[Future[int]], progress: Progress) -> set[Future[int]]:
+    done, rest = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        try:
+            progress.advance(future.result())
+        except BrokenProcessPool:
+            raise SinkError(
+                "a worker process died (out of memory?); what is finished stays: go on with --resume, fewer --workers"
+            ) from None
+    return rest
+
+
+def _stop(running: set[Future[int]]) -> None:
+    """Blocks are whole or not there: workers can be stopped anywhere."""
+    for future in running:
+        future.cancel()
+    for child in multiprocessing.active_children():
+        child.terminate()
+
+
+def _calm() -> None:
+    """Ctrl-C reaches every process of the terminal; only the first one decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _finish(order: Order, out: Path) -> dict[str, int]:
+    """Read it back, draw the contact sheets, say in the manifest that it is whole."""
+    _write_manifest(order, out, {"complete": True})
+    dataset = open_dataset("synthetic", out)
+    if dataset.findings.problems or len(dataset) != order.count:
+        told = "; ".join(str(f) for f in dataset.findings.problems) or f"{len(dataset)} of {order.count} samples"
+        _write_manifest(order, out, {"complete": False})
+        raise SinkError(f"{out}: does not read back as written: {told}; go on with --resume")
+    for name, points in ((SHEET, False), (SHEET_POINTS, True)):
+        write_sheet(contact_sheet(dataset, points=points), out / name)
+    facts: dict[str, Any] = {"complete": True, "splits": dataset.split_counts, "subjects": len(dataset.subjects)}
+    _write_manifest(order, out, facts)
+    return dataset.split_counts
+
+
+def _write_manifest(order: Order, out: Path, facts: dict[str, Any]) -> None:
+    table = {
+        "format": FORMAT,
+        "made_by": f"mien {version('mien')}",
+        "renderer": renderer_state(),
+        "task": order.task,
+        "kind": order.kind.kind,
+        "order": order.model_dump(mode="json"),
+        "attribution": [rig_of_order(order, i).attribution() for i in range(len(order.rigs))],
+        "split_rule": "by the SHA-256 of synthetic/subject: 70 % train, 15 % val, 15 % test; subjects are persons",
+        **facts,
+    }
+    unfinished = out / f"{MANIFEST}.unfinished"
+    unfinished.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.replace(out / MANIFEST)

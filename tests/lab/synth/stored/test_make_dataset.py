@@ -1,0 +1,202 @@
+"""`mien lab synth`: what is written reads back, stops and goes on, and is the same every time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mien.cli.lab import lab
+from mien.errors import ConfigError, MienError, RequestError, SinkError
+from mien.lab.datasets.dataset import open_dataset
+from mien.lab.datasets.splits import hashed_split
+from mien.lab.synth.stored import make
+from mien.lab.synth.stored.blocks import part_path
+from mien.lab.synth.stored.make import make_dataset
+from mien.lab.synth.stored.order import Order, RigOrder
+
+SMALL = Order(task="landmarks", count=5, size_px=64, people=3)
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    """Exit code and everything printed; an error that Mien raises on purpose is code 1."""
+    result = CliRunner().invoke(lab, [str(a) for a in arguments])
+    if result.exception is not None and not isinstance(result.exception, MienError | SystemExit):
+        raise result.exception
+    return result.exit_code, result.output + str(result.exception or "")
+
+
+class Told:
+    """Remembers what progress was told."""
+
+    def __init__(self) -> None:
+        self.begun: tuple[int, int] | None = None
+        self.done = 0
+
+    def started(self, done: int, total: int) -> None:
+        self.begun = (done, total)
+
+    def advance(self, samples: int) -> None:
+        self.done += samples
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("synth") / "faces"
+    make_dataset(SMALL, out, 0, False, Told())
+    return out
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json"):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def test_reads_back_with_every_label(made: Path) -> None:
+    dataset = open_dataset("synthetic", made)
+    assert len(dataset) == 5
+    assert not dataset.findings.problems
+    for sample in dataset:
+        assert sample.image().shape == (64, 64, 3)
+        assert sample.split == hashed_split("synthetic", str(sample.subject))
+        assert sample.landmarks_xy is not None
+        assert np.isfinite(sample.landmarks_xy).all()
+        assert sample.truth is not None
+        assert sample.truth.blendshapes is not None
+        assert sample.truth.action_units is not None
+        assert sample.boxes_xyxy is not None
+        left, top, right, bottom = sample.boxes_xyxy[0]
+        x, y = sample.landmarks_xy[54]
+        assert left < x < right
+        assert top < y < bottom
+
+
+def test_manifest_names_the_rig_and_the_order(made: Path) -> None:
+    told = json.loads((made / "manifest.json").read_text())
+    assert told["complete"] is True
+    assert told["order"]["count"] == 5
+    assert "built-in" in told["attribution"][0].lower() or "mien" in told["attribution"][0].lower()
+    assert (made / "sheet.png").stat().st_size > 1000
+
+
+def test_the_same_order_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    make_dataset(SMALL, again, 0, False, Told())
+    assert _digest(again) == _digest(made)
+
+
+def test_goes_on_where_it_stopped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.lab.synth.stored.order.PICTURES_PER_BLOCK", 2)
+    out = tmp_path / "faces"
+    make_dataset(SMALL, out, 0, False, Told())
+    whole = _digest(out)
+    part_path(out, 1).write_bytes(part_path(out, 1).read_bytes()[:100])
+    part_path(out, 2).unlink()
+    shutil.rmtree(out / "pictures" / "00002")
+    told = Told()
+    make_dataset(SMALL, out, 0, True, told)
+    assert told.begun == (2, 5)
+    assert told.done == 3
+    assert _digest(out) == whole
+    larger = SMALL.model_copy(update={"count": 7})
+    assert make_dataset(larger, out, 0, True, Told()).samples == 7
+
+
+def test_another_order_or_a_foreign_folder_is_refused(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="--resume"):
+        make_dataset(SMALL, made, 0, False, Told())
+    with pytest.raises(RequestError, match="first_seed: there 0, asked 9"):
+        make_dataset(SMALL.model_copy(update={"first_seed": 9}), made, 0, True, Told())
+    with pytest.raises(RequestError, match="fewer"):
+        make_dataset(SMALL.model_copy(update={"count": 2}), made, 0, True, Told())
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(RequestError, match="not empty"):
+        make_dataset(SMALL, tmp_path, 0, True, Told())
+    assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
+def test_another_state_of_the_renderer_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make, "renderer_state", lambda: "other")
+    with pytest.raises(RequestError, match="another state"):
+        make_dataset(SMALL, made, 0, True, Told())
+
+
+def test_a_full_disk_is_said_before_and_during(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SinkError, match="GB are needed"):
+        make_dataset(Order(task="landmarks", count=10_000_000, size_px=1024), tmp_path / "huge", 0, False, Told())
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mien.lab.synth.stored.blocks.write_part", full)
+    with pytest.raises(SinkError, match=r"disk is full.*--resume"):
+        make_dataset(SMALL, tmp_path / "full", 0, False, Told())
+
+
+def test_a_task_of_classes_has_only_classes(tmp_path: Path) -> None:
+    order = Order(task="expression", count=6, size_px=64, people=2)
+    make_dataset(order, tmp_path / "classes", 0, False, Told())
+    dataset = open_dataset("synthetic", tmp_path / "classes")
+    assert all(s.expression is not None for s in dataset)
+
+
+def test_groups_have_faces_of_one_split_and_some_none(tmp_path: Path) -> None:
+    order = Order(task="detect", count=8, size_px=128, people=40)
+    make_dataset(order, tmp_path / "groups", 0, False, Told())
+    dataset = open_dataset("synthetic", tmp_path / "groups")
+    counts = [len(s.boxes_xyxy) for s in dataset if s.boxes_xyxy is not None]
+    assert len(counts) == 8
+    assert max(counts) >= 2
+    for sample in dataset:
+        assert sample.split == hashed_split("synthetic", sample.name)
+
+
+def test_rigs_are_mixed_by_share() -> None:
+    rigs = (RigOrder(name="builtin", share=1.0), RigOrder(name="ict", folder="x", share=3.0))
+    order = Order(task="landmarks", count=10, rigs=rigs)
+    chosen = [order.rig_of(seed) for seed in range(2000)]
+    assert 0.71 < np.mean(chosen) < 0.79
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("buildin", "builtin"), ("ict", "ict:FOLDER"), ("builtin:x", "needs no folder")]
+)
+def test_a_wrong_rig_is_told(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        RigOrder.parse(text)
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    out = tmp_path / "cli"
+    base = ["synth", "--task", "landmarks", "--n", "3", "--size", "48", "--people", "2", "--out", str(out)]
+    code, told = run(*base, "--workers", "1")
+    assert code == 0
+    assert "3 samples" in told
+    assert run("data", "check", "synthetic", out)[0] == 0
+    assert run("data", "sheet", "synthetic", out, "--out", tmp_path / "s.png", "--points")[0] == 0
+    assert (tmp_path / "s.png").is_file()
+    assert "go on with --resume" in run(*base)[1]
+    assert "did you mean" in run("synth", "--task", "landmark", "--n", "3", "--out", tmp_path / "x")[1]
+    nothing = run(*base[:-1], tmp_path / "y", "--backgrounds", tmp_path / "none", "--workers", "0")
+    assert nothing[0] == 1
+    assert "no pictures for backgrounds" in nothing[1]
+
+
+def test_a_damaged_copy_is_told(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    (copy / "pictures" / "00000" / "0000002.jpg").unlink()
+    dataset = open_dataset("synthetic", copy)
+    assert len(dataset) == 4
+    assert "missing image" in str(dataset.findings.problems[0])
+    part_path(copy, 0).write_bytes(b"PAR1 not a table PAR1")
+    assert run("data", "check", "synthetic", copy)[0] == 1
+    (copy / "manifest.json").write_text('{"format": 99}')
+    assert run("data", "check", "synthetic", copy)[0] == 1
