@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+
+from mien.lab.datasets.synthetic_table import NUMBERS, write_part
 
 Build = Callable[[Path], None]
 
@@ -369,6 +372,20 @@ def folder(root: Path) -> None:
     pictures(root / "Bored", ["c.jpg"])
 
 
+def synthetic(root: Path) -> None:
+    """Two people alone, a group and a picture without anybody."""
+    rows = []
+    for i, subject in enumerate(["built-in/a", "built-in/b", "built-in/a", "built-in/b", ""]):
+        name = f"00000/000000{min(i, 2) if subject else 3}.png"
+        row: dict[str, Any] = {n: np.full(k, 0.5 if subject else np.nan) for n, k in NUMBERS.items()}
+        texts = {"name": name, "rig": "built-in", "subject": subject, "expression": "sadness", "compound": ""}
+        rows.append({**row, **texts, "seed": i, "face": i - 2 if i in (2, 3) else 0 if subject else -1})
+        picture(root / "pictures" / name)
+    (root / "labels").mkdir()
+    write_part(rows, root / "labels" / "00000.parquet", 4)
+    text(root / "manifest.json", json.dumps({"format": 1, "task": "detect", "kind": "groups", "complete": True}))
+
+
 BUILDERS: dict[str, Build] = {
     "wider": wider,
     "wflw": wflw,
@@ -402,6 +419,7 @@ BUILDERS: dict[str, Build] = {
     "samm": samm,
     "samm-long": samm_long,
     "megc2019": megc2019,
+    "synthetic": synthetic,
     "folder": folder,
 }
 WITHOUT_PICTURES = {"4dfab", "megc2019"}

@@ -37,37 +37,39 @@ _TRUTH = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One table in memory and where its pictures are."""
+    """One table in memory and where its pictures are, in the copy and on the disk."""
 
     columns: Columns
+    pictures: str
     folder: Path
     dataset: str
 
 
 def read(reading: Reading) -> None:
     """Read a copy."""
-    manifest = read_manifest(reading)
+    place = reading.folder.locate(MANIFEST)
+    if place is None:
+        reading.problem("missing file", f"{MANIFEST}: is this a folder made by mien lab synth?")
+        return
+    manifest = read_manifest(reading, place)
     if manifest is None:
         return
-    wanted = manifest.get("task")
-    for name in reading.folder.files(LABELS, frozenset({".parquet"})):
+    base = place.removesuffix(MANIFEST)
+    for name in reading.folder.files(base + LABELS, frozenset({".parquet"})):
         try:
-            columns = read_part(reading.folder.path(f"{LABELS}/{name}"))
+            columns = read_part(reading.folder.path(f"{base}{LABELS}/{name}"))
         except SourceError as error:
             reading.problem("table that cannot be read", str(error))
             continue
-        _add(reading, _Part(columns, reading.folder.root, reading.info.name), name)
+        _add(reading, _Part(columns, base + PICTURES, reading.folder.path(base + PICTURES), reading.info.name), name)
     if not manifest.get("complete"):
-        reading.note("not finished", f"{wanted}: run mien lab synth --resume to complete it")
+        reading.note("not finished", f"{manifest.get('task')}: run mien lab synth --resume to complete it")
 
 
-def read_manifest(reading: Reading) -> Mapping[str, Any] | None:
+def read_manifest(reading: Reading, place: str) -> Mapping[str, Any] | None:
     """What the folder says of itself; None with a problem noted if it is none of ours."""
-    if MANIFEST not in reading.folder:
-        reading.problem("missing file", f"{MANIFEST}: is this a folder made by mien lab synth?")
-        return None
     try:
-        found = json.loads(reading.folder.path(MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads(reading.folder.path(place).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reading.problem("file that cannot be read", f"{MANIFEST}: {error}")
         return None
@@ -85,7 +87,7 @@ def _add(reading: Reading, part: _Part, where: str) -> None:
     ends = np.r_[starts[1:], len(names)]
     groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        relative = reading.folder.inside(PICTURES, str(names[start]))
+        relative = reading.folder.inside(part.pictures, str(names[start]))
         if relative is None or relative not in reading.folder:
             reading.problem("missing image", f"{names[start]} ({where})")
             continue
@@ -101,7 +103,7 @@ def _add(reading: Reading, part: _Part, where: str) -> None:
 def _sample(part: _Part, rows: list[tuple[int, int]], split: str, subject: str, i: int) -> Sample:
     start, end = rows[i]
     columns = part.columns
-    path = part.folder / PICTURES / str(columns["name"][start])
+    path = part.folder / str(columns["name"][start])
     if columns["face"][start] < 0:
         nobody = np.zeros((0, 4), np.float32)
         attributes = {"seed": int(columns["seed"][start])}
