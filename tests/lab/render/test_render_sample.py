@@ -76,7 +76,7 @@ def test_pupils_are_in_the_middle_of_the_drawn_pupils(rig: Rig, yaw: float) -> N
     for point in (96, 97):
         xy = staged.scene.camera.pixels(staged.posed.points[point])
         y, x = np.mgrid[:256, :256]
-        near = dark * (np.hypot(x - xy[0], y - xy[1]) < 7)
+        near = dark * (np.hypot(x - xy[0], y - xy[1]) < 4)
         assert near.sum() > 1.0
         drawn = np.array([(near * x).sum(), (near * y).sum()]) / near.sum()
         assert np.hypot(*(drawn - xy)) < 0.5

@@ -125,7 +125,7 @@ def test_points_lie_where_a_face_has_them(seed: int) -> None:
 
 def test_lids_meet_and_the_pupil_hides_when_the_eye_closes() -> None:
     open_eyes, wink = seen(posed(person())), seen(posed(person(), eyeBlinkLeft=1.0))
-    assert open_eyes.xy[74, 1] - open_eyes.xy[70, 1] > 8.0
+    assert open_eyes.xy[74, 1] - open_eyes.xy[70, 1] > 4.0
     assert abs(wink.xy[74, 1] - wink.xy[70, 1]) < 1.5
     assert not open_eyes.hidden[[96, 97]].any()
     assert wink.hidden[97]

@@ -1,4 +1,7 @@
-"""Mien's own head as a rig: nothing to download. People differ by a few smooth warps, the same on all parts."""
+"""Mien's own head as a rig: nothing to download.
+
+The character's head with the proportions of people; they differ by a few smooth warps, the same on all parts.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from mien.avatar.builtin import builtin_character
 from mien.avatar.character import Character, Part
 from mien.core.arrays import Float32, Float64, Int64
 from mien.lab.rigs.blend_rig import BlendRig
+from mien.lab.rigs.builtin_proportions import proportioned
 from mien.lab.rigs.eyeball import degrees_from_gaze, eye_materials, eyes_of
 from mien.lab.rigs.landmarks import load_definition
 from mien.lab.rigs.materials import material_codes
@@ -30,23 +34,23 @@ _MATERIAL = {
     "hair": "hair",
     "jumper": "cloth",
 }
-_PUPIL_DEG, _IRIS_DEG = 14.0, 33.0
-"""As painted on the character's eyeballs."""
+_PUPIL_DEG, _IRIS_DEG = 14.0, 24.0
+"""Of the rings of the character's eyeballs; the iris is smaller than painted there, as that of people."""
 _GLINTS = 32
 """The last triangles of an eyeball are two painted highlights of 16 triangles each."""
 _WARPS = (
     # centre (|x|, y, z) mm, width mm, direction (away from the middle, up, forward), standard deviation mm
-    ((60.0, -60.0, 0.0), 38.0, (1.0, 0.0, 0.0), 4.0),  # width of the jaw
-    ((0.0, -82.0, 25.0), 30.0, (0.0, -1.0, 0.3), 5.0),  # length of the chin
-    ((45.0, -38.0, 25.0), 24.0, (0.7, 0.0, 0.7), 2.5),  # cheeks
-    ((0.0, -28.0, 45.0), 13.0, (0.0, 0.2, 1.0), 3.5),  # tip of the nose
-    ((9.0, -31.0, 36.0), 9.0, (1.0, 0.0, 0.0), 1.3),  # width of the nose
-    ((0.0, -55.0, 30.0), 20.0, (0.0, 1.0, 0.0), 2.5),  # height of the mouth
+    ((52.0, -72.0, -2.0), 34.0, (1.0, 0.0, 0.0), 4.0),  # width of the jaw
+    ((0.0, -96.0, 20.0), 30.0, (0.0, -1.0, 0.3), 4.5),  # length of the chin
+    ((38.0, -45.0, 20.0), 24.0, (0.7, 0.0, 0.7), 2.5),  # cheeks
+    ((0.0, -38.0, 37.0), 13.0, (0.0, 0.2, 1.0), 3.0),  # tip of the nose
+    ((9.0, -42.0, 30.0), 9.0, (1.0, 0.0, 0.0), 1.3),  # width of the nose
+    ((0.0, -66.0, 26.0), 20.0, (0.0, 1.0, 0.0), 2.5),  # height of the mouth
     ((0.0, 75.0, -30.0), 55.0, (0.0, 1.0, 0.2), 6.0),  # height of the skull
-    ((75.0, 20.0, -40.0), 50.0, (1.0, 0.0, 0.0), 5.0),  # width of the skull
-    ((35.0, 45.0, 30.0), 17.0, (0.0, 1.0, 0.0), 2.5),  # height of the brows
+    ((66.0, 20.0, -40.0), 50.0, (1.0, 0.0, 0.0), 4.0),  # width of the skull
+    ((30.0, 22.0, 22.0), 13.0, (0.0, 1.0, 0.0), 1.6),  # height of the brows
 )
-_UNTOUCHED_MM = 31.0
+_UNTOUCHED_MM = 17.0
 """Warps spare the lids, which must fit the eyeballs."""
 
 
@@ -59,9 +63,10 @@ def builtin_rig() -> BlendRig:
     parts = character.parts
     first = np.cumsum([0] + [len(p.positions) for p in parts])
     placed = [(p.positions + character.origin_m(p.node)) * 1000.0 - origin for p in parts]
-    vertices = np.concatenate(placed).astype(np.float32)
-    centres = (centres - origin).astype(np.float32)
-    shapes = _shapes(character, first)
+    head = proportioned(
+        np.concatenate(placed).astype(np.float32), (centres - origin).astype(np.float32), _offsets(character, first)
+    )
+    vertices, centres, shapes = head.vertices, head.centres, SparseShapes.of(head.shapes)
     rows = {p.name: np.arange(first[i], first[i + 1]) for i, p in enumerate(parts)}
 
     def draw(rng: np.random.Generator) -> Identity:
@@ -81,13 +86,14 @@ def builtin_rig() -> BlendRig:
     )
 
 
-def _shapes(character: Character, first: Int64) -> SparseShapes:
+def _offsets(character: Character, first: Int64) -> dict[str, Float32]:
+    """Name → (V, 3) mm."""
     dense: dict[str, Float32] = {}
     for part, begin in zip(character.parts, first, strict=False):
         for name, offsets in part.morphs.items():
             full = dense.setdefault(name, np.zeros((int(first[-1]), 3), np.float32))
             full[begin : begin + len(offsets)] += offsets * np.float32(1000.0)
-    return SparseShapes.of(dense)
+    return dense
 
 
 def _mesh(parts: tuple[Part, ...], first: Int64) -> Mesh:
@@ -122,5 +128,5 @@ def _warp(vertices: Float32, centres: Float32, rng: np.random.Generator) -> Floa
         fade = np.clip(folded / 15.0, 0.0, 1.0) * side
         out += strength[:, None] * np.column_stack([push[0] * fade, *np.tile(push[1:], (len(folded), 1)).T])
     near = np.linalg.norm(vertices[:, None] - centres[None], axis=2).min(axis=1)
-    share = np.clip((near - _UNTOUCHED_MM) / 12.0, 0.0, 1.0)
+    share = np.clip((near - _UNTOUCHED_MM) / 10.0, 0.0, 1.0)
     return np.asarray(out * (share * share * (3 - 2 * share))[:, None])
