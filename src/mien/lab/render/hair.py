@@ -32,7 +32,7 @@ def cap(posed_mm: Float32, triangles: AnyArray, inside_mm: Float64, look: tuple[
         look: thickness (mm), the head's axis (z, mm), a number that shapes the tufts.
     """
     thick, axis_z, shape = look
-    kept = triangles[(inside_mm[triangles] > -6.0).all(axis=1)]
+    kept = triangles[(inside_mm[triangles] > 0.0).any(axis=1)]  # beyond the hairline the cap dives under the skin
     used = np.unique(kept)
     number = np.zeros(len(posed_mm), np.int64)
     number[used] = np.arange(len(used))
