@@ -26,7 +26,7 @@ class Person:
         points: (98, 3) float32 mm.
         unrolling, uv: the head's atlas, and (V, 2) where each vertex lies in it.
         atlas: what stays on the skin; see `paint.skin`.
-        layers: (T, S, S, 3) uint8 textures.
+        layers: (T, S, S, 4) uint8 textures.
         layer_of: material name → number of its texture.
     """
 

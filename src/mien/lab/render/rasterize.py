@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from mien.avatar import raster
-from mien.core.arrays import AnyArray, Float32
-from mien.lab.render import shading
-from mien.lab.render.scene import Camera, Eye, Light, Material, Scene
+from mien.core.arrays import AnyArray, Float32, Float64
+from mien.core.geometry import FRONTAL
+from mien.lab.render import shading, texels, visible
+from mien.lab.render.scene import Camera, Eye, Scene, Surface
 
 _SAMPLES = 2
 _SHADOW_PX = 128
@@ -43,31 +43,35 @@ class Drawing:
 
 
 def draw(scene: Scene) -> Drawing:
-    """Draw a scene; about 10 ms for 10 000 triangles at 256 × 256."""
+    """Draw a scene; a few ms for 256 × 256."""
     camera, surface = scene.camera, scene.surface
-    points = camera.view(surface.vertices)
-    normals = np.zeros_like(points)
-    raster.normals(normals, points, surface.triangles, surface.weld)
+    rows = _vertices(surface, camera)
     size = camera.size_px * _SAMPLES
-    near = np.empty((size, size), np.float32)
-    owner = np.empty((size, size), np.int32)
-    bary = np.empty((size, size, 2), np.float32)
-    screen = _screen(camera, points)
-    raster.rasterise(screen, surface.triangles, near, owner, bary)
-    depth, place = _shadow_map(points, surface.triangles, camera, scene.light)
-    # One row per vertex: what the shader reads together lies together.
-    packed = np.hstack([points, normals, surface.colour, surface.uv, surface.occlusion[:, None]])
-    mesh = (surface.triangles, surface.material, surface.layer, surface.corner_uv, packed.astype(np.float32))
+    nearest = np.empty((size, size), np.int64)
+    visible.fill(nearest, rows, surface.triangles)
+    near, owner = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
+    visible.unpack(near, owner, nearest)
+    visible.normals(rows, surface.triangles, surface.weld)
+    visible.dress(rows, 0, surface.colour, surface.uv, surface.occlusion)
+    depth, to_map = _depth_map(rows, surface.triangles, camera.view(np.zeros(3)), scene.light.lamps[0, :3])
+    mesh = (surface.triangles, surface.material, surface.layer, surface.corner_uv, rows)
     eyes = np.stack([_eye_row(e, camera) for e in scene.eyes])
-    lamps, around = scene.light.lamps, scene.light.environment
-    finish = shading.FINISH.copy()
-    finish[Material.SKIN, 0] *= scene.gloss
-    light = (lamps, around, np.float32(scene.light.shadow), depth, place, finish)
+    paint = (scene.atlas[None], scene.strands, eyes, scene.textures)
+    light = scene.light
+    lit = (np.float32(light.shadow), depth, to_map, shading.finish_rows(scene.gloss), light.lamps, light.environment)
     linear = scene.background.astype(np.float32, copy=True)
     kinds = np.empty((size, size), np.int16)
-    paint = (scene.atlas, np.repeat(scene.strands[..., None], 3, axis=2), eyes, scene.textures)
-    resolve((linear, kinds), (near, owner, bary, screen), mesh, paint, light)
+    resolve((linear, kinds), (near, owner), mesh, paint, lit)
     return Drawing(linear, near, kinds)
+
+
+def _vertices(surface: Surface, camera: Camera) -> Float32:
+    """(V, ROW) rows of `visible`, without colours and normals."""
+    rows = np.empty((len(surface.vertices), visible.ROW), np.float32)
+    to_view = FRONTAL @ np.column_stack([camera.camera_from_head, camera.translation_mm])
+    middle = _SAMPLES * (camera.size_px - 1) / 2 + 0.5
+    visible.place(rows, surface.vertices, to_view, (_SAMPLES * camera.focal_px, middle, middle))
+    return rows
 
 
 def sky_seen(vertices: Float32, triangles: AnyArray, directions: int = 48) -> Float32:
@@ -80,62 +84,58 @@ def sky_seen(vertices: Float32, triangles: AnyArray, directions: int = 48) -> Fl
     """
     points = np.ascontiguousarray(vertices, dtype=np.float32)
     faces = np.ascontiguousarray(triangles, dtype=np.int32)
-    normals = np.zeros_like(points)
-    raster.normals(normals, points, faces, np.arange(len(points), dtype=np.int32))
+    rows = np.zeros((len(points), visible.ROW), np.float32)
+    rows[:, :3] = points
+    visible.normals(rows, faces, np.arange(len(points), dtype=np.int32))
+    normals = rows[:, 3:6] / (np.linalg.norm(rows[:, 3:6], axis=1, keepdims=True) + np.float32(1e-20))
     total, seen = np.zeros(len(points)), np.zeros(len(points))
     k = np.arange(directions) + 0.5
     high, angle = 1.0 - 2.0 * k / directions, np.pi * (1.0 + 5.0**0.5) * k
     for x, y, z in zip(np.cos(angle) * np.sqrt(1 - high**2), high, np.sin(angle) * np.sqrt(1 - high**2), strict=True):
         lamp = np.array([x, y, z])
-        depth, place = _depth_map(points, faces, points.mean(axis=0), lamp)
+        depth, to_map = _depth_map(rows, faces, points.mean(axis=0), lamp)
         cosine = np.clip(normals @ lamp, 0.0, None)
         total += cosine
-        seen += cosine * _reached(depth, place, points + 1.5 * normals)
+        seen += cosine * _reached(depth, to_map, points + np.float32(1.5) * normals)
     return np.asarray(np.where(total > 0, seen / np.maximum(total, 1e-9), 1.0), dtype=np.float32)
 
 
-def _reached(depth: Float32, place: Float32, points: Float32) -> Float32:
+def _reached(depth: Float32, to_map: Float32, points: Float32) -> Float32:
     out = np.empty(len(points), np.float32)
-    _reach(out, depth, place, points)
+    _reach(out, depth, to_map, points)
     return out
 
 
 @njit(cache=True, nogil=True)
-def _reach(out: Float32, depth: Float32, place: Float32, points: Float32) -> None:
+def _reach(out: Float32, depth: Float32, to_map: Float32, points: Float32) -> None:
     for i in range(len(points)):
-        out[i] = shading.shadow(depth, place, points[i, 0], points[i, 1], points[i, 2])
+        out[i] = texels.shadow(depth, to_map, points[i, 0], points[i, 1], points[i, 2])
 
 
-def _screen(camera: Camera, points: Float32) -> Float32:
-    """(V, 3) sample column, sample row, 1 / distance."""
-    near = -1.0 / np.minimum(points[:, 2], -1.0)
-    scale = camera.focal_px * near
-    middle = (camera.size_px - 1) / 2
-    x, y = middle + points[:, 0] * scale, middle - points[:, 1] * scale
-    screen: Float32 = np.stack([_SAMPLES * x + 0.5, _SAMPLES * y + 0.5, near], axis=1).astype(np.float32)
-    return screen
-
-
-def _shadow_map(points: Float32, triangles: AnyArray, camera: Camera, light: Light) -> tuple[Float32, Float32]:
-    return _depth_map(points, triangles, camera.view(np.zeros(3)), light.lamps[0, :3])
-
-
-def _depth_map(points: Float32, triangles: AnyArray, middle: Float32, lamp: AnyArray) -> tuple[Float32, Float32]:
-    """Nearness to a far lamp, and the (3, 4) map from points to column, row and nearness (mm)."""
-    up = np.array([0.0, 1.0, 0.0]) if abs(lamp[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
-    right = np.cross(up, lamp)
-    right /= np.linalg.norm(right)
-    above = np.cross(lamp, right)
-    scale = _SHADOW_PX / _SHADOW_MM
-    linear = np.stack([scale * right, -scale * above, lamp])
-    offset = np.array([_SHADOW_PX / 2, _SHADOW_PX / 2, 1000.0]) - linear @ middle
-    place = np.column_stack([linear, offset]).astype(np.float32)
-    seen = points @ place[:, :3].T + place[:, 3]
+def _depth_map(rows: Float32, triangles: AnyArray, middle: Float32, lamp: AnyArray) -> tuple[Float32, Float32]:
+    """Nearness to a far lamp, and where points lie in this map."""
+    to_map = _map_of(middle, lamp)
+    seen = np.empty((len(rows), 3), np.float32)
+    visible.seen_from_lamp(seen, rows, to_map)
     depth = np.empty((_SHADOW_PX, _SHADOW_PX), np.float32)
-    owner = np.empty((_SHADOW_PX, _SHADOW_PX), np.int32)
-    bary = np.empty((_SHADOW_PX, _SHADOW_PX, 2), np.float32)
-    raster.rasterise(np.ascontiguousarray(seen, dtype=np.float32), triangles, depth, owner, bary)
-    return depth, place
+    visible.fill_depth(depth, seen, triangles)
+    return depth, to_map
+
+
+def _map_of(middle: Float32, lamp: AnyArray) -> Float32:
+    """(3, 4): from points to column, row and nearness (mm) in the depth map of a far lamp."""
+    up = np.array([0.0, 1.0, 0.0]) if abs(lamp[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    right = _crossed(up, lamp)
+    right /= np.sqrt(right @ right)
+    scale = _SHADOW_PX / _SHADOW_MM
+    linear = np.stack([scale * right, -scale * _crossed(lamp, right), lamp])
+    offset = np.array([_SHADOW_PX / 2, _SHADOW_PX / 2, 1000.0]) - linear @ middle
+    return np.column_stack([linear, offset]).astype(np.float32)
+
+
+def _crossed(a: AnyArray, b: AnyArray) -> Float64:
+    """The vector product of two vectors; ten times as quick as NumPy's for many."""
+    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
 def _eye_row(eye: Eye, camera: Camera) -> Float32:
@@ -154,44 +154,87 @@ def _eye_row(eye: Eye, camera: Camera) -> Float32:
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
 def resolve(out: Any, buffers: Any, mesh: Any, paint: Any, light: Any) -> None:
-    """Shade every pixel of `out` = (linear, material) from `buffers` = (near, owner, bary, screen), in place."""
+    """Shade every pixel of `out` = (linear, material) from `buffers` = (near, owner), in place, row by row."""
     linear, kinds = out
-    near, owner, bary, screen = buffers
-    triangles, material = mesh[0], mesh[1]
+    near, owner = buffers
+    strength, depth, to_map, finish, lamps, environment = light
     height, width, _ = linear.shape
+    points = np.empty(4 * width * shading.POINT, np.float32)
+    faces, column = np.empty(4 * width, np.int32), np.empty(4 * width, np.int32)
+    first, second, share = (
+        np.empty(4 * width, np.float32),
+        np.empty(4 * width, np.float32),
+        np.empty(4 * width, np.float32),
+    )
     for y in range(height):
-        for x in range(width):
-            i, j = 2 * y, 2 * x
-            if owner[i, j] < 0 and owner[i, j + 1] < 0 and owner[i + 1, j] < 0 and owner[i + 1, j + 1] < 0:
-                kinds[i, j], kinds[i, j + 1], kinds[i + 1, j], kinds[i + 1, j + 1] = -1, -1, -1, -1
+        count = spots(y, (linear, near, owner, kinds), mesh, (faces, first, second, column, share))
+        if count == 0:
+            continue
+        chosen = (count, faces, first, second)
+        shading.gather(points, chosen, mesh, finish)
+        shading.colour(points, chosen, mesh, paint)
+        shading.darken(points, count, strength, depth, to_map)
+        shading.surround(points, count, environment)
+        for k in range(len(lamps)):
+            shading.add_lamp(points, count, lamps[k], k == 0)
+        for i in range(count):
+            p, x = i * shading.POINT, column[i]
+            for k in range(3):
+                linear[y, x, k] += share[i] * (points[p + 18 + k] * points[p + 6 + k] + points[p + 21 + k])
+
+
+@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+def spots(y: int, buffers: Any, mesh: Any, out: Any) -> int:
+    """The points of a row of pixels to be lit: one per pixel and surface in it. Returns how many.
+
+    Args:
+        y: the row.
+        buffers: (linear, near, owner, kinds); `kinds` is written, `linear` dimmed to what the background's share is.
+        mesh: of `resolve`.
+        out: triangle, weights of its first two corners, column and share of the pixel; written.
+    """
+    linear, near, owner, kinds = buffers
+    triangles, material, _, _, rows = mesh
+    count = 0
+    for x in range(linear.shape[1]):
+        i, j = 2 * y, 2 * x
+        f0, f1, f2, f3 = owner[i, j], owner[i, j + 1], owner[i + 1, j], owner[i + 1, j + 1]
+        if f0 < 0 and f1 < 0 and f2 < 0 and f3 < 0:
+            kinds[i, j], kinds[i, j + 1], kinds[i + 1, j], kinds[i + 1, j + 1] = -1, -1, -1, -1
+            continue
+        covered = 0
+        for k in range(4):
+            f = owner[i + k // 2, j + k % 2]
+            kinds[i + k // 2, j + k % 2] = material[f] if f >= 0 else -1
+            covered += f >= 0
+        rest = np.float32(1.0) - np.float32(0.25) * np.float32(covered)
+        for k in range(3):
+            linear[y, x, k] *= rest
+        left = covered
+        taken = 0
+        for k in range(4):
+            if left == 0:
+                break
+            f = owner[i + k // 2, j + k % 2]
+            if f < 0 or (taken >> k) & 1:
                 continue
-            for k in range(4):
-                f = owner[i + k // 2, j + k % 2]
-                kinds[i + k // 2, j + k % 2] = -1 if f < 0 else material[f]
-            first, same = kinds[i, j], True
-            low, high = near[i, j], near[i, j]
-            for k in range(1, 4):
-                n = near[i + k // 2, j + k % 2]
-                same = same and kinds[i + k // 2, j + k % 2] == first
-                low, high = min(low, n), max(high, n)
-            if same and high - low < _EDGE_MM * high * low:
-                f = owner[i, j]
-                a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-                ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
-                cx, cy = screen[c, 0], screen[c, 1]
-                area = (cx - ax) * (by - ay) - (bx - ax) * (cy - ay)
-                mx, my = j + 0.5, i + 0.5
-                # The middle of the pixel may lie just outside this sample's triangle: stay on it.
-                wa = min(1.0, max(0.0, ((mx - bx) * (cy - by) - (cx - bx) * (my - by)) / area))
-                wb = min(1.0 - wa, max(0.0, ((mx - cx) * (ay - cy) - (ax - cx) * (my - cy)) / area))
-                r, g, bl = shading.point(f, wa, wb, mesh, paint, light)
-            else:
-                r, g, bl = 0.0, 0.0, 0.0
-                for k in range(4):
-                    p, q = i + k // 2, j + k % 2
-                    if owner[p, q] < 0:
-                        sr, sg, sb = linear[y, x, 0], linear[y, x, 1], linear[y, x, 2]
-                    else:
-                        sr, sg, sb = shading.point(owner[p, q], bary[p, q, 0], bary[p, q, 1], mesh, paint, light)
-                    r, g, bl = r + 0.25 * sr, g + 0.25 * sg, bl + 0.25 * sb
-            linear[y, x, 0], linear[y, x, 1], linear[y, x, 2] = r, g, bl
+            n, kind, members = near[i + k // 2, j + k % 2], kinds[i + k // 2, j + k % 2], 0
+            for m in range(k, 4):
+                d = abs(near[i + m // 2, j + m % 2] - n)
+                if kinds[i + m // 2, j + m % 2] == kind and d < _EDGE_MM * n * n and not (taken >> m) & 1:
+                    taken |= 1 << m
+                    members += 1
+            left -= members
+            # A surface that fills the pixel is lit in its middle, others at a sample.
+            sx, sy = (j + 0.5, i + 0.5) if members == 4 else (float(j + k % 2), float(i + k // 2))
+            a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+            ax, ay, bx, by = float(rows[a, 12]), float(rows[a, 13]), float(rows[b, 12]), float(rows[b, 13])
+            cx, cy = float(rows[c, 12]), float(rows[c, 13])
+            area = (cx - ax) * (by - ay) - (bx - ax) * (cy - ay)
+            # The middle may lie just outside of this sample's triangle: stay on it.
+            wa = min(1.0, max(0.0, ((sx - bx) * (cy - by) - (cx - bx) * (sy - by)) / area))
+            wb = min(1.0 - wa, max(0.0, ((sx - cx) * (ay - cy) - (ax - cx) * (sy - cy)) / area))
+            out[0][count], out[1][count], out[2][count] = f, wa, wb
+            out[3][count], out[4][count] = x, 0.25 * members
+            count += 1
+    return count

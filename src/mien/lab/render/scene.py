@@ -148,7 +148,7 @@ class Scene:
             `Surface.uv`.
         gloss: multiplies the shine of skin.
         strands: (H, W) float32 around 1: brightness of hair strands.
-        textures: (T, H, W, 3) uint8 sRGB, by `Surface.layer`.
+        textures: (T, H, W, 4) uint8 sRGB (the last channel unused), by `Surface.layer`.
         background: (size, size, 3) float32.
     """
 

@@ -1,6 +1,11 @@
-"""The light on a point, compiled by Numba: skin, eyes, hair and everything else, one function per material.
+"""The light on points, compiled by Numba: what they are made of one by one, then the lamps on all of them at once.
 
-Called by `rasterize`. Vectors are in the view frame (mm), colours linear. Nothing allocates.
+Called by `rasterize` with a row of the picture at a time. Vectors are in the view frame (mm), colours linear.
+Nothing allocates. A point is `POINT` numbers of one flat array, which lets the compiler light many points at once:
+
+    0–2 place · 3–5 normal · 6–8 albedo · 9 gloss · 10 share of the sky · 11 share of the first lamp
+    12 gloss exponent · 13–15 softness of red, green, blue · 16 strength of the gloss at grazing view
+    17 how far it faces the camera · 18–20 light · 21–23 shine · 24–26 towards the camera
 """
 
 from __future__ import annotations
@@ -10,11 +15,16 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mien.core.arrays import AnyArray, Float32
+from mien.core.arrays import Float32
+from mien.lab.render import texels
 
 _SKIN, _EYE, _HAIR = 0, 1, 4
 ALBEDO_ONE, GLOSS_ONE = 160.0, 64.0
 """Bytes of the atlas that mean 1."""
+_ALBEDO, _GLOSS = np.float32(1.0 / ALBEDO_ONE), np.float32(1.0 / GLOSS_ONE)
+_BYTES = np.float32(1.0 / 255.0**2)
+POINT = 32
+"""Numbers per point that is lit."""
 FINISH = np.array(
     [  # gloss strength, gloss exponent, softness of the light's edge; one row per `scene.Material`
         [0.10, 14.0, 0.42],
@@ -33,192 +43,153 @@ FINISH = np.array(
 )
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def texel(image: AnyArray, u: float, v: float) -> tuple[float, float, float]:
-    """The first three channels, bilinear; u wraps round, v is clamped and points up."""
-    height, width = image.shape[0], image.shape[1]
-    x = (u - np.floor(u)) * width - 0.5
-    y = min(max((1.0 - v) * height - 0.5, 0.0), height - 1.001)
-    x0 = int(np.floor(x))
-    y0 = int(y)
-    fx, fy = x - x0, y - y0
-    left = x0 if x0 >= 0 else width - 1
-    right = x0 + 1 if x0 + 1 < width else 0
-    wa, wb, wc, wd = (1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy
-    y1 = y0 + 1
-    # No rows are cut out here or below: a view costs more than the arithmetic.
-    r = wa * image[y0, left, 0] + wb * image[y0, right, 0] + wc * image[y1, left, 0] + wd * image[y1, right, 0]
-    g = wa * image[y0, left, 1] + wb * image[y0, right, 1] + wc * image[y1, left, 1] + wd * image[y1, right, 1]
-    b = wa * image[y0, left, 2] + wb * image[y0, right, 2] + wc * image[y1, left, 2] + wd * image[y1, right, 2]
-    return r, g, b
+def finish_rows(gloss: float) -> Float32:
+    """(materials, 6): what `gather` reads of a material; `gloss` multiplies the shine of skin."""
+    strength, power, wrap = FINISH.T
+    kind = np.arange(len(FINISH))
+    # Red light goes deeper into skin than green and blue.
+    deep = np.where(kind == _SKIN, 1.0, 0.45)
+    edge = np.where(kind == _EYE, 0.0, 1.0)
+    rows = [strength * np.where(kind == _SKIN, gloss, 1.0), power, wrap, 0.6 * deep * wrap, 0.5 * deep * wrap, edge]
+    return np.asarray(np.stack(rows, axis=1), dtype=np.float32)
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def nearest(image: AnyArray, u: float, v: float, channel: int) -> float:
-    """One channel of the nearest texel; u wraps round, v is clamped and points up."""
-    x = int((u - np.floor(u)) * image.shape[1])
-    y = int(min(max(1.0 - v, 0.0), 0.999) * image.shape[0])
-    return float(image[y, min(x, image.shape[1] - 1), channel])
-
-
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def shadow(depth: Float32, place: Float32, x: float, y: float, z: float) -> float:
-    """Share of the first lamp that reaches a point: four soft comparisons with its depth map.
-
-    `place` = (3, 4): map column, map row, nearness of a point in the view frame.
-    """
-    size = depth.shape[0]
-    u = place[0, 0] * x + place[0, 1] * y + place[0, 2] * z + place[0, 3]
-    v = place[1, 0] * x + place[1, 1] * y + place[1, 2] * z + place[1, 3]
-    near = place[2, 0] * x + place[2, 1] * y + place[2, 2] * z + place[2, 3] + 5.0
-    if u < 2.0 or v < 2.0 or u > size - 3.0 or v > size - 3.0:
-        return 1.0
-    x0, y0 = int(u), int(v)
-    fx, fy = u - x0, v - y0
-    # A soft comparison: no acne where the surface grazes the lamp's rays.
-    a = min(1.0, max(0.0, 1.0 + (near - depth[y0, x0]) * 0.3))
-    b = min(1.0, max(0.0, 1.0 + (near - depth[y0, x0 + 1]) * 0.3))
-    c = min(1.0, max(0.0, 1.0 + (near - depth[y0 + 1, x0]) * 0.3))
-    d = min(1.0, max(0.0, 1.0 + (near - depth[y0 + 1, x0 + 1]) * 0.3))
-    return float((a * (1.0 - fx) + b * fx) * (1.0 - fy) + (c * (1.0 - fx) + d * fx) * fy)
-
-
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def iris(eye: Float32, px: float, py: float, pz: float) -> tuple[float, float, float, float]:
-    """RGB of a point of an eyeball and how far it lies under the upper lid's shade, 0–1.
-
-    `eye` = centre, axis, up, side (3 each), cos of the blur, iris angle, pupil angle, iris RGB, fibres.
-    """
-    dx, dy, dz = px - eye[0], py - eye[1], pz - eye[2]
-    n = 1.0 / (np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-9)
-    ahead = (dx * eye[3] + dy * eye[4] + dz * eye[5]) * n
-    up = (dx * eye[6] + dy * eye[7] + dz * eye[8]) * n
-    side = (dx * eye[9] + dy * eye[10] + dz * eye[11]) * n
-    angle = np.arccos(min(1.0, max(-1.0, ahead)))
-    soft, ring, hole = eye[12], eye[13], eye[14]
-    white = min(1.0, max(0.0, (angle - ring) / soft + 0.5))
-    open_ = min(1.0, max(0.0, (angle - hole) / soft + 0.5))
-    turn = np.arctan2(up, side)
-    fibre = 1.0 + 0.22 * np.sin(23.0 * turn + eye[18]) * np.sin(9.0 * turn + 2.7 * eye[18])
-    depth = angle / ring
-    # Light falls in from above and gathers in the lower half; the rim of the iris is dark.
-    fibre *= (
-        (0.75 + 0.55 * (1.0 - depth)) * (1.0 - 0.65 * max(0.0, (depth - 0.78) / 0.22)) * (1.0 - 0.25 * np.sin(turn))
-    )
-    away = max(0.0, angle - ring)
-    red = 0.10 * min(1.0, away)
-    r = white * (0.72 - 0.10 * away) + (1.0 - white) * open_ * eye[15] * fibre
-    g = white * (0.68 - 0.12 * away - red) + (1.0 - white) * open_ * eye[16] * fibre
-    b = white * (0.65 - 0.12 * away - red) + (1.0 - white) * open_ * eye[17] * fibre
-    return r + 0.004, g + 0.004, b + 0.004, dy * n
-
-
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def lit(
-    kind: int, at: Any, normal: Any, albedo: Any, gloss: float, sky: float, light: Any
-) -> tuple[float, float, float]:
-    """RGB that a point sends to the camera.
+def gather(points: Float32, spots: Any, mesh: Any, finish: Float32) -> None:
+    """Place, normal, albedo of the mesh, share of the sky and finish of each point.
 
     Args:
-        kind: `scene.Material`.
-        at, normal, albedo: three numbers each.
-        gloss: multiplies the finish's gloss.
-        sky: share of the surroundings that the point sees.
-        light: (lamps, environment, shadow strength, depth map, its placing, finish).
+        points: (N · POINT,), written.
+        spots: (count, (N,) triangle, (N,) first weight, (N,) second weight).
+        mesh: (triangles, material, layer, corner_uv, rows of `visible`).
+        finish: of `finish_rows`.
     """
-    lamps, environment, strength, depth, place, finish = light
-    px, py, pz = at
-    nx, ny, nz = normal
-    ar, ag, ab = albedo
-    n = 1.0 / (np.sqrt(px * px + py * py + pz * pz) + 1e-9)
-    vx, vy, vz = -px * n, -py * n, -pz * n
-    power, wrap = finish[kind, 1], finish[kind, 2]
-    gloss *= finish[kind, 0]
-    r = sky * max(0.0, environment[0, 0] + environment[1, 0] * nx + environment[2, 0] * ny + environment[3, 0] * nz)
-    g = sky * max(0.0, environment[0, 1] + environment[1, 1] * nx + environment[2, 1] * ny + environment[3, 1] * nz)
-    b = sky * max(0.0, environment[0, 2] + environment[1, 2] * nx + environment[2, 2] * ny + environment[3, 2] * nz)
-    facing = max(0.0, nx * vx + ny * vy + nz * vz)
-    edge = (1.0 - facing) ** 4 * (0.25 if kind != _EYE else 0.0) * gloss * 4.0
-    sr, sg, sb = edge * r, edge * g, edge * b
-    deep = 1.0 if kind == _SKIN else 0.45
-    wide_g, wide_b = 0.6 * deep * wrap, 0.5 * deep * wrap
-    red, green, blue = 1.0 / (1.0 + wrap), 1.0 / (1.0 + wide_g), 1.0 / (1.0 + wide_b)
-    for k in range(len(lamps)):
-        lx, ly, lz = lamps[k, 0], lamps[k, 1], lamps[k, 2]
-        raw = nx * lx + ny * ly + nz * lz
-        if raw <= -wrap:
-            continue
-        reach = 0.45 + 0.55 * sky
-        if k == 0:
-            reach *= 1.0 - strength * (1.0 - shadow(depth, place, px, py, pz))
-        # Soft materials: light creeps round the edge, the red part further than the rest.
-        r += reach * lamps[k, 3] * max(0.0, (raw + wrap) * red)
-        g += reach * lamps[k, 4] * max(0.0, (raw + wide_g) * green)
-        b += reach * lamps[k, 5] * max(0.0, (raw + wide_b) * blue)
-        hx, hy, hz = lx + vx, ly + vy, lz + vz
-        h = (nx * hx + ny * hy + nz * hz) / (np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9)
-        if h > 0.0 and raw > 0.0:
-            # Schlick's rational stand-in for h to the power.
-            s = reach * gloss * h / (power - power * h + h)
-            s *= min(1.0, 4.0 * raw) * (1.0 + 3.0 * (1.0 - facing) ** 3)
-            sr += lamps[k, 3] * s
-            sg += lamps[k, 4] * s
-            sb += lamps[k, 5] * s
-    return r * ar + sr, g * ag + sg, b * ab + sb
+    count, faces, first, second = spots
+    triangles, material, _, _, rows = mesh
+    for i in range(count):
+        f, wa, wb = faces[i], first[i], second[i]
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        wc = np.float32(1.0) - wa - wb
+        kind, p = material[f], i * POINT
+        for k in range(9):
+            points[p + k] = wa * rows[a, k] + wb * rows[b, k] + wc * rows[c, k]
+        points[p + 9] = finish[kind, 0]
+        points[p + 10] = wa * rows[a, 11] + wb * rows[b, 11] + wc * rows[c, 11]
+        for k in range(5):
+            points[p + 12 + k] = finish[kind, k + 1]
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
-def point(f: int, wa: float, wb: float, mesh: Any, paint: Any, light: Any) -> tuple[float, float, float]:
-    """RGB of a place in triangle `f`.
+def colour(points: Float32, spots: Any, mesh: Any, paint: Any) -> None:
+    """Multiply albedo and gloss of each point with what is painted there; see `gather`.
 
-    `mesh` = (triangles, material, layer, corner_uv, vertices (V, 12): place, normal, colour, uv, share of the sky);
-    `paint` = (atlas, strands, eyes (2, 19), textures).
+    Args:
+        points: of `gather`, changed.
+        spots, mesh: see `gather`.
+        paint: (atlas (1, H, W, 4), strands, eyes (2, 19), textures (T, H, W, 4)).
     """
-    triangles, material, layer, corner_uv, vertices = mesh
+    count, faces, first, second = spots
+    triangles, material, layer, corner_uv, rows = mesh
     atlas, strands, eyes, textures = paint
-    a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-    wc = 1.0 - wa - wb
-    kind = material[f]
-    px = wa * vertices[a, 0] + wb * vertices[b, 0] + wc * vertices[c, 0]
-    py = wa * vertices[a, 1] + wb * vertices[b, 1] + wc * vertices[c, 1]
-    pz = wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2]
-    nx = wa * vertices[a, 3] + wb * vertices[b, 3] + wc * vertices[c, 3]
-    ny = wa * vertices[a, 4] + wb * vertices[b, 4] + wc * vertices[c, 4]
-    nz = wa * vertices[a, 5] + wb * vertices[b, 5] + wc * vertices[c, 5]
-    r = wa * vertices[a, 6] + wb * vertices[b, 6] + wc * vertices[c, 6]
-    g = wa * vertices[a, 7] + wb * vertices[b, 7] + wc * vertices[c, 7]
-    bl = wa * vertices[a, 8] + wb * vertices[b, 8] + wc * vertices[c, 8]
-    sky = wa * vertices[a, 11] + wb * vertices[b, 11] + wc * vertices[c, 11]
-    gloss = 1.0
-    if layer[f] >= 0:
-        u = wa * corner_uv[f, 0, 0] + wb * corner_uv[f, 1, 0] + wc * corner_uv[f, 2, 0]
-        v = wa * corner_uv[f, 0, 1] + wb * corner_uv[f, 1, 1] + wc * corner_uv[f, 2, 1]
-        texture = textures[layer[f]]
-        tr, tg, tb = texel(texture, u, 1.0 - v)
-        # The square is near enough to sRGB's curve, and quick.
-        r, g, bl = r * tr * tr / 65025.0, g * tg * tg / 65025.0, bl * tb * tb / 65025.0
-    if kind in (_SKIN, _HAIR):
-        ua, ub, uc = vertices[a, 9], vertices[b, 9], vertices[c, 9]
-        # A triangle across the seam at the back of the head.
-        ub += 1.0 if ua - ub > 0.5 else (-1.0 if ub - ua > 0.5 else 0.0)
-        uc += 1.0 if ua - uc > 0.5 else (-1.0 if uc - ua > 0.5 else 0.0)
-        u = wa * ua + wb * ub + wc * uc
-        v = wa * vertices[a, 10] + wb * vertices[b, 10] + wc * vertices[c, 10]
-        if kind == _SKIN:
-            tr, tg, tb = texel(atlas, u, v)
-            r, g, bl = r * tr / ALBEDO_ONE, g * tg / ALBEDO_ONE, bl * tb / ALBEDO_ONE
-            gloss = nearest(atlas, u, v, 3) / GLOSS_ONE
-        else:
-            gloss, _, _ = texel(strands, u * 3.0, v * 0.9)
-            r, g, bl = r * gloss, g * gloss, bl * gloss
-            gloss *= gloss
-    elif kind == _EYE:
-        which = 0
-        if abs(px - eyes[0, 0]) + abs(py - eyes[0, 1]) > abs(px - eyes[1, 0]) + abs(py - eyes[1, 1]):
-            which = 1
-        eye = eyes[which]
-        r, g, bl, up = iris(eye, px, py, pz)
-        nx, ny, nz = px - eye[0], py - eye[1], pz - eye[2]
-        sky = 0.85 * min(1.0, max(0.35, 1.05 - 1.3 * up))
-    n = 1.0 / (np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9)
-    return lit(kind, (px, py, pz), (nx * n, ny * n, nz * n), (r, g, bl), gloss, sky, light)
+    for i in range(count):
+        f, wa, wb = faces[i], first[i], second[i]
+        wc = np.float32(1.0) - wa - wb
+        kind, p = material[f], i * POINT
+        if layer[f] >= 0:
+            u = wa * corner_uv[f, 0, 0] + wb * corner_uv[f, 1, 0] + wc * corner_uv[f, 2, 0]
+            v = wa * corner_uv[f, 0, 1] + wb * corner_uv[f, 1, 1] + wc * corner_uv[f, 2, 1]
+            r, g, bl, _ = texels.texel(textures, layer[f], u, np.float32(1.0) - v)
+            # The square is near enough to sRGB's curve, and quick.
+            points[p + 6] *= r * r * _BYTES
+            points[p + 7] *= g * g * _BYTES
+            points[p + 8] *= bl * bl * _BYTES
+        if kind == _EYE:
+            points[p + 10] = texels.eyeball(points, p, eyes)
+        elif kind in (_SKIN, _HAIR):
+            a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+            ua, ub, uc = rows[a, 9], rows[b, 9], rows[c, 9]
+            # A triangle across the seam at the back of the head.
+            ub += np.float32(ua - ub > 0.5) - np.float32(ub - ua > 0.5)
+            uc += np.float32(ua - uc > 0.5) - np.float32(uc - ua > 0.5)
+            u = wa * ua + wb * ub + wc * uc
+            v = wa * rows[a, 10] + wb * rows[b, 10] + wc * rows[c, 10]
+            if kind == _SKIN:
+                r, g, bl, shine = texels.texel(atlas, 0, u, v)
+                r, g, bl, shine = r * _ALBEDO, g * _ALBEDO, bl * _ALBEDO, shine * _GLOSS
+            else:
+                tone = texels.strand(strands, u * np.float32(3.0), v * np.float32(0.9))
+                r, g, bl, shine = tone, tone, tone, tone * tone
+            points[p + 6] *= r
+            points[p + 7] *= g
+            points[p + 8] *= bl
+            points[p + 9] *= shine
+
+
+@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+def darken(points: Float32, count: int, strength: float, depth: Float32, to_map: Float32) -> None:
+    """Share of the first lamp that reaches each point, through its depth map and (3, 4) placing."""
+    one = np.float32(1.0)
+    for i in range(count):
+        p = i * POINT
+        reached = texels.shadow(depth, to_map, points[p], points[p + 1], points[p + 2])
+        points[p + 11] = one - strength * (one - reached)
+
+
+@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+def surround(points: Float32, count: int, environment: Float32) -> None:
+    """Unit normals and view directions, the light of the surroundings and its reflection at grazing view."""
+    zero, one, tiny = np.float32(0.0), np.float32(1.0), np.float32(1e-18)
+    c0, c1, c2 = environment[0, 0], environment[0, 1], environment[0, 2]
+    x0, x1, x2 = environment[1, 0], environment[1, 1], environment[1, 2]
+    y0, y1, y2 = environment[2, 0], environment[2, 1], environment[2, 2]
+    z0, z1, z2 = environment[3, 0], environment[3, 1], environment[3, 2]
+    for i in range(count):
+        p = i * POINT
+        px, py, pz = points[p], points[p + 1], points[p + 2]
+        n = -one / np.sqrt(px * px + py * py + pz * pz + tiny)
+        vx, vy, vz = px * n, py * n, pz * n
+        nx, ny, nz = points[p + 3], points[p + 4], points[p + 5]
+        n = one / np.sqrt(nx * nx + ny * ny + nz * nz + tiny)
+        nx, ny, nz = nx * n, ny * n, nz * n
+        sky = points[p + 10]
+        r = sky * max(zero, c0 + x0 * nx + y0 * ny + z0 * nz)
+        g = sky * max(zero, c1 + x1 * nx + y1 * ny + z1 * nz)
+        b = sky * max(zero, c2 + x2 * nx + y2 * ny + z2 * nz)
+        facing = max(zero, nx * vx + ny * vy + nz * vz)
+        away = (one - facing) * (one - facing)
+        edge = away * away * points[p + 16] * points[p + 9]
+        points[p + 3], points[p + 4], points[p + 5] = nx, ny, nz
+        points[p + 17] = facing
+        points[p + 18], points[p + 19], points[p + 20] = r, g, b
+        points[p + 21], points[p + 22], points[p + 23] = edge * r, edge * g, edge * b
+        points[p + 24], points[p + 25], points[p + 26] = vx, vy, vz
+
+
+@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+def add_lamp(points: Float32, count: int, lamp: Float32, first: bool) -> None:
+    """Add a lamp, (6,), to light and shine; the `first` one is shaded by its depth map."""
+    zero, one, tiny = np.float32(0.0), np.float32(1.0), np.float32(1e-18)
+    least, most, three, four = np.float32(0.45), np.float32(0.55), np.float32(3.0), np.float32(4.0)
+    lx, ly, lz = lamp[0], lamp[1], lamp[2]
+    red, green, blue = lamp[3], lamp[4], lamp[5]
+    shaded = np.float32(1.0 if first else 0.0)
+    for i in range(count):
+        p = i * POINT
+        nx, ny, nz = points[p + 3], points[p + 4], points[p + 5]
+        raw = nx * lx + ny * ly + nz * lz
+        reach = (least + most * points[p + 10]) * (one + shaded * (points[p + 11] - one))
+        # Soft materials: light creeps round the edge, the red part further than the rest.
+        wr, wg, wb = points[p + 13], points[p + 14], points[p + 15]
+        points[p + 18] += reach * red * max(zero, (raw + wr) / (one + wr))
+        points[p + 19] += reach * green * max(zero, (raw + wg) / (one + wg))
+        points[p + 20] += reach * blue * max(zero, (raw + wb) / (one + wb))
+        hx, hy, hz = lx + points[p + 24], ly + points[p + 25], lz + points[p + 26]
+        h = max(zero, (nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz + tiny))
+        # Schlick's rational stand-in for h to the power.
+        power = points[p + 12]
+        away = one - points[p + 17]
+        s = reach * points[p + 9] * h / (power - power * h + h + tiny)
+        s *= min(one, max(zero, four * raw)) * (one + three * away * away * away)
+        points[p + 21] += red * s
+        points[p + 22] += green * s
+        points[p + 23] += blue * s

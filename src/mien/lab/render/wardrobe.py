@@ -158,16 +158,17 @@ def _texture(path: Path) -> UInt8:
     if picture is None:
         raise SourceError(f"{path}: cannot be read as a picture; is the copy of the rig complete?")
     small = cv2.resize(picture, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small[..., ::-1])
+    # Four channels: a texel is one word.
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGBA), dtype=np.uint8)
 
 
 def textures(pictures: Mapping[str, Path], words: tuple[str, ...]) -> tuple[UInt8, dict[str, int]]:
-    """(T, S, S, 3) uint8 sRGB textures of those materials that have one, and each one's number."""
+    """(T, S, S, 4) uint8 sRGB textures of those materials that have one, and each one's number."""
     layers: list[UInt8] = []
     number: dict[str, int] = {}
     for word in words:
         if word in pictures and _MATERIAL.get(word) != Material.EYE:
             number[word] = len(layers)
             layers.append(_texture(Path(pictures[word])))
-    empty = np.zeros((1, 1, 1, 3), np.uint8)
+    empty = np.zeros((1, 1, 1, 4), np.uint8)
     return (np.stack(layers) if layers else empty), number
