@@ -1,0 +1,1 @@
+"""Measurements of what the laboratory makes: do renders and labels agree, how good are models."""
