@@ -101,6 +101,11 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, _STREAMS.index(name)])
 
 
+def person_of(seed: int, people: int) -> int:
+    """Number of the person that a seed shows, 0 to `people` - 1: that of `choose`, at less cost."""
+    return int(_stream(seed, "identity").integers(people))
+
+
 def choose(seed: int, wishes: Wishes | None = None) -> Choices:
     """The choices of a seed (0 or more)."""
     if seed < 0:
@@ -112,7 +117,7 @@ def choose(seed: int, wishes: Wishes | None = None) -> Choices:
     left, right = ((float(e[0]), float(e[1])) for e in gaze)
     # Low light and harsh light are both what WFLW calls extreme illumination.
     dim = None if want("illumination") is None else bool(want("illumination")) and seed % 3 == 0
-    person = int(_stream(seed, "identity").integers(asked.people))
+    person = person_of(seed, asked.people)
     return Choices(
         seed=seed,
         wishes=asked,

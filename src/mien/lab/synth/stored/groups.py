@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -19,7 +20,7 @@ from mien.core.schema import load_schema
 from mien.lab.datasets.splits import hashed_split
 from mien.lab.render.assemble import Staged, stage
 from mien.lab.render.camera import random_faults, take
-from mien.lab.render.random_scene import Choices, choose
+from mien.lab.render.random_scene import Choices, choose, person_of
 from mien.lab.render.rasterize import draw
 from mien.lab.render.sample import RenderedSample, label
 from mien.lab.render.surroundings import background
@@ -89,9 +90,11 @@ def group_picture(order: Order, i: int, name: str) -> tuple[UInt8, list[dict[str
         margin,
     )
     split = hashed_split("synthetic", name)
-    drawn = []
-    for face, place in enumerate(_places(order, rng, seed)):
-        drawn.append((_draw(order, canvas, place, (face, split)), place))
+    drawn: list[tuple[RenderedSample, _Place]] = []
+    for place in _places(order, rng, seed):
+        member = _member(order, place, split)
+        if member is not None:
+            drawn.append((_draw(order, canvas, member, (place, len(drawn))), place))
     faults = random_faults(rng)
     inner = slice(margin, margin + size)
     image = take(np.ascontiguousarray(canvas.light[inner, inner]), faults)
@@ -125,11 +128,11 @@ def _places(order: Order, rng: np.random.Generator, seed: int) -> Iterator[_Plac
         yield _Place(int(x) + margin - side // 2, int(y) + margin - side // 2, side, seed * _SEEDS_A_PICTURE + k * 8)
 
 
-def _draw(order: Order, canvas: _Canvas, place: _Place, who: tuple[int, str]) -> RenderedSample:
+def _draw(order: Order, canvas: _Canvas, member: tuple[Staged, Choices], where: tuple[_Place, int]) -> RenderedSample:
     """Draw one head; its labels are still those of its square."""
-    face, split = who
+    place, face = where
+    staged, choices = member
     rig = rig_of_order(order, order.rig_of(place.seed))
-    staged, choices = _member(order, place, split)
     _body(canvas, staged, choices, (place, face))
     square = slice(place.y, place.y + place.side), slice(place.x, place.x + place.side)
     behind = np.ascontiguousarray(canvas.light[square])
@@ -140,19 +143,26 @@ def _draw(order: Order, canvas: _Canvas, place: _Place, who: tuple[int, str]) ->
     return label(rig.name, drawing.linear.astype(np.uint8), choices, staged, drawing)
 
 
-def _member(order: Order, place: _Place, split: str) -> tuple[Staged, Choices]:
-    """Somebody of the picture's split: the first of a few seeds, else of many."""
+def _member(order: Order, place: _Place, split: str) -> tuple[Staged, Choices] | None:
+    """Somebody of the picture's split; None if the rig has nobody of it."""
     rig = rig_of_order(order, order.rig_of(place.seed))
     wishes = replace(order.wishes, size_px=place.side)
-    for attempt in range(1000):
+    for attempt in range(10 * order.people):
         seed = place.seed + attempt if attempt < 8 else place.seed * 1000 + attempt
+        if _split_of_person(order, order.rig_of(place.seed), person_of(seed, order.people)) != split:
+            continue
         choices = choose(seed, wishes)
         view = replace(choices.view, share=0.5, centre=(0.0, 0.0), distance_mm=max(choices.view.distance_mm, 600.0))
         choices = replace(choices, view=view)
-        identity = rig.identity(np.random.default_rng([choices.person, 0]))
-        if hashed_split("synthetic", f"{rig.name}/{identity.name}") == split:
-            return stage(rig, choices), choices
-    raise RuntimeError(f"no person of split {split} among {order.people} of rig {rig.name}")
+        return stage(rig, choices), choices
+    return None
+
+
+@lru_cache(maxsize=100_000)
+def _split_of_person(order: Order, place: int, number: int) -> str:
+    rig = rig_of_order(order, place)
+    identity = rig.identity(np.random.default_rng([number, 0]))
+    return hashed_split("synthetic", f"{rig.name}/{identity.name}")
 
 
 def _body(canvas: _Canvas, staged: Staged, choices: Choices, where: tuple[_Place, int]) -> None:
