@@ -53,8 +53,12 @@ def synth(
     except ValueError as error:
         raise ConfigError(_first(error)) from None
     count = os.cpu_count() or 1 if workers is None else workers
-    with StepProgress(f"drawing {task}", "samples") as progress:
-        made = load("mien.lab.synth.stored.make:make_dataset")(order, out, count, resume, progress)
+    try:
+        with StepProgress(f"drawing {task}", "samples") as progress:
+            made = load("mien.lab.synth.stored.make:make_dataset")(order, out, count, resume, progress)
+    except KeyboardInterrupt:
+        typer.echo(f"{out}: what is finished stays: go on with --resume", err=True)
+        raise
     splits = ", ".join(f"{name} {k}" for name, k in made.splits.items())
     rate = f", {made.new / max(made.seconds, 1e-6):.0f} samples/s" if made.new else ""
     typer.echo(f"{made.samples} samples in {made.out} ({splits}); {made.new} new in {made.seconds:.0f} s{rate}")
