@@ -11,7 +11,8 @@ from mien.core.arrays import Float32
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Gaze
 from mien.lab.render import hair, things
-from mien.lab.render.paint import paint, strands
+from mien.lab.render.daily import paint
+from mien.lab.render.paint import strands
 from mien.lab.render.people import Person, known_person
 from mien.lab.render.random_scene import Choices
 from mien.lab.render.scene import Camera, Eye, Material, Scene, Surface
@@ -26,7 +27,6 @@ _MIDDLE_MM = (0.0, -22.0, 40.0)
 """The middle of the face, head frame."""
 _SKIN_HUE = np.array([1.52, 0.86, 0.62])
 """What skin's hue mostly is: linear RGB over its mean."""
-_BROWS = slice(33, 51)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ def stage(rig: Rig, choices: Choices) -> Staged:
     look = choices.look if "skin" not in person.layer_of else replace(choices.look, beard=0.0)
     atlas = person.atlas.copy()
     grown = look.hair in ("cap", "long") or (look.hair == "rig" and not prepared.has_hair)
-    paint(atlas, look, (person.points, person.unrolling), choices.stream("paint"), grown)
+    paint(atlas, look, (person.areas, person.unrolling), choices.stream("paint"), grown)
     scene = Scene(
         surface=_with(_body(head), [*_hair(head), *_things(head)]),
         eyes=_eyes(head),
@@ -144,14 +144,10 @@ def _hair(head: _Head) -> list[Thing]:
     style = look.hair if look.hair != "rig" or head.prepared.has_hair else "cap"
     if style not in ("cap", "long"):
         return []
-    person, posed = head.person, head.posed.vertices
-    brows, neutral = float(person.points[_BROWS, 1].mean()), person.identity.neutral
-    inside = hair.scalp(neutral, person.unrolling, brows, look.hairline_mm)
-    axis = person.unrolling.axis_z_mm
-    pieces = [hair.cap(posed, head.prepared.skin, inside, (look.hair_mm, axis, look.fibres))]
+    scalp = head.person.scalp
+    pieces = [hair.cap(head.posed.vertices, scalp, look.hair_mm)]
     if style == "long":
-        length = 60.0 + 90.0 * look.fibres / 6.28
-        pieces.append(hair.curtain(neutral[head.prepared.skin_vertices], brows, (length, axis, look.fibres)))
+        pieces.append(scalp.curtain)
     return [Thing.of(p, look.hair_rgb, Material.HAIR) for p in pieces if len(p[1])]
 
 
@@ -181,21 +177,21 @@ def _with(surface: Surface, extras: list[Thing]) -> Surface:
     total, faces = int(first[-1]), sum(counts)
     added = total - len(surface.vertices)
     place = np.concatenate([t.vertices for t in extras])
-    around = np.column_stack(
-        [np.arctan2(place[:, 0], place[:, 2] + 60.0) / (2 * np.pi) + 0.5, place[:, 1] / 280.0 + 0.5]
-    )
+    around = np.empty((len(place), 2), np.float32)
+    around[:, 0] = np.arctan2(place[:, 0], place[:, 2] + np.float32(60.0)) / np.float32(2 * np.pi) + np.float32(0.5)
+    around[:, 1] = place[:, 1] / np.float32(280.0) + np.float32(0.5)
     return Surface(
-        vertices=np.concatenate([surface.vertices, place]).astype(np.float32),
+        vertices=np.concatenate([surface.vertices, place]),
         triangles=np.concatenate(
             [surface.triangles, *(t.triangles + np.int32(f) for t, f in zip(extras, first, strict=False))]
-        ).astype(np.int32),
-        material=np.concatenate([surface.material, np.repeat([int(t.material) for t in extras], counts)]).astype(
-            np.uint8
         ),
-        colour=np.concatenate([surface.colour, *(t.colour for t in extras)]).astype(np.float32),
-        uv=np.concatenate([surface.uv, around]).astype(np.float32),
-        occlusion=np.concatenate([surface.occlusion, np.full(added, 0.9)]).astype(np.float32),
-        weld=np.concatenate([surface.weld, np.arange(len(surface.vertices), total)]).astype(np.int32),
-        layer=np.concatenate([surface.layer, np.full(faces, -1)]).astype(np.int16),
-        corner_uv=np.concatenate([surface.corner_uv, np.zeros((faces, 3, 2))]).astype(np.float32),
+        material=np.concatenate(
+            [surface.material, np.repeat(np.array([t.material for t in extras], np.uint8), counts)]
+        ),
+        colour=np.concatenate([surface.colour, *(t.colour for t in extras)]),
+        uv=np.concatenate([surface.uv, around]),
+        occlusion=np.concatenate([surface.occlusion, np.full(added, 0.9, np.float32)]),
+        weld=np.concatenate([surface.weld, np.arange(len(surface.vertices), total, dtype=np.int32)]),
+        layer=np.concatenate([surface.layer, np.full(faces, -1, np.int16)]),
+        corner_uv=surface.corner_uv,
     )

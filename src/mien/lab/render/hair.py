@@ -5,48 +5,72 @@ Lengths in mm, head frame. The hairline is given round the head, above the brows
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from mien.core.arrays import AnyArray, Float32, Float64
+from mien.core.arrays import AnyArray, Float32, Int64
+from mien.lab.render.looks import Look
 from mien.lab.render.paint import Unrolling, hairline_mm
 
 Piece = tuple[Float32, AnyArray]
 """(V, 3) vertices and (F, 3) triangles."""
 
 
-def scalp(neutral_mm: Float32, unrolling: Unrolling, brows_mm: float, raised_mm: float) -> Float64:
-    """(V,) how far each skin vertex lies inside the hairline, mm; negative outside."""
-    u = unrolling.uv(neutral_mm)[:, 0]
-    azimuth = np.abs(u - 0.5) * 360.0
-    line = hairline_mm(azimuth.astype(np.float64), brows_mm, raised_mm)
-    return np.asarray(neutral_mm[:, 1] - line, dtype=np.float64)
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalp:
+    """Where somebody's hair grows, and what of its form depends on nothing else.
+
+    Attributes:
+        rows: (N,) vertices of the head that hair covers.
+        triangles: (G, 3) int32 numbers into `rows`.
+        out: (N, 3) float32 unit vectors outwards.
+        tuft: (N,) float32 how thick the hair is, about 1.
+        inside: (N,) float32 mm inside the hairline.
+        curtain: long hair of this head.
+    """
+
+    rows: Int64
+    triangles: AnyArray
+    out: Float32
+    tuft: Float32
+    inside: Float32
+    curtain: Piece
 
 
-def cap(posed_mm: Float32, triangles: AnyArray, inside_mm: Float64, look: tuple[float, float, float]) -> Piece:
-    """Short hair: the scalp's own triangles, moved outwards.
+def scalp(neutral_mm: Float32, triangles: AnyArray, unrolling: Unrolling, look: Look, brows_mm: float) -> Scalp:
+    """The scalp of a head.
 
     Args:
-        posed_mm: (V, 3) vertices of the head.
+        neutral_mm: (V, 3) vertices of the head at rest.
         triangles: (F, 3) its skin.
-        inside_mm: (V,) of `scalp`.
-        look: thickness (mm), the head's axis (z, mm), a number that shapes the tufts.
+        unrolling: of the same head.
+        look: hairline, and the number that shapes tufts and waves.
+        brows_mm: height of the brows at rest.
     """
-    thick, axis_z, shape = look
-    kept = triangles[(inside_mm[triangles] > 0.0).any(axis=1)]  # beyond the hairline the cap dives under the skin
-    used = np.unique(kept)
-    number = np.zeros(len(posed_mm), np.int64)
-    number[used] = np.arange(len(used))
-    out = posed_mm[used] - np.array([0.0, 10.0, axis_z], np.float32)
+    azimuth = np.abs(unrolling.uv(neutral_mm)[:, 0] - 0.5) * 360.0
+    line = hairline_mm(azimuth.astype(np.float64), brows_mm, look.hairline_mm)
+    inside = neutral_mm[:, 1] - line
+    kept = triangles[(inside[triangles] > 0.0).any(axis=1)]  # beyond the hairline the cap dives under the skin
+    rows = np.unique(kept).astype(np.int64)
+    number = np.zeros(len(neutral_mm), np.int32)
+    number[rows] = np.arange(len(rows))
+    out = neutral_mm[rows] - np.array([0.0, 10.0, unrolling.axis_z_mm], np.float32)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
-    azimuth, high = np.arctan2(out[:, 0], out[:, 2]), out[:, 1]
-    tuft = (
-        1.0
-        + 0.16 * np.sin(5 * azimuth + shape) * np.sin(6 * high + 2 * shape)
-        + 0.08 * np.sin(13 * azimuth + 3 * shape)
-    )
-    grow = np.clip((inside_mm[used] + 3.0) / (6.0 + thick), 0.0, 1.0)
-    height = -1.5 + (1.5 + thick * tuft * (0.7 + 0.3 * np.clip(high, 0, 1))) * grow**0.6
-    return (posed_mm[used] + out * height[:, None]).astype(np.float32), number[kept].astype(np.int32)
+    turn, high, shape = np.arctan2(out[:, 0], out[:, 2]), out[:, 1], look.fibres
+    tuft = 1.0 + 0.16 * np.sin(5 * turn + shape) * np.sin(6 * high + 2 * shape) + 0.08 * np.sin(13 * turn + 3 * shape)
+    tuft *= 0.7 + 0.3 * np.clip(high, 0, 1)
+    length = 60.0 + 90.0 * look.fibres / 6.28
+    hanging = curtain(neutral_mm[np.unique(triangles)], brows_mm, (length, unrolling.axis_z_mm, shape))
+    return Scalp(rows, number[kept], out, tuft.astype(np.float32), inside[rows].astype(np.float32), hanging)
+
+
+def cap(posed_mm: Float32, on: Scalp, thick_mm: float) -> Piece:
+    """Short hair: the scalp's own triangles, moved outwards from the (V, 3) posed head."""
+    thick = np.float32(thick_mm)
+    grow = np.clip((on.inside + np.float32(3.0)) / (np.float32(6.0) + thick), np.float32(0.0), np.float32(1.0))
+    height = (np.float32(1.5) + thick * on.tuft) * np.power(grow, np.float32(0.6)) - np.float32(1.5)
+    return posed_mm[on.rows] + on.out * height[:, None], on.triangles
 
 
 def curtain(head_mm: Float32, brows_mm: float, look: tuple[float, float, float]) -> Piece:

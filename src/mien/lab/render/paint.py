@@ -20,10 +20,10 @@ from mien.lab.render.looks import Look
 from mien.lab.render.shading import ALBEDO_ONE, GLOSS_ONE
 
 ATLAS_WH = (576, 320)
-_SHIFT = 4
+SHIFT = 4
 """Fractional bits of coordinates given to OpenCV."""
 _OUTER_LIPS = range(76, 88)
-_BROWS = (((33, 34, 35, 36, 37), (33, 41, 40, 39, 38)), ((46, 45, 44, 43, 42), (46, 47, 48, 49, 50)))
+BROWS = (((33, 34, 35, 36, 37), (33, 41, 40, 39, 38)), ((46, 45, 44, 43, 42), (46, 47, 48, 49, 50)))
 """Upper and lower edge of the right and left brow, from the tail to the inner end."""
 _HAIRLINE = np.array(  # azimuth from the front, degrees; height above the brows, mm
     [
@@ -41,7 +41,7 @@ _HAIRLINE = np.array(  # azimuth from the front, degrees; height above the brows
         (180, -72),
     ]
 )
-_UPPER_LIDS, _LOWER_LIDS = ((60, 61, 62, 63, 64), (72, 71, 70, 69, 68)), ((60, 67, 66, 65, 64), (72, 73, 74, 75, 68))
+UPPER_LIDS, LOWER_LIDS = ((60, 61, 62, 63, 64), (72, 71, 70, 69, 68)), ((60, 67, 66, 65, 64), (72, 73, 74, 75, 68))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,41 +103,20 @@ def skin(look: Look, points_mm: npt.ArrayLike, unrolling: Unrolling, rng: np.ran
     tint = np.ones((ATLAS_WH[1], ATLAS_WH[0], 3), np.float32)
     _blotches(tint, look, at, rng)
     _freckles(tint, look, at, rng)
-    lips = _lips(at)
+    lips = lips_area(at)
     mix(tint, lips, look.lips)
     _brows(tint, look, at, rng)
     _lash_line(tint, at)
     shiny = np.float32(1.0) + np.float32(1.1) * lips
-    _spot(shiny, at[54], (22, 40), 0.5)
+    spot(shiny, at[54], (22, 40), 0.5)
     shine = (np.float32(0.75) + np.float32(0.5) * _field(rng, 1)) * shiny
     atlas = np.dstack([np.float32(ALBEDO_ONE) * tint, np.float32(GLOSS_ONE) * shine])
     return np.asarray(np.clip(atlas + np.float32(0.5), 0.0, 255.0), dtype=np.uint8)
 
 
-def paint(
-    atlas: UInt8, look: Look, at_rest: tuple[npt.ArrayLike, Unrolling], rng: np.random.Generator, grown: bool
-) -> None:
-    """What changes from day to day: beard, make-up and the hairline; in place.
-
-    Args:
-        atlas: of `skin`.
-        look: what to paint.
-        at_rest: (98, 3) points and unrolling of the face.
-        rng: places hairs.
-        grown: paint the fine hair at the hairline that a cap of hair grows out of.
-    """
-    points_mm, unrolling = at_rest
-    at = unrolling.pixels(points_mm)
-    if look.beard > 0.0 or look.makeup is not None:
-        lips = _lips(at)
-        _beard(atlas, look, at, lips, rng)
-        _makeup(atlas, look, at, lips)
-    if grown:
-        _hairline(atlas, look, float(np.asarray(points_mm)[33:51, 1].mean()), unrolling, rng)
-
-
-def _lips(at: Float64) -> Float32:
-    return _area([at[list(_OUTER_LIPS)]], 1.3)
+def lips_area(at: Float64) -> Float32:
+    """(H, W) 0–1: the lips of (98, 2) points in the atlas."""
+    return area([at[list(_OUTER_LIPS)]], 1.3)
 
 
 @lru_cache(maxsize=256)
@@ -185,14 +164,15 @@ def _stain(tint: Float32, fields: Any, spots: Float32, amounts: tuple[float, flo
             tint[y, x, 2] *= 1.0 - 1.1 * dark - 0.9 * red - 0.8 * tired
 
 
-def _fixed(points: Float64) -> npt.NDArray[np.int32]:
-    return np.asarray(np.round(points * (1 << _SHIFT)), dtype=np.int32)
+def fixed(points: Float64) -> npt.NDArray[np.int32]:
+    """Atlas places as OpenCV's drawing takes them."""
+    return np.asarray(np.round(points * (1 << SHIFT)), dtype=np.int32)
 
 
-def _area(polygons: list[Float64], blur: float) -> Float32:
+def area(polygons: list[Float64], blur: float) -> Float32:
     """(H, W) 0–1: the inside of polygons, with a soft edge."""
     mask = np.zeros(ATLAS_WH[::-1], np.uint8)
-    cv2.fillPoly(mask, [_fixed(p) for p in polygons], (255,), cv2.LINE_AA, _SHIFT)
+    cv2.fillPoly(mask, [fixed(p) for p in polygons], (255,), cv2.LINE_AA, SHIFT)
     if blur > 3.0:  # two boxes are nearly a Gaussian, and as quick for any width
         box = (2 * round(0.9 * blur) + 1,) * 2
         soft = cv2.blur(cv2.blur(mask, box), box)
@@ -201,12 +181,12 @@ def _area(polygons: list[Float64], blur: float) -> Float32:
     return np.asarray(soft, dtype=np.float32) / np.float32(255.0)
 
 
-def _px(x: float, y: float) -> Float64:
+def px(x: float, y: float) -> Float64:
     """An offset in the atlas."""
     return np.array([x, y], dtype=np.float64)
 
 
-def _spot(out: Float32, centre: Float64, size: tuple[float, float], strength: float) -> None:
+def spot(out: Float32, centre: Float64, size: tuple[float, float], strength: float) -> None:
     """Add a soft spot (Gaussian of these half widths, px) to a mask, in place."""
     reach = 2.6 * np.array(size)
     x0, y0 = np.maximum(np.floor(centre - reach), 0).astype(int)
@@ -229,23 +209,33 @@ def _fields() -> tuple[AnyArray, ...]:
     return tuple(out)
 
 
-def _field(rng: np.random.Generator, which: int) -> Float32:
+def cut_field(rng: np.random.Generator, which: int) -> tuple[AnyArray, int, int, int]:
+    """A smooth noise, and where an atlas is cut from it: row, first column, step from column to column (1 or -1)."""
     field = _fields()[which]
     y, x = rng.integers(field.shape[0] - ATLAS_WH[1]), rng.integers(field.shape[1] - ATLAS_WH[0])
-    cut: Float32 = field[y : y + ATLAS_WH[1], x : x + ATLAS_WH[0]]
-    return cut[:, ::-1] if rng.random() < 0.5 else cut
+    mirrored = rng.random() < 0.5
+    return field, int(y), int(x) + (ATLAS_WH[0] - 1 if mirrored else 0), -1 if mirrored else 1
+
+
+def _field(rng: np.random.Generator, which: int) -> Float32:
+    field, row, first, step = cut_field(rng, which)
+    wide = field[row : row + ATLAS_WH[1]]
+    cut: Float32 = (
+        wide[:, first : first + ATLAS_WH[0]] if step > 0 else wide[:, first + 1 - ATLAS_WH[0] : first + 1][:, ::-1]
+    )
+    return cut
 
 
 def _blotches(tint: Float32, look: Look, at: Float64, rng: np.random.Generator) -> None:
     spots = np.zeros((2, *ATLAS_WH[::-1]), np.float32)
     for place, size, strength in (
-        ((at[66] + at[76]) / 2 - _px(14, -4), (34, 30), 1.0),
-        ((at[74] + at[82]) / 2 + _px(14, 4), (34, 30), 1.0),
-        (at[54] + _px(0, 4), (16, 16), 0.8),
+        ((at[66] + at[76]) / 2 - px(14, -4), (34, 30), 1.0),
+        ((at[74] + at[82]) / 2 + px(14, 4), (34, 30), 1.0),
+        (at[54] + px(0, 4), (16, 16), 0.8),
     ):
-        _spot(spots[0], place, size, strength)
-    for lower in _LOWER_LIDS:
-        _spot(spots[1], at[list(lower)].mean(axis=0) + _px(0, 5), (14, 6), 1.0)
+        spot(spots[0], place, size, strength)
+    for lower in LOWER_LIDS:
+        spot(spots[1], at[list(lower)].mean(axis=0) + px(0, 5), (14, 6), 1.0)
     fields = tuple(np.ascontiguousarray(_field(rng, k)) for k in range(4))
     _stain(tint, fields, spots, (look.blotches, 0.22 * look.redness, 0.30 * look.tired))
 
@@ -261,11 +251,11 @@ def _freckles(tint: Float32, look: Look, at: Float64, rng: np.random.Generator) 
         rng.integers(50, 170, count),
         strict=True,
     ):
-        cv2.circle(mask, (int(16 * x), int(16 * y)), int(size), (int(dark),), -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(mask, (int(16 * x), int(16 * y)), int(size), (int(dark),), -1, cv2.LINE_AA, SHIFT)
     for _ in range(rng.integers(0, 5)):
         place = rng.uniform(at[:33].min(axis=0) - [0, 60], at[:33].max(axis=0))
         cv2.circle(
-            mask, (int(16 * place[0]), int(16 * place[1])), int(rng.uniform(14, 30)), (200,), -1, cv2.LINE_AA, _SHIFT
+            mask, (int(16 * place[0]), int(16 * place[1])), int(rng.uniform(14, 30)), (200,), -1, cv2.LINE_AA, SHIFT
         )
     soft = cv2.GaussianBlur(mask, (0, 0), 0.7).astype(np.float32) / 255.0
     mix(tint, soft, (0.55, 0.36, 0.28))
@@ -274,8 +264,8 @@ def _freckles(tint: Float32, look: Look, at: Float64, rng: np.random.Generator) 
 def _hairs(roots: Float64, tips: Float64, strength: int) -> AnyArray:
     """(H, W) uint8: short strokes."""
     mask = np.zeros(ATLAS_WH[::-1], np.uint8)
-    strokes = list(_fixed(np.stack([roots, tips], axis=1)))
-    cv2.polylines(mask, strokes, False, (strength,), 1, cv2.LINE_AA, _SHIFT)
+    strokes = list(fixed(np.stack([roots, tips], axis=1)))
+    cv2.polylines(mask, strokes, False, (strength,), 1, cv2.LINE_AA, SHIFT)
     return mask
 
 
@@ -290,7 +280,7 @@ def _brows(tint: Float32, look: Look, at: Float64, rng: np.random.Generator) -> 
         return
     total = np.zeros(ATLAS_WH[::-1], np.float32)
     bodies = []
-    for upper, lower in _BROWS:
+    for upper, lower in BROWS:
         top, low = at[list(upper)], at[list(lower)]
         n = int(90 + 200 * look.brow)
         t = rng.beta(1.5, 1.15, n)
@@ -305,7 +295,7 @@ def _brows(tint: Float32, look: Look, at: Float64, rng: np.random.Generator) -> 
         tips = np.asarray(root + way * rng.uniform(3.0, 6.5, (n, 1)), dtype=np.float64)
         total += _hairs(root, tips, 200).astype(np.float32) / 255.0
         bodies.append(np.concatenate([top, low[::-1]]))
-    body = _area(bodies, 2.2) * (0.35 + 0.45 * look.brow)
+    body = area(bodies, 2.2) * (0.35 + 0.45 * look.brow)
     mask = np.clip(0.8 * body + 0.55 * cv2.GaussianBlur(total, (0, 0), 0.6), 0.0, 0.96)
     _cover(tint, mask, look.brow_rgb, look.skin)
 
@@ -313,20 +303,9 @@ def _brows(tint: Float32, look: Look, at: Float64, rng: np.random.Generator) -> 
 def _lash_line(tint: Float32, at: Float64) -> None:
     """The roots of the lashes darken the edges of the lids."""
     lines = np.zeros(ATLAS_WH[::-1], np.uint8)
-    for lids, dark in ((_UPPER_LIDS, 220), (_LOWER_LIDS, 90)):
-        cv2.polylines(lines, [_fixed(at[list(lid)]) for lid in lids], False, (dark,), 1, cv2.LINE_AA, _SHIFT)
+    for lids, dark in ((UPPER_LIDS, 220), (LOWER_LIDS, 90)):
+        cv2.polylines(lines, [fixed(at[list(lid)]) for lid in lids], False, (dark,), 1, cv2.LINE_AA, SHIFT)
     mix(tint, lines.astype(np.float32) / np.float32(255.0), (0.25, 0.2, 0.2))
-
-
-def _hairline(tint: AnyArray, look: Look, brows_mm: float, unrolling: Unrolling, rng: np.random.Generator) -> None:
-    """Hair thins out towards the forehead; the skin between the hairs shows."""
-    azimuth = np.abs((np.arange(ATLAS_WH[0]) + 0.5) / ATLAS_WH[0] - 0.5) * 360.0
-    height = unrolling.low_mm + (1.0 - (np.arange(ATLAS_WH[1]) + 0.5) / ATLAS_WH[1]) * (
-        unrolling.high_mm - unrolling.low_mm
-    )
-    inside = (height[:, None] - hairline_mm(azimuth, brows_mm, look.hairline_mm)).astype(np.float32)
-    inside += np.float32(11.0) * (_field(rng, 2) - np.float32(0.5)) + np.float32(5.0) * _field(rng, 3)
-    _cover(tint, np.clip((inside + np.float32(4.0)) / np.float32(11.0), 0.0, 0.92), look.hair_rgb, look.skin)
 
 
 def hairline_mm(azimuth_deg: Float64, brows_mm: float, raised_mm: float) -> Float64:
@@ -345,45 +324,3 @@ def _cover(tint: AnyArray, mask: Float32, colour: tuple[float, float, float], sk
     """Mix towards an albedo of its own, whatever the skin's."""
     r, g, b = (float(v) for v in np.minimum(np.array(colour) / np.array(skin), 1.6))
     mix(tint, np.ascontiguousarray(mask, dtype=np.float32), (r, g, b))
-
-
-def _beard(tint: AnyArray, look: Look, at: Float64, lips: Float32, rng: np.random.Generator) -> None:
-    if look.beard <= 0.0:
-        return
-    jaw = at[4:29] + _px(0, 16)
-    upper = np.array(
-        [
-            at[28] + [-6, 0],
-            at[82] + [16, 0],
-            at[59] + [7, 6],
-            at[57] + [0, 5],
-            at[55] + [-7, 6],
-            at[76] + [-16, 0],
-            at[4] + [6, 0],
-        ]
-    )
-    area = _area([np.concatenate([jaw, upper])], 6.0) * (1.0 - np.clip(1.6 * lips, 0, 1))
-    grain = _field(rng, 3)
-    full = max(0.0, look.beard - 0.4) / 0.6
-    mask = area * (look.beard * 0.35 + (0.25 + 0.4 * full) * np.clip(1.8 * grain - 0.5, 0, 1) + 0.35 * full)
-    _cover(tint, np.clip(mask, 0.0, 0.93), look.beard_rgb, look.skin)
-
-
-def _makeup(tint: AnyArray, look: Look, at: Float64, lips: Float32) -> None:
-    made = look.makeup
-    if made is None:
-        return
-    _cover(tint, made.lipstick * np.clip(1.15 * lips, 0, 1), made.lipstick_rgb, look.skin)
-    lids, lines = [], np.zeros(ATLAS_WH[::-1], np.uint8)
-    for upper, (_, brow) in zip(_UPPER_LIDS, _BROWS, strict=True):
-        edge, under = at[list(upper)], at[list(brow)]
-        lids.append(np.concatenate([edge, (0.45 * edge + 0.55 * under)[::-1]]))
-        wing = edge[:1] + (edge[:1] - edge[4:5]) * 0.14 + [0, -3]
-        cv2.polylines(lines, [_fixed(np.concatenate([wing, edge]))], False, (255,), 2, cv2.LINE_AA, _SHIFT)
-    _cover(tint, made.shadow * _area(lids, 2.5), made.shadow_rgb, look.skin)
-    liner = cv2.GaussianBlur(lines, (0, 0), 0.7).astype(np.float32) / 255.0
-    mix(tint, np.float32(made.liner) * liner, (0.08, 0.07, 0.07))
-    cheeks = np.zeros(ATLAS_WH[::-1], np.float32)
-    for mouth, eye, side in ((76, 60, -1.0), (82, 72, 1.0)):
-        _spot(cheeks, (at[mouth] + at[eye]) / 2 + _px(18 * side, 0), (22, 18), 0.35 * made.blush)
-    mix(tint, cheeks, (1.0, 0.45, 0.5))

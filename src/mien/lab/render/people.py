@@ -8,13 +8,15 @@ from functools import lru_cache
 import numpy as np
 
 from mien.core.arrays import Float32, UInt8
+from mien.lab.render.daily import Areas, areas
+from mien.lab.render.hair import Scalp, scalp
 from mien.lab.render.looks import Look
 from mien.lab.render.paint import Unrolling, skin
 from mien.lab.render.wardrobe import textures, wardrobe
 from mien.lab.rigs.rig import Identity, Rig
 
-KEPT = 256
-"""Persons in memory; about 1 MB each."""
+KEPT = 512
+"""Persons in memory; 1 to 2 MB each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +28,8 @@ class Person:
         points: (98, 3) float32 mm.
         unrolling, uv: the head's atlas, and (V, 2) where each vertex lies in it.
         atlas: what stays on the skin; see `paint.skin`.
+        areas: where beard and make-up are.
+        scalp: where hair grows.
         layers: (T, S, S, 4) uint8 textures.
         layer_of: material name → number of its texture.
     """
@@ -35,6 +39,8 @@ class Person:
     unrolling: Unrolling
     uv: Float32
     atlas: UInt8
+    areas: Areas
+    scalp: Scalp
     layers: UInt8
     layer_of: dict[str, int]
 
@@ -56,4 +62,15 @@ def known_person(rig: Rig, number: int, look: Look) -> Person:
     if "skin" in layer_of:  # the texture has them already
         look = replace(look, brow=0.0, lips=(1.0, 1.0, 1.0))
     atlas = skin(look, points, unrolling, np.random.default_rng([number, 2]))
-    return Person(identity, points, unrolling, unrolling.uv(identity.neutral), atlas, layers, layer_of)
+    where = areas(points, unrolling)
+    return Person(
+        identity=identity,
+        points=points,
+        unrolling=unrolling,
+        uv=unrolling.uv(identity.neutral),
+        atlas=atlas,
+        areas=where,
+        scalp=scalp(identity.neutral, prepared.skin, unrolling, look, where.brows_mm),
+        layers=layers,
+        layer_of=layer_of,
+    )

@@ -51,7 +51,8 @@ class Surface:
         occlusion: (V,) float32, how much of the sky a vertex sees at rest, 0–1.
         weld: (V,) int32, vertices with the same number share a normal.
         layer: (F,) int16: which of the scene's textures colours the triangle; -1 = none.
-        corner_uv: (F, 3, 2) float32: place of each corner in that texture, v down.
+        corner_uv: (≤ F, 3, 2) float32: place of each corner in that texture, v down; triangles that have no texture
+            need none if they come last.
     """
 
     vertices: Float32

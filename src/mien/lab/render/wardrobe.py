@@ -152,7 +152,6 @@ def _iris_rad(rig: Rig, neutral: Float32, centres: Float32) -> float:
     return float(np.max(np.arctan2(np.hypot(out[:, 0], out[:, 1]), out[:, 2])))
 
 
-@lru_cache(maxsize=64)
 def _texture(path: Path) -> UInt8:
     picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
@@ -164,11 +163,10 @@ def _texture(path: Path) -> UInt8:
 
 def textures(pictures: Mapping[str, Path], words: tuple[str, ...]) -> tuple[UInt8, dict[str, int]]:
     """(T, S, S, 4) uint8 sRGB textures of those materials that have one, and each one's number."""
-    layers: list[UInt8] = []
-    number: dict[str, int] = {}
-    for word in words:
-        if word in pictures and _MATERIAL.get(word) != Material.EYE:
-            number[word] = len(layers)
-            layers.append(_texture(Path(pictures[word])))
-    empty = np.zeros((1, 1, 1, 4), np.uint8)
-    return (np.stack(layers) if layers else empty), number
+    used = [w for w in words if w in pictures and _MATERIAL.get(w) != Material.EYE]
+    return _layers(tuple(Path(pictures[w]) for w in used)), {word: number for number, word in enumerate(used)}
+
+
+@lru_cache(maxsize=64)
+def _layers(paths: tuple[Path, ...]) -> UInt8:
+    return np.stack([_texture(p) for p in paths]) if paths else np.zeros((1, 1, 1, 4), np.uint8)
