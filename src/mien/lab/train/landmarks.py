@@ -1,0 +1,197 @@
+"""Train a landmark network as a recipe says.
+
+    python -m mien.lab.train.landmarks --config recipes/landmarks-hrnet128.toml --out runs/hrnet128 \\
+        --set drawn=FOLDER --set photos=FOLDER --minutes 45
+
+The same command goes on where the run stopped. The recipe names its data by words; --set says where they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import torch
+from torch import nn
+
+from mien.errors import ConfigError
+from mien.lab.datasets.dataset import open_dataset
+from mien.lab.models.hrnet import W9, W12, W18, HrNet, HrNetSpec
+from mien.lab.models.lab import Lab, LabSpec
+from mien.lab.models.regressor import MOBILE, TINY, Regressor, RegressorSpec
+from mien.lab.render.random_scene import Wishes
+from mien.lab.train.augment import Augmentation
+from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.faces import DatasetFaces, FaceSet, Mixture, RenderedFaces, Share, read_marked_faces
+from mien.lab.train.landmark_task import LandmarkSpec, LandmarkTask, mean_points
+from mien.lab.train.loop import Run, Schedule
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_HRNETS = {"hrnet-w18": W18, "hrnet-w12": W12, "hrnet-w9": W9}
+_REGRESSORS = {"regressor-mobile": MOBILE, "regressor-tiny": TINY}
+
+
+def build(table: Mapping[str, Any]) -> nn.Module:
+    """A network as a recipe's [model] says: `kind`, and any field of its spec.
+
+    Raises:
+        ConfigError: unknown kind or field.
+    """
+    options = dict(table)
+    kind = str(options.pop("kind", ""))
+    if kind in _HRNETS:
+        return HrNet(_spec(HrNetSpec, options, _HRNETS[kind]))
+    if kind in _REGRESSORS:
+        return Regressor(_spec(RegressorSpec, options, _REGRESSORS[kind]))
+    if kind == "lab":
+        return Lab(_spec(LabSpec, options))
+    raise ConfigError(f"[model] kind {kind!r}: choose one of {', '.join([*_HRNETS, *_REGRESSORS, 'lab'])}")
+
+
+def _spec(cls: type[T], options: Mapping[str, Any], start: T | None = None) -> T:
+    """A frozen settings object from a table of a recipe."""
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    if unknown := set(options) - known:
+        raise ConfigError(
+            f"{cls.__name__}: no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+        )
+    given = {n: getattr(start, n) for n in known} if start is not None else {}
+    given |= {k: _tuples(v) for k, v in options.items()}
+    return cls(**given)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
+    """Faces as an entry of a recipe's [[data]] says.
+
+    `from` is "dataset" (with `name`, `split`), "rendered" (`rig`, `seeds` = [first, last], `size_px`) or "marked" (a
+    folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only.
+
+    Raises:
+        ConfigError: unknown origin, or a word without a folder.
+    """
+    origin, word = table.get("from"), table.get("place")
+    if word is not None and word not in places:
+        raise ConfigError(f'the recipe needs the folder "{word}": --set {word}=FOLDER')
+    place = places[word] if word is not None else None
+    if origin == "rendered":
+        backgrounds = table.get("backgrounds")
+        wishes = Wishes(
+            size_px=int(table.get("size_px", 192)), backgrounds=Path(places[backgrounds]) if backgrounds else None
+        )
+        first, last = table["seeds"]
+        return RenderedFaces(str(table.get("rig", "builtin")), place, wishes, range(first, last))
+    if place is None:
+        raise ConfigError(f'[[data]] {dict(table)}: "place" is missing')
+    if origin == "marked":
+        return read_marked_faces(place)
+    if origin != "dataset":
+        raise ConfigError(f'[[data]] from {origin!r}: choose "dataset", "rendered" or "marked"')
+    dataset = open_dataset(str(table["name"]), place)
+    if "split" in table:
+        dataset = dataset.split(str(table["split"]))
+    count = int(table.get("count", len(dataset)))
+    step = max(1, len(dataset) // max(1, count))
+    return DatasetFaces(dataset, range(0, len(dataset), step)[:count])
+
+
+def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Schedule, workers: int) -> LandmarkTask:
+    """Everything but the loop."""
+    entries = recipe.get("data", [])
+    parts = [
+        Share(face_set(e, places), float(e.get("share", 1)), float(e.get("weight", 1)))
+        for e in entries
+        if e.get("use", "train") == "train"
+        and (e.get("place") is None or not e.get("optional") or e["place"] in places)
+    ]
+    checks = {
+        str(e.get("title", e.get("place", e["from"]))): face_set(e, places)
+        for use in ("validation", "report")
+        for e in entries
+        if e.get("use") == use and (not e.get("optional") or e.get("place") in places)
+    }
+    if not any(e.get("use") == "validation" for e in entries):
+        raise ConfigError('the recipe has no [[data]] with use = "validation" to choose the best weights by')
+    return LandmarkTask(
+        net=build(recipe["model"]),
+        spec=_spec(LandmarkSpec, recipe.get("task", {})),
+        mixture=Mixture(parts),
+        validation=checks,
+        how=_spec(Augmentation, recipe.get("augmentation", {})),
+        batch=schedule.batch,
+        half=schedule.half,
+        seed=schedule.seed,
+        workers=workers,
+    )
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A recipe file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read as a recipe: {error}") from error
+
+
+def load_weights(net: nn.Module, path: Path) -> list[str]:
+    """Take over the weights of a checkpoint wherever name and shape agree (another size, another width of input);
+    the names that were left as they were."""
+    saved = read_checkpoint(path)["net"]
+    own = net.state_dict()
+    fitting = {k: v for k, v in saved.items() if k in own and own[k].shape == v.shape}
+    net.load_state_dict({**own, **fitting})
+    return sorted(set(own) - set(fitting))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
+    parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
+    parser.add_argument("--from-weights", type=Path, help="begin with the weights of another run's best.pt")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    recipe = read_recipe(options.config)
+    settings = dict(recipe.get("schedule", {}))
+    if options.minutes is not None:
+        settings["minutes"] = options.minutes
+    schedule = _spec(Schedule, settings)
+    torch.manual_seed(schedule.seed)
+    places = dict(p.split("=", 1) for p in options.places if "=" in p)
+    task = make_task(recipe, places, schedule, options.workers)
+    facts = {"model": dict(recipe["model"]), "task": dict(recipe.get("task", {}))}
+    run = Run(task, schedule, options.out, facts)
+    if run.resume():
+        log.info("going on at step %d", run.step)
+    elif options.from_weights is not None:
+        log.info("not taken over: %s", load_weights(task.net, options.from_weights))
+        run.average.state = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
+    elif isinstance(task.net, Regressor):
+        task.net.start_at(mean_points(task.mixture, task.how, task.spec))
+        run.average.state = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
+    log.info("%d faces; best score %.4g", len(task.mixture), run.train())
+
+
+if __name__ == "__main__":
+    main()

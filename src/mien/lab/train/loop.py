@@ -1,0 +1,277 @@
+"""The training loop of the lab: schedule, moving average, checkpoints, time budget, log. It knows no task.
+
+A task gives batches by step number, a loss and a score on a validation set (lower is better). As batches depend on the
+step alone, a run that was stopped and resumed takes the same steps as one that was not. (With a budget of minutes the
+learning rate follows the clock and two runs never agree exactly.)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mien.errors import RequestError
+from mien.lab.train.checkpoints import MovingAverage, read_checkpoint, write_checkpoint
+
+log = logging.getLogger(__name__)
+
+LAST, BEST, LOG = "last.pt", "best.pt", "log.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a run goes.
+
+    Attributes:
+        steps: number of steps; with `minutes` an upper bound.
+        batch: samples per step.
+        learning_rate, weight_decay: of AdamW.
+        warm_up: share of the run in which the learning rate grows from 0; afterwards a cosine to `final_share` of it.
+        final_share: last learning rate / highest.
+        clip: largest norm of the gradient.
+        average: decay of the moving average of the weights.
+        minutes: training time; None = as long as the steps take.
+        evaluate_every, save_every: steps.
+        half: bfloat16 arithmetic (autocast).
+        seed: of everything.
+    """
+
+    steps: int = 10000
+    batch: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warm_up: float = 0.03
+    final_share: float = 0.01
+    clip: float = 5.0
+    average: float = 0.998
+    minutes: float | None = None
+    evaluate_every: int = 500
+    save_every: int = 250
+    half: bool = True
+    seed: int = 1
+
+    def rate(self, progress: float) -> float:
+        """Learning rate at `progress`, 0–1 of the run."""
+        if progress < self.warm_up:
+            return self.learning_rate * max(progress, 1e-3 * self.warm_up) / self.warm_up
+        share = min(1.0, (progress - self.warm_up) / max(1e-9, 1 - self.warm_up))
+        low = self.final_share
+        return self.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+class Task(Protocol):
+    """What is trained."""
+
+    net: nn.Module
+
+    def batches(self, first_step: int) -> Iterable[Any]:
+        """Batches from a step on, without end."""
+        ...
+
+    def loss(self, batch: Any) -> tuple[Tensor, Mapping[str, float]]:
+        """The loss of a batch, and named parts of it for the log."""
+        ...
+
+    def evaluate(self) -> Mapping[str, float]:
+        """Figures on the validation set; "score" chooses the best weights, lower is better."""
+        ...
+
+
+class Run:
+    """One training run in a folder: `last.pt` (resumes), `best.pt` (averaged weights), `log.jsonl`."""
+
+    def __init__(self, task: Task, schedule: Schedule, folder: Path, facts: Mapping[str, Any] | None = None) -> None:
+        """
+        Args:
+            task: what is trained.
+            schedule: how.
+            folder: where to.
+            facts: numbers and text stored in the checkpoints (the model's recipe).
+        """
+        self.task, self.schedule, self.folder = task, schedule, folder
+        self.facts = dict(facts or {})
+        self.optimizer = torch.optim.AdamW(
+            _groups(task.net, schedule.weight_decay), lr=schedule.learning_rate, foreach=True
+        )
+        self.average = MovingAverage(task.net, schedule.average)
+        self.step, self.seconds, self.best = 0, 0.0, math.inf
+        self._stop = False
+
+    def resume(self) -> bool:
+        """Go on where `last.pt` stopped; False if there is none.
+
+        Raises:
+            ModelError: it cannot be read.
+            RequestError: it is of another model.
+        """
+        path = self.folder / LAST
+        if not path.is_file():
+            return False
+        state = read_checkpoint(path)
+        if state["facts"] != self.facts:
+            raise RequestError(f"{path}: was trained as {state['facts']}, not as {self.facts}: choose another --out")
+        self.task.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.from_dict(state["average"])
+        self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
+        torch.set_rng_state(state["rng"])
+        return True
+
+    def save(self) -> None:
+        """Write `last.pt`."""
+        state = {
+            "facts": self.facts,
+            "net": self.task.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.to_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "rng": torch.get_rng_state(),
+        }
+        write_checkpoint(self.folder / LAST, state)
+
+    @property
+    def progress(self) -> float:
+        """0–1 of the run."""
+        by_steps = self.step / max(1, self.schedule.steps)
+        if self.schedule.minutes is None:
+            return by_steps
+        return max(by_steps, self.seconds / (60 * self.schedule.minutes))
+
+    def train(self) -> float:
+        """Train to the end, the time budget or Ctrl-C; the best validation score.
+
+        Stopped early it leaves `last.pt`; at the end also a last evaluation.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._note({"event": "start", "step": self.step, "schedule": asdict(self.schedule), **self.facts})
+        if self.progress >= 1:
+            return self.best
+        with self._signals():
+            self._steps()
+        if not self._stop:
+            self._evaluate()
+        self.save()
+        return self.best
+
+    def _steps(self) -> None:
+        s, parts, started = self.schedule, _Means(), time.perf_counter()
+        shown = time.monotonic()
+        for batch in self.task.batches(self.step):
+            self.task.net.train()
+            rate = s.rate(self.progress)
+            parts.add(self._one(batch, rate))
+            now = time.perf_counter()
+            self.seconds, started = self.seconds + now - started, now
+            if time.monotonic() - shown > 10 or self.progress >= 1:
+                shown = time.monotonic()
+                self._note({"event": "step", "step": self.step, "rate": rate, "eta_s": self.eta_s, **parts.take()})
+            if self._stop or self.progress >= 1:
+                return
+            if self.step % s.evaluate_every == 0:
+                self._evaluate()
+                started = time.perf_counter()
+            if self.step % s.save_every == 0:
+                self.save()
+
+    @property
+    def eta_s(self) -> float:
+        """Seconds to go, if the rest is as fast as what was done."""
+        return self.seconds * (1 / max(self.progress, 1e-6) - 1)
+
+    def _one(self, batch: Any, rate: float) -> Mapping[str, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss, parts = self.task.loss(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.task.net.parameters(), self.schedule.clip, foreach=True)
+        value = float(loss.detach())
+        if math.isfinite(value) and math.isfinite(float(norm)):
+            self.optimizer.step()
+            self.average.update(self.task.net)
+        else:
+            log.warning("step %d: loss %s, gradient %s: skipped", self.step, value, float(norm))
+        self.step += 1
+        return {"loss": value, **parts}
+
+    def _evaluate(self) -> None:
+        """Score the averaged weights; keep them if they are the best so far."""
+        net = self.task.net
+        own = {k: v.detach().clone() for k, v in net.state_dict().items()}
+        net.load_state_dict(self.average.state)
+        net.eval()
+        began = time.perf_counter()
+        with torch.inference_mode():
+            figures = dict(self.task.evaluate())
+        net.load_state_dict(own)
+        self._note({"event": "score", "step": self.step, "took_s": time.perf_counter() - began, **figures})
+        if figures["score"] < self.best:
+            self.best = figures["score"]
+            write_checkpoint(
+                self.folder / BEST,
+                {"facts": self.facts, "net": self.average.state, "step": self.step, "figures": figures},
+            )
+
+    def _note(self, entry: Mapping[str, Any]) -> None:
+        line = {"seconds": round(self.seconds, 1), **entry}
+        with (self.folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        shown = " ".join(f"{k} {v:.5g}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items())
+        log.info("%s", shown)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the run after the step in hand; a second Ctrl-C interrupts."""
+
+        def stop(number: int, frame: object) -> None:
+            if self._stop:
+                raise KeyboardInterrupt
+            self._stop = True
+            log.info("stopping after this step; run the same command to go on")
+
+        before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _Means:
+    """Means of named values since they were last taken."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.count = 0
+
+    def add(self, values: Mapping[str, float]) -> None:
+        self.count += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def take(self) -> dict[str, float]:
+        means = {n: v / max(1, self.count) for n, v in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return means
+
+
+def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices and kernels only, not for biases, normalisation and slopes."""
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
