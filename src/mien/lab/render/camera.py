@@ -91,7 +91,9 @@ def random_faults(rng: np.random.Generator, blur: bool | None = None, dark: bool
 
 def take(linear: Float32, faults: Faults) -> UInt8:
     """(H, W, 3) uint8 RGB of a (H, W, 3) linear picture."""
-    light = np.minimum(linear, np.float32(6.0))
+    light = linear
+    if faults.blur_px > 0.5:  # a lamp's reflection must not fill the whole circle of confusion
+        light = np.minimum(linear, np.float32(6.0))
     if faults.defocus_px > 0.25:
         light = cv2.filter2D(light, -1, _disc(round(faults.defocus_px, 2)), borderType=cv2.BORDER_REPLICATE)
     if faults.motion_px > 0.5:
@@ -99,28 +101,38 @@ def take(linear: Float32, faults: Faults) -> UInt8:
     if faults.halve:
         h, w = light.shape[:2]
         light = cv2.resize(cv2.resize(light, (w // 2, h // 2), interpolation=cv2.INTER_AREA), (w, h))
-    gain = np.array([faults.balance[0], 1.0, faults.balance[1]], np.float32) * np.float32(faults.exposure)
+    red, blue = faults.balance
+    gain = np.array([red, 1.0, blue], np.float32) * np.float32(faults.exposure)
     h, w = light.shape[:2]
     y, x = faults.noise_at[0] % (_NOISE_PX - h + 1), faults.noise_at[1] % (_NOISE_PX - w + 1)
-    sizes = (faults.read_noise**2, faults.shot_noise**2, faults.colour_noise)
+    sizes = np.array([faults.read_noise**2, faults.shot_noise**2, faults.colour_noise], np.float32)
     picture = np.empty((h, w, 3), np.uint8)
     curve = _curve(round(faults.gamma, 3), round(faults.contrast, 3))
-    _expose(picture, light, gain, (_noise()[y : y + h, x : x + w], *sizes), curve)
+    _expose(picture, light, gain, (_noise(), y, x, sizes), curve)
     return _compressed(picture, faults.jpeg) if faults.jpeg else picture
 
 
 @njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
 def _expose(out: UInt8, light: Float32, gain: Float32, noise: Any, curve: UInt8) -> None:
-    """Gain, noise and the display curve in one pass. `noise` = (field, read², shot², share of colour)."""
-    field, read, shot, colour = noise
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            grey = (1.0 - colour) * field[y, x, 3]
+    """Gain, noise and the display curve in one pass. `noise` = (field, its row and column, (read², shot², colour))."""
+    field, row, column, sizes = noise
+    read, shot, colour = sizes[0], sizes[1], sizes[2]
+    zero, half, least, most = np.float32(0.0), np.float32(2047.5), np.float32(0.0), np.float32(4095.0)
+    grey = np.float32(1.0) - colour
+    height, width, _ = out.shape
+    step = np.empty(3 * width, np.int32)
+    for y in range(height):
+        # Two loops: the first is done on many pixels at once, the second only looks up.
+        for x in range(width):
+            same = grey * field[row + y, column + x, 3]
             for k in range(3):
                 value = light[y, x, k] * gain[k]
-                size = np.sqrt(read + shot * max(value, 0.0))
-                value += (grey + colour * field[y, x, k]) * size
-                out[y, x, k] = curve[int(min(max(value * 2047.5, 0.0), 4095.0))]
+                size = np.sqrt(read + shot * max(value, zero))
+                value += (same + colour * field[row + y, column + x, k]) * size
+                step[3 * x + k] = np.int32(min(max(value * half, least), most))
+        for x in range(width):
+            for k in range(3):
+                out[y, x, k] = curve[step[3 * x + k]]
 
 
 @cache
@@ -151,17 +163,24 @@ def _streak(length: float, angle: float) -> Float32:
     return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
-def _curve(gamma: float, contrast: float) -> UInt8:
-    """Linear 0–2 in 4096 steps → bytes: sRGB, highlights that roll off, bent by gamma and contrast."""
+@cache
+def _srgb() -> Float32:
+    """Linear 0–2 in 4096 steps → 0–1: sRGB with highlights that roll off."""
     x = np.linspace(0.0, 2.0, 4096)
     rolled = np.where(x < 0.7, x, 0.7 + 0.3 * np.tanh((x - 0.7) / 0.5))
     srgb = np.where(rolled <= 0.0031308, 12.92 * rolled, 1.055 * rolled ** (1 / 2.4) - 0.055)
-    bent = np.clip(srgb, 0.0, 1.0) ** gamma
-    bent = bent + contrast * (bent - 0.5) * 4.0 * bent * (1.0 - bent)
-    return np.asarray(np.round(255.0 * np.clip(bent, 0.0, 1.0)), dtype=np.uint8)
+    return np.asarray(np.clip(srgb, 0.0, 1.0), dtype=np.float32)
+
+
+def _curve(gamma: float, contrast: float) -> UInt8:
+    """Linear 0–2 in 4096 steps → bytes: `_srgb` bent by gamma and contrast."""
+    bent = np.power(_srgb(), np.float32(gamma))
+    bent += np.float32(4.0 * contrast) * (bent - np.float32(0.5)) * bent * (np.float32(1.0) - bent)
+    return np.asarray(np.float32(255.0) * np.clip(bent, 0.0, 1.0) + np.float32(0.5), dtype=np.uint8)
 
 
 def _compressed(picture: UInt8, quality: int) -> UInt8:
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    cv2.cvtColor(picture, cv2.COLOR_RGB2BGR, dst=picture)
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     out = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(out[..., ::-1], dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(out, cv2.COLOR_BGR2RGB, dst=out), dtype=np.uint8)
