@@ -19,6 +19,7 @@ from mien.errors import SourceError
 from mien.lab.datasets.face_truth import FaceTruth
 from mien.lab.datasets.reading import Reading
 from mien.lab.datasets.sample import ExpressionLabel, Sample
+from mien.lab.datasets.synthetic_clips import read_clips
 from mien.lab.datasets.synthetic_table import FORMAT, LABELS, MANIFEST, PICTURES, Columns, read_part
 
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
@@ -55,6 +56,11 @@ def read(reading: Reading) -> None:
     if manifest is None:
         return
     base = place.removesuffix(MANIFEST)
+    if not manifest.get("complete"):
+        reading.note("not finished", f"{manifest.get('task')}: run mien lab synth --resume to complete it")
+    if manifest.get("kind") == "clips":
+        read_clips(reading, base)
+        return
     for name in reading.folder.files(base + LABELS, frozenset({".parquet"})):
         try:
             columns = read_part(reading.folder.path(f"{base}{LABELS}/{name}"))
@@ -62,8 +68,6 @@ def read(reading: Reading) -> None:
             reading.problem("table that cannot be read", str(error))
             continue
         _add(reading, _Part(columns, base + PICTURES, reading.folder.path(base + PICTURES), reading.info.name), name)
-    if not manifest.get("complete"):
-        reading.note("not finished", f"{manifest.get('task')}: run mien lab synth --resume to complete it")
 
 
 def read_manifest(reading: Reading, place: str) -> Mapping[str, Any] | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -15,8 +17,12 @@ from mien.cli.lab import lab
 from mien.errors import ConfigError, MienError, RequestError, SinkError
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.datasets.splits import hashed_split
+from mien.lab.datasets.synthetic_clips import frame_labels
+from mien.lab.rigs.builtin_rig import builtin_rig
+from mien.lab.synth.render_sequence import CALM, render_sequence
 from mien.lab.synth.stored import make
 from mien.lab.synth.stored.blocks import part_path
+from mien.lab.synth.stored.clips import sequence_of
 from mien.lab.synth.stored.make import make_dataset
 from mien.lab.synth.stored.order import Order, RigOrder
 
@@ -156,6 +162,43 @@ def test_groups_have_faces_of_one_split_and_some_none(tmp_path: Path) -> None:
     assert max(counts) >= 2
     for sample in dataset:
         assert sample.split == hashed_split("synthetic", sample.name)
+
+
+def test_clips_are_stored_without_loss_and_know_their_events(tmp_path: Path) -> None:
+    order = Order(task="micro", count=2, size_px=48, people=3, fps=30.0)
+    make_dataset(order, tmp_path / "clips", 0, False, Told())
+    dataset = open_dataset("synthetic", tmp_path / "clips")
+    drawn = {i: sequence_of(order, i) for i in range(2)}
+    assert {s.attributes["seed"] for s in dataset} == {0, 1}
+    for sample in dataset:
+        sequence = drawn[sample.attributes["seed"]]
+        labels = frame_labels(sample)
+        assert labels["landmarks_xy"].shape == (len(sequence), 196)
+        assert np.array_equal(labels["face"], np.arange(len(sequence)))
+        assert np.allclose(labels["blendshapes"], sequence.shapes, atol=1e-6)
+        clip = sample.clip
+        assert clip is not None
+        expected = sequence.frames_of(sequence.expressions[0]) if sequence.expressions else (None, None, None)
+        assert (clip.onset, clip.apex, clip.offset) == expected
+        assert (sample.action_units is None) == (not sequence.expressions)
+        assert clip.video is not None
+        with av.open(str(clip.video)) as container:
+            frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+        assert len(frames) == len(sequence)
+        wishes = replace(CALM, people=3)
+        for k, again in zip(range(3), render_sequence(builtin_rig(), sequence, 48, wishes), strict=False):
+            assert np.array_equal(frames[k], again.image)
+
+
+def test_a_clip_part_that_is_cut_off_is_made_again(tmp_path: Path) -> None:
+    order = Order(task="micro", count=1, size_px=32, people=2, fps=25.0)
+    out = tmp_path / "clips"
+    make_dataset(order, out, 0, False, Told())
+    part_path(out, 0).write_bytes(part_path(out, 0).read_bytes()[:60])
+    (out / "clips" / "00000" / "0000000.mkv").unlink()
+    assert make_dataset(order, out, 0, True, Told()).new == 1
+    (out / "clips" / "00000" / "0000000.mkv").unlink()
+    assert run("data", "check", "synthetic", out)[0] == 1
 
 
 def test_rigs_are_mixed_by_share() -> None:

@@ -16,7 +16,9 @@ import cv2
 
 from mien.core.arrays import UInt8
 from mien.errors import SinkError
+from mien.lab.datasets.synthetic_clips import clips_in
 from mien.lab.datasets.synthetic_table import LABELS, PICTURES, samples_in, write_part
+from mien.lab.synth.stored.clips import make_clips
 from mien.lab.synth.stored.faces import face_sample, row_of
 from mien.lab.synth.stored.groups import group_picture
 from mien.lab.synth.stored.order import Order
@@ -32,7 +34,8 @@ def part_path(out: Path, block: int) -> Path:
 
 def is_made(order: Order, out: Path, block: int) -> bool:
     """Whether the block is there with all its samples."""
-    return samples_in(part_path(out, block)) == len(order.block_range(block))
+    count = clips_in if order.kind.kind == "clips" else samples_in
+    return count(part_path(out, block)) == len(order.block_range(block))
 
 
 def make_block(order: Order, out: Path, block: int) -> int:
@@ -47,6 +50,8 @@ def make_block(order: Order, out: Path, block: int) -> int:
     cv2.setNumThreads(1)  # the processes share the cores among themselves
     rows: list[Any] = []
     try:
+        if order.kind.kind == "clips":
+            return make_clips(order, out, block)
         (out / PICTURES / f"{block:05d}").mkdir(parents=True, exist_ok=True)
         (out / LABELS).mkdir(exist_ok=True)
         for i in order.block_range(block):

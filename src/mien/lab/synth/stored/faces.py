@@ -33,7 +33,7 @@ def face_seed(order: Order, i: int) -> int:
         return seed
     for candidate in range(seed * _TRIES, (seed + 1) * _TRIES):
         face = choose(candidate, order.wishes).face
-        if face.expression != "other" and not getattr(face, "compound", ""):
+        if face.expression != "other":
             return candidate
     return seed * _TRIES
 
@@ -58,7 +58,7 @@ def row_of(sample: RenderedSample, name: str, face: int = 0) -> Mapping[str, Any
         "rig": sample.rig,
         "subject": f"{sample.rig}/{sample.identity}",
         "expression": sample.expression,
-        "compound": str(getattr(sample.choices.face, "compound", "") or ""),
+        "compound": sample.choices.face.compound or "",
         "seed": sample.choices.seed,
         "face": face,
         "box_xyxy": sample.box_xyxy,

@@ -186,8 +186,9 @@ def _finish(order: Order, out: Path) -> dict[str, int]:
     """Read it back, draw the contact sheets, say in the manifest that it is whole."""
     _write_manifest(order, out, {"complete": True})
     dataset = open_dataset("synthetic", out)
-    if dataset.findings.problems or len(dataset) != order.count:
-        told = "; ".join(str(f) for f in dataset.findings.problems) or f"{len(dataset)} of {order.count} samples"
+    there = len({s.attributes["clip"] for s in dataset}) if order.kind.kind == "clips" else len(dataset)
+    if dataset.findings.problems or there != order.count:
+        told = "; ".join(str(f) for f in dataset.findings.problems) or f"{there} of {order.count} samples"
         _write_manifest(order, out, {"complete": False})
         raise SinkError(f"{out}: does not read back as written: {told}; go on with --resume")
     for name, points in ((SHEET, False), (SHEET_POINTS, True)):
