@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from mien.core.arrays import Float32, UInt8
+from mien.core.arrays import AnyArray, Float32, UInt8
 
 _NOISE_PX = 1024
 
@@ -91,7 +91,7 @@ def random_faults(rng: np.random.Generator, blur: bool | None = None, dark: bool
 
 def take(linear: Float32, faults: Faults) -> UInt8:
     """(H, W, 3) uint8 RGB of a (H, W, 3) linear picture."""
-    light = linear
+    light: AnyArray = linear
     if faults.blur_px > 0.5:  # a lamp's reflection must not fill the whole circle of confusion
         light = np.minimum(linear, np.float32(6.0))
     if faults.defocus_px > 0.25:
