@@ -7,13 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.errors import MienError, RequestError, SinkError
-from mien.pipeline.registry import EXPORTERS
+from mien.pipeline.registry import EXPORTERS, load
 from mien.take.reader import PARTS_FOLDER, TAKE_FILE, load_take
 
 MIN_FREE_BYTES = 32 * 1024 * 1024
 _SINK_FILES = {"parquet": TAKE_FILE, "overlay": "overlay.mp4"}
 _OF_A_TAKE = ("overlay.part-*", "avatar.[0-9]*.glb", "livelink.[0-9]*.csv", "take.parquet.tmp")
 """Files beside the named ones that only a capture makes."""
+_HEAD_BYTES = 65_536
+_MARKS = {
+    "csv": (b"frame,face_id,timestamp,confidence,success",),
+    "livelink": (b"Timecode,BlendShapeCount,",),
+    "glb": (b'"generator":"Mien',),
+    "report": (b'<meta name="generator" content="Mien">',),
+}
+"""What stands near the beginning of every file that Mien writes."""
 
 
 def file_name(output: str) -> str:
@@ -30,16 +38,14 @@ def check_folder(folder: Path, source: str, outputs: Sequence[str], *, resume: b
     """Fail before the first frame, not after the last.
 
     Args:
-        folder: made if missing.
+        folder: where the outputs go.
         source: what is captured, as the user said it.
         outputs: names of the outputs that will be made.
         resume, overwrite: what may happen to a take that is there.
 
     Raises:
         RequestError: something in the folder would be lost, or is the input.
-        SinkError: the folder cannot be written, or is full.
     """
-    _check_writable(folder)
     files = [folder / file_name(o) for o in outputs]
     if _inside(source, folder, files):
         raise RequestError(f"{source} cannot be both the input and an output; choose another --out")
@@ -55,7 +61,12 @@ def check_folder(folder: Path, source: str, outputs: Sequence[str], *, resume: b
         )
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
+    """Make the folder if it is missing, and try it.
+
+    Raises:
+        SinkError: it cannot be written, or is full.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".mien-write-test.tmp"
@@ -75,6 +86,34 @@ def _inside(source: str, folder: Path, files: Sequence[Path]) -> bool:
     path = Path(source).resolve()
     taken = {f.resolve() for f in files} | {f.resolve() for pattern in _OF_A_TAKE for f in folder.glob(pattern)}
     return path in taken or path == folder.resolve() or (folder / PARTS_FOLDER).resolve() in (path, *path.parents)
+
+
+def holds_demo(folder: Path, outputs: Sequence[str]) -> bool:
+    """Whether the folder holds a take of the built-in clip, and in the way of a new one no file of somebody else.
+
+    The demo replaces what it made before without asking, so here every file has to show where it comes from.
+    """
+    try:
+        if load_take(folder).header.source.kind != "synthetic":
+            return False
+    except MienError:
+        return False
+    files = {name: folder / file_name(name) for name in outputs}
+    return all(written_by_mien(name, path) for name, path in files.items() if path.exists())
+
+
+def written_by_mien(output: str, path: Path) -> bool:
+    """Whether a file begins as Mien writes this output."""
+    if output == "parquet":
+        return True  # opened as a take
+    if output == "overlay":
+        return bool(load("mien.sinks.video_segment:facts_of")(path))
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    return any(mark in head for mark in _MARKS.get(output, ()))
 
 
 def _holds_records(folder: Path) -> bool:

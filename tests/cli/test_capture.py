@@ -12,6 +12,9 @@ import av
 import numpy as np
 import pytest
 
+from mien.errors import RequestError
+from mien.recorder import Request, capture_to_folder
+from mien.take.folder_lock import locked
 from mien.take.reader import load_take
 
 LIGHT = ["--set", "stages=[]", "--set", 'outputs=["parquet"]']
@@ -246,3 +249,74 @@ def test_help_and_version() -> None:
     assert "capture" in mien("--help").stdout
     assert mien("--version").stdout.startswith("mien 0.")
     assert "--no-pixels" in mien("capture", "--help").stdout
+
+
+def test_a_folder_that_is_being_written_is_left_alone(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    mien("capture", clip, "--out", out, *LIGHT)
+    before = (out / "take.parquet").read_bytes()
+    with locked(out):
+        for more in ([], ["--resume"], ["--overwrite"]):
+            refused = mien("capture", clip, "--out", out, *LIGHT, *more, code=2).stderr
+            assert f"process {os.getpid()}" in refused
+            assert str(out) in refused
+    assert (out / "take.parquet").read_bytes() == before
+    mien("capture", clip, "--out", out, *LIGHT, "--overwrite")
+    assert [p.name for p in out.iterdir()] == ["take.parquet"]
+
+
+def test_a_capture_holds_its_folder_while_it_runs_and_no_longer(clip: Path, tmp_path: Path) -> None:
+    class Second:
+        refusals = 0
+
+        def started(self, info: object, done: int) -> None:
+            with pytest.raises(RequestError, match="is writing into"):
+                capture_to_folder(Request(str(clip), tmp_path, overwrite=True))
+            self.refusals += 1
+
+        def frame(self, record: object) -> None:
+            raise RuntimeError("a watcher decides nothing")
+
+        def exporting(self, name: str) -> None:
+            pytest.fail("gone after its first error")
+
+    watcher = Second()
+    outcome = capture_to_folder(
+        Request(str(clip), tmp_path, overrides=["stages=[]", 'outputs=["parquet", "csv"]']), watcher=watcher
+    )
+    assert (outcome.summary.state, outcome.summary.frames, watcher.refusals) == ("complete", 50, 1)
+    assert {p.name for p in tmp_path.iterdir()} == {"take.parquet", "take.csv"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names of arbitrary bytes")
+def test_a_name_that_is_no_utf8_loses_nothing(clip: Path, tmp_path: Path) -> None:
+    bad = os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff\xfe")
+    source = Path(bad + ".mp4")
+    source.write_bytes(clip.read_bytes())
+    outputs = ["--set", "stages=[]", "--set", 'outputs=["parquet", "overlay", "csv", "report"]']
+    run = mien("capture", source, "--out", bad, *outputs, "--json")
+    take = load_take(Path(bad))
+    assert len(list(take.records())) == 50
+    assert take.header.source.name == r"bad\xff\xfe.mp4"
+    assert json.loads(run.stdout.encode())["outputs"][0].endswith(r"bad\xff\xfe/take.parquet")
+    assert r"<title>bad\xff\xfe.mp4" in (Path(bad) / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("preset", [LIGHT, ["--set", 'outputs=["parquet", "csv"]', "--end", "0.2"]])
+def test_messages_that_nobody_can_read_decide_nothing(clip: Path, tmp_path: Path, preset: list[str]) -> None:
+    command = [sys.executable, "-m", "mien.cli.main", "capture", str(clip), *preset]
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run([*command, "--out", tmp_path / "a"], stderr=full, check=False).returncode == 0
+        run = subprocess.run([*command, "--out", tmp_path / "b", "--json"], stdout=full, check=False)
+        assert run.returncode == 1
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert subprocess.run([*command, "--out", tmp_path / "c"], stderr=writer, check=False).returncode == 0
+    os.close(writer)
+    assert (
+        subprocess.run(["sh", "-c", '"$@" 2>&- <&-', "sh", *command, "--out", tmp_path / "d"], check=False).returncode
+        == 0
+    )
+    for name in "abcd":
+        assert load_take(tmp_path / name).summary.state == "complete"

@@ -196,10 +196,10 @@ def test_folders_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no picture"):
         ImageFolderSource(tmp_path)
     (tmp_path / "clip.mp4").write_text("words")
-    with pytest.raises(SourceError, match="only 1 other files; name one of them"):
+    with pytest.raises(SourceError, match="only 1 other file; name one of them"):
         ImageFolderSource(tmp_path)
     (tmp_path / "a.png").write_text("words")
-    with pytest.raises(SourceError, match=re.escape("none of its 1 pictures can be read; a.png")):
+    with pytest.raises(SourceError, match=re.escape("none of its 1 picture can be read; a.png")):
         ImageFolderSource(tmp_path)
     with pytest.raises(SourceError, match="no such file"):
         ImageFolderSource(tmp_path / "nowhere")

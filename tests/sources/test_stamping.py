@@ -23,7 +23,7 @@ def test_good_times_are_kept() -> None:
 def test_missing_times_follow_the_rate() -> None:
     stamps, warnings = stamps_ms([None, None, 200, None])
     assert stamps == [0, 40, 200, 240]
-    assert warnings == ["3 frames without a time in the container: times derived from the frame rate"]
+    assert warnings == ["3 frames without a time in the container: derived from the frame rate"]
 
 
 def test_times_that_do_not_grow_are_nudged() -> None:
@@ -35,7 +35,7 @@ def test_times_that_do_not_grow_are_nudged() -> None:
 def test_a_jump_back_goes_on_from_where_it_was() -> None:
     stamps, warnings = stamps_ms([9000, 9040, 0, 40, 80])
     assert stamps == [9000, 9040, 9080, 9120, 9160]
-    assert warnings == ["the container's clock jumped back 1 times: times continue from where they were"]
+    assert warnings == ["the container's clock jumped back 1 time: times continue from where they were"]
 
 
 @given(st.lists(st.none() | st.integers(-(10**9), 10**9), max_size=50))

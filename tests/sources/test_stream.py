@@ -71,7 +71,7 @@ def test_a_live_stream_is_stamped_at_arrival_and_reconnects(tmp_path: Path) -> N
     assert 40 <= len(records) <= 46, "half the stream, then the whole"
     assert all(a.stamp.t_ns < b.stamp.t_ns for a, b in pairwise(records))
     assert began_ns < records[0].stamp.t_ns < records[-1].stamp.t_ns < time.monotonic_ns()
-    assert "the connection was lost and made again 1 times" in source.warnings
+    assert "the connection was lost and made again 1 time" in source.warnings
 
 
 def test_waits_grow_between_attempts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.saying import printed, say
+from mien.core.text import counted, storable
+
 if TYPE_CHECKING:
     from types import FrameType
 
     from mien.recorder import Outcome, Request
 
+
+def _folder(text: str | Path) -> Path:
+    if not str(text).strip():
+        raise typer.BadParameter("is empty; name a folder ('.' is the one you are in)")
+    return Path(text)
+
+
+_Out = Annotated[Path, typer.Option(parser=_folder, metavar="FOLDER", help="Folder for the outputs.")]
 _Preset = Annotated[str, typer.Option(help="Shipped preset, such as balanced or numbers, or a TOML file.")]
 _Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option, e.g. detect.max_faces=3.")
@@ -29,7 +40,7 @@ def capture(
             metavar="INPUT", help="Video, photo, folder of images, take (.parquet), URL, camera:0, or demo."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the outputs.")],
+    out: _Out,
     preset: _Preset = "balanced",
     set_: _Set = None,
     faces: Annotated[int | None, typer.Option(min=1, max=64, help="At most this many faces.")] = None,
@@ -57,7 +68,7 @@ def capture(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the outputs.")] = Path("out/demo"),
+    out: _Out = Path("out/demo"),
     preset: _Preset = "balanced",
     set_: _Set = None,
     json_output: _Json = False,
@@ -65,7 +76,7 @@ def demo(
     """Capture the built-in clip: needs no camera and no file. Replaces an earlier demo in the folder."""
     from mien.recorder import Request
 
-    _perform(Request("demo", out, preset, tuple(set_ or ()), overwrite=True), json_output)
+    _perform(Request("demo", out, preset, tuple(set_ or ()), replace_demo=True), json_output)
 
 
 def _time_ns(option: str, text: str | None) -> int | None:
@@ -100,16 +111,26 @@ def _perform(request: Request, json_output: bool) -> None:
     try:
         with CaptureProgress() as progress:
             outcome = capture_to_folder(request, stop=stop, watcher=progress)
+    except KeyboardInterrupt:
+        say(f"Stopped at once; finished parts of the take are kept. {_way_on(request)}")
+        raise
     finally:
         for s, handler in previous.items():
             signal.signal(s, handler)
-    if json_output:
-        typer.echo(json.dumps(_figures(outcome), indent=2))
+    result_told = printed(json.dumps(_figures(outcome), indent=2)) if json_output else True
     _tell(request, outcome)
     if outcome.error is not None:
         raise outcome.error
-    if outcome.summary.state == "interrupted":
+    if outcome.summary.state == "interrupted" or outcome.missing:
         raise typer.Exit(130)
+    if not result_told:
+        raise typer.Exit(1)
+
+
+def _way_on(request: Request) -> str:
+    if request.replace_demo:
+        return "Run the demo again to have all of it."
+    return f"Go on with the same command and --resume (--out {request.folder} --resume)."
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
@@ -119,28 +140,43 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
         "frames": summary.frames,
         "frames_resumed": outcome.resumed_frames,
         "frames_with_face": outcome.frames_with_face,
-        "face_found_ratio": outcome.frames_with_face / outcome.measured if outcome.measured else None,
+        "face_found_ratio": outcome.frames_with_face / summary.frames if summary.frames else None,
         "tracks": {str(k): v for k, v in sorted(outcome.track_frames.items())},
         "seconds": round(outcome.seconds, 3),
         "stages": outcome.stage_times,
-        "warnings": list(summary.warnings),
+        "warnings": [storable(w) for w in (*summary.warnings, *outcome.warnings)],
         "notes": list(outcome.notes),
-        "problem": summary.problem,
-        "outputs": [str(p) for p in outcome.outputs],
+        "problem": None if summary.problem is None else storable(summary.problem),
+        "outputs": [storable(str(p)) for p in outcome.outputs],
+        "missing": list(outcome.missing),
     }
 
 
 def _tell(request: Request, outcome: Outcome) -> None:
     """What a person wants to know, on standard error."""
     summary = outcome.summary
-    frames = outcome.measured
-    for line in (*summary.warnings, *outcome.notes):
-        typer.echo(f"warning: {line}", err=True)
-    if frames and outcome.frames_with_face:
-        share = 100 * outcome.frames_with_face / frames
-        ids = ", ".join(f"id {k}: {v}" for k, v in sorted(outcome.track_frames.items())[:8])
-        typer.echo(f"{frames} frames, a face in {share:.1f} % ({ids}), {outcome.seconds:.1f} s.", err=True)
-    if summary.state == "interrupted":
-        typer.echo(f"Interrupted; what was captured is kept. Continue with: --out {request.folder} --resume", err=True)
+    for line in (*summary.warnings, *outcome.warnings):
+        say(f"warning: {line}")
+    for line in outcome.notes:
+        say(f"note: {line}")
+    say(_in_words(outcome))
     for path in outcome.outputs:
-        typer.echo(f"  {path}", err=True)
+        say(f"  {path}")
+    if outcome.missing:
+        say(f"Not written: {', '.join(outcome.missing)}.")
+    if summary.state == "interrupted":
+        say(f"Interrupted; what was captured is kept. {_way_on(request)}")
+    elif outcome.missing or (outcome.error is not None and summary.frames):
+        say(f"What was captured is kept. {_way_on(request)}")
+
+
+def _in_words(outcome: Outcome) -> str:
+    """ "1,200 frames (200 of them new), a face in 98.5 % (id 0: 1,182), 12.3 s." """
+    frames, found = outcome.summary.frames, outcome.frames_with_face
+    out = f"{counted(frames, 'frame')} in the take"
+    if outcome.resumed_frames:
+        out += f" ({frames - outcome.resumed_frames:,} of them new)"
+    if found:
+        ids = ", ".join(f"id {k}: {v:,}" for k, v in sorted(outcome.track_frames.items())[:8])
+        out += f", a face in {100 * found / frames:.1f} %" + (f" ({ids})" if ids else "")
+    return f"{out}, {outcome.seconds:.1f} s."

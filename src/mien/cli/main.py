@@ -15,6 +15,7 @@ from mien.cli.capture import capture, demo
 from mien.cli.doctor import doctor
 from mien.cli.lab import lab
 from mien.cli.models import models
+from mien.cli.saying import keep_standard_streams, say
 from mien.errors import MienError, RequestError
 
 app = typer.Typer(
@@ -51,22 +52,23 @@ def _root(
 
 def main() -> None:
     """Entry point of the console script."""
+    keep_standard_streams()
     try:
         app()
     except MienError as error:
-        typer.echo(f"mien: error: {error}", err=True)
+        say(f"mien: error: {error}")
         sys.exit(2 if isinstance(error, RequestError) else 1)
     except KeyboardInterrupt:
-        typer.echo("mien: interrupted", err=True)
+        say("mien: interrupted")
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  a bug: say so in one line, the traceback on request
         if os.environ.get("MIEN_TRACEBACK"):
-            traceback.print_exc()
+            say(traceback.format_exc())
         hint = "set MIEN_TRACEBACK=1 to see where, and please report it"
-        typer.echo(f"mien: internal error: {type(error).__name__}: {error} ({hint})", err=True)
+        say(f"mien: internal error: {type(error).__name__}: {error} ({hint})")
         sys.exit(1)
 
 

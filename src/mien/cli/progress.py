@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mien.core.record import FrameRecord
+from mien.core.text import counted
 from mien.pipeline.stage import SourceInfo
+
+
+class _Console(Console):
+    """Falls silent when nobody reads any more; Rich's own would end the process."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
 
 
 class CaptureProgress:
@@ -16,11 +25,11 @@ class CaptureProgress:
     but for one line at the start and one every ten seconds."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = _Console(stderr=True, highlight=False)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # a file name may hold brackets
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.fields[total_text]}  {task.fields[fps]}"),
+            TextColumn("{task.completed:.0f}/{task.fields[total_text]}  {task.fields[fps]}", markup=False),
             TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
@@ -32,11 +41,13 @@ class CaptureProgress:
         self._done_before = 0
 
     def __enter__(self) -> CaptureProgress:
-        self._progress.start()
+        with suppress(Exception):  # a terminal that is gone ends no capture
+            self._progress.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
+        with suppress(Exception):
+            self._progress.stop()
 
     def started(self, info: SourceInfo, done: int) -> None:
         """The source is open."""
@@ -49,8 +60,9 @@ class CaptureProgress:
         )
         if not self._console.is_terminal:
             size = "{}×{}".format(*info.size_wh) if info.size_wh else "unknown size"
-            again = f", resuming after {done} frames" if done else ""
-            self._console.print(f"Capturing {info.name} ({info.kind}, {size}, {info.frame_count or '?'} frames{again})")
+            again = f", resuming after {counted(done, 'frame')}" if done else ""
+            frames = counted(info.frame_count, "frame") if info.frame_count else "? frames"
+            self._console.print(f"Capturing {info.name} ({info.kind}, {size}, {frames}{again})", markup=False)
 
     def frame(self, record: FrameRecord) -> None:
         """A record is finished."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from queue import Full, Queue
 
 from mien.core.record import FrameRecord
+from mien.core.text import counted
 from mien.errors import MienError, SinkError, SourceError
 from mien.pipeline.compose import Pipeline
 from mien.pipeline.stage import Sink, Source, TakeHeader, TakeSummary
@@ -108,7 +109,7 @@ def run(
         while (record := reader.take(stop)) is not None:
             yield pipeline.process(record)
         if reader.dropped:
-            source.warnings.append(f"{reader.dropped} frames skipped to stay live")
+            source.warnings.append(f"{counted(reader.dropped, 'frame')} skipped to stay live")
     finally:
         reader.end()
 

@@ -158,6 +158,7 @@ class TakeHeader:
         created_utc: ISO 8601.
         models: ids of the models that ran.
         pixels: False = landmarks-only: no output may contain a pixel of the source.
+        span: part of the source that was asked for.
     """
 
     source: SourceInfo
@@ -166,6 +167,7 @@ class TakeHeader:
     created_utc: str = ""
     models: tuple[str, ...] = ()
     pixels: bool = True
+    span: Span = field(default_factory=Span)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,8 @@ class OverlaySink:
                 failure = error
             self._writer = None
             parts.append(self._part)
+        if self._part is not None and self._part.exists() and not facts_of(self._part):
+            self._part.unlink()  # no header came to the disk: there is nothing in it
         parts = [p for p in parts if p.exists() and facts_of(p)]
         if parts:
             failure = self._finish(parts) or failure

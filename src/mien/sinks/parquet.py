@@ -22,11 +22,12 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from mien.core.record import FrameRecord
+from mien.core.text import counted
 from mien.errors import SinkError
 from mien.pipeline import stage
 from mien.pipeline.stage import TakeHeader, TakeSummary
 from mien.take.codec import SCHEMA, encode, schemas_of, to_metadata
-from mien.take.reader import PARTS_FOLDER, TAKE_FILE, explained, part_files
+from mien.take.reader import PARTS_FOLDER, TAKE_FILE, explained, opened, part_files
 from mien.take.resume import check_same, unfinished_take
 
 
@@ -160,7 +161,7 @@ class ParquetSink:
                 return
             frames, schemas = 0, set(self._schemas)
             for file in files:
-                with explained(file), pq.ParquetFile(file) as parquet:
+                with explained(file), opened(file) as parquet:
                     frames += parquet.metadata.num_rows
                     schemas |= _schemas_in(parquet)
             with _written(self.path, to_metadata(self._header, replace(summary, frames=frames), schemas)) as writer:
@@ -174,7 +175,7 @@ class ParquetSink:
             yield
         except (OSError, pa.ArrowException) as error:
             reason = getattr(error, "strerror", None) or error
-            kept = f"; {self._next_part} parts of the take are kept in {self._parts}" if self._next_part else ""
+            kept = f"; {counted(self._next_part, 'part')} of the take kept in {self._parts}" if self._next_part else ""
             raise SinkError(f"take {self.path} cannot {what}: {reason}{kept}") from error
 
 
@@ -220,7 +221,7 @@ def _grouped(files: list[Path], frames: int) -> Iterator[Any]:
     """The parts' tables, put together to row groups of about `frames` rows."""
     waiting: list[Any] = []
     for file in files:
-        with explained(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+        with explained(file), opened(file) as parquet:
             groups = parquet.num_row_groups
             for group in range(groups):
                 waiting.append(parquet.read_row_group(group, use_threads=False).replace_schema_metadata(None))

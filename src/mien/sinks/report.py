@@ -19,22 +19,14 @@ from mien.core.timebase import timecode
 from mien.sinks.exporters.text_file import written_text
 from mien.sinks.report_charts import Curve, chart, strongest
 from mien.sinks.report_pictures import fill, moments_of
-from mien.sinks.take_facts import TakeFacts, Track, facts_of, warnings_from
+from mien.sinks.take_facts import TakeFacts, Track, facts_of
+from mien.sinks.take_judgement import judgement
 from mien.take.reader import Take
 from mien.take.stored_config import stored_config
 
 OVERLAY_FILE = "overlay.mp4"
 _FEW_FRAMES = 3
 _TRACKS_SHOWN = 12
-
-
-def warnings_of(take: Take) -> list[str]:
-    """What to know before trusting the take, one sentence each; empty = nothing stands out.
-
-    Raises:
-        SourceError: the take is damaged.
-    """
-    return warnings_from(facts_of(take), take)
 
 
 def export(take: Take, path: Path, *, overlay: Path | None = None) -> list[Path]:
@@ -58,12 +50,13 @@ def export(take: Take, path: Path, *, overlay: Path | None = None) -> list[Path]
     environment.filters["timecode"] = timecode
     template = environment.from_string((files("mien.sinks") / "report.html").read_text(encoding="utf-8"))
     main = facts.tracks[0] if facts.tracks else None
+    said = judgement(facts, take)
     page = template.render(
         take=take,
         facts=facts,
         source=_source_rows(take, facts),
-        warnings=warnings_from(facts, take),
-        notes=take.summary.warnings,
+        warnings=[*said.warnings, *take.summary.warnings],
+        notes=said.notes,
         tracks=[_track_row(t, facts) for t in facts.tracks[:_TRACKS_SHOWN]],
         tracks_hidden=max(0, len(facts.tracks) - _TRACKS_SHOWN),
         main=main,

@@ -19,19 +19,22 @@ import cv2
 import numpy as np
 
 from mien.animate.performance import performance
-from mien.core.arrays import Float32, UInt8
+from mien.core.arrays import Float32, Int64, UInt8
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 from mien.core.timebase import NS_PER_S
 from mien.errors import SinkError
 from mien.sinks.overlay_drawing import DARK, Placing, draw_face
-from mien.sinks.take_facts import TakeFacts
+from mien.sinks.take_facts import NEUTRAL_S, TakeFacts
 from mien.sinks.video_segment import TICKS_PER_S
 from mien.sinks.video_segment import facts_of as video_facts
 from mien.take.reader import Take
 
 SIDE_PX = 220
 _QUALITY = 82
+_FINER = 4
+_LEAST_DIFFERENCE = 1.0
+_LEAST_SHARE = 0.4
 
 
 @dataclass(slots=True)
@@ -53,7 +56,11 @@ class Moment:
 
 
 def moments_of(facts: TakeFacts, count: int = 10) -> list[Moment]:
-    """The strongest expression of each of `count` equally long stretches of time; fewer if the face is not in all."""
+    """At most `count` strong expressions of the main face that differ from each other, in order of time.
+
+    First the strongest of each of `count` equally long stretches of time; where two are nearly the same, the stronger
+    one, and the place goes to what else a finer division finds.
+    """
     if not facts.tracks:
         return []
     track = facts.tracks[0]
@@ -61,16 +68,40 @@ def moments_of(facts: TakeFacts, count: int = 10) -> list[Moment]:
     names: Sequence[str] = load_schema("facs").names
     if not np.isfinite(values).any():
         values, names = track.seen("blendshapes") * np.float32(5), load_schema("arkit52").names
-    usual = np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in values.T], np.float32)
-    excess = np.nan_to_num(values - usual)
+    excess = np.nan_to_num(values - _at_rest(values, track.seen_s(facts.t_ns)))
     # A blink is the strongest movement of most takes and says the least about it.
     weight = np.array([0.25 if n.startswith(("AU45", "eyeBlink")) else 1.0 for n in names], np.float32)
-    strength = np.linalg.norm(excess * weight, axis=1)
+    shown = excess * weight
+    strength = np.linalg.norm(shown, axis=1)
     times = facts.t_ns[track.rows]
-    limits = np.linspace(times[0], times[-1], min(count, len(times)) + 1)[1:-1]
+    kept: list[int] = []
+    for division in (count, _FINER * count):
+        for i in sorted(_strongest(times, strength, division), key=lambda i: -strength[i]):
+            if len(kept) < count and all(_differ(shown[i], shown[k]) for k in kept):
+                kept.append(i)
+    return [
+        Moment(track.rows[i], int(facts.t_ns[track.rows[i]]), _label(excess[i], values[i], names)) for i in sorted(kept)
+    ]
+
+
+def _at_rest(values: Float32, seen_s: float) -> Float32:
+    """What the face usually does, from which a moment stands out; a short look at it does not tell: zero."""
+    if seen_s < NEUTRAL_S:
+        return np.zeros(values.shape[1], np.float32)
+    return np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in values.T], np.float32)
+
+
+def _strongest(times: Int64, strength: Float32, division: int) -> list[int]:
+    """Places of the strongest moment in each of `division` equally long stretches that hold any."""
+    limits = np.linspace(times[0], times[-1], min(division, len(times)) + 1)[1:-1]
     edges = [0, *np.searchsorted(times, limits).tolist(), len(times)]
-    best = [int(a + np.argmax(strength[a:b])) for a, b in pairwise(edges) if b > a]
-    return [Moment(track.rows[i], int(facts.t_ns[track.rows[i]]), _label(excess[i], values[i], names)) for i in best]
+    return [int(a + np.argmax(strength[a:b])) for a, b in pairwise(edges) if b > a]
+
+
+def _differ(a: Float32, b: Float32) -> bool:
+    """Whether two expressions (intensities 0–5) look different."""
+    larger = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
+    return float(np.linalg.norm(a - b)) > max(_LEAST_DIFFERENCE, _LEAST_SHARE * larger)
 
 
 def _label(excess: Float32, values: Float32, names: Sequence[str]) -> str:

@@ -40,6 +40,7 @@ class SegmentWriter:
         self._facts = dict(facts)
         self._zero_ns = 0
         self._last_tick = -1
+        self._begun = False
         with explained(path):
             options = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
             self._container = av.open(str(path), "w", format="mp4", options=options)
@@ -61,16 +62,23 @@ class SegmentWriter:
         tick = max(self._last_tick + 1, round((t_ns - self._zero_ns) * TICKS_PER_S / NS_PER_S))
         self._last_tick = tick
         with explained(self._path):
+            self._begin()
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
             frame.pts, frame.time_base = tick, Fraction(1, TICKS_PER_S)
             self._container.mux(self._stream.encode(frame))
 
+    def _begin(self) -> None:
+        """Write the file's header by itself: after `mux` failed to, libav's `close` would end the process."""
+        if not self._begun:
+            self._container.start_encoding()
+            self._begun = True
+
     def close(self) -> None:
         """Write what the encoder holds; the file is closed even if that fails."""
         with explained(self._path):
             try:
-                if self._last_tick >= 0:
+                if self._begun:
                     self._container.mux(self._stream.encode(None))
             finally:
                 self._container.close()
@@ -118,7 +126,9 @@ def _copy(segments: Sequence[Path], target: Path) -> None:
             end = min((_ticks(t - zero_ns) for t in starts_ns[place + 1 :]), default=None)
             with av.open(str(segment)) as source:
                 video = source.streams.video[0]
-                stream = stream or out.add_stream_from_template(video)
+                if stream is None:
+                    stream = out.add_stream_from_template(video)
+                    out.start_encoding()  # see `SegmentWriter._begin`
                 for packet in _packets(source, video):
                     tick = round(packet.pts * packet.time_base * TICKS_PER_S) + shift
                     if end is not None and tick >= end:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from mien.core.record import FrameRecord, Stamp
+from mien.core.text import counted, storable
 from mien.core.timebase import seconds
 from mien.errors import SourceError
 from mien.pipeline.stage import Options as StageOptions
@@ -142,7 +143,7 @@ class CameraSource:
         self._span = span
         self._started = False
         self.warnings: list[str] = []
-        self._name = f"camera {which}" if isinstance(which, int) else Path(which).name
+        self._name = f"camera {which}" if isinstance(which, int) else storable(Path(which).name)
         self._capture = driver(which if isinstance(which, int) else str(which))
         if not self._capture.isOpened():
             self._capture.release()
@@ -185,7 +186,9 @@ class CameraSource:
                 yield FrameRecord(Stamp(self._name, index, t_ns, "monotonic"), (w, h), rgb)
         finally:
             if self._arrivals.dropped:
-                self.warnings.append(f"{self._arrivals.dropped} frames dropped: they came faster than they were taken")
+                self.warnings.append(
+                    f"{counted(self._arrivals.dropped, 'frame')} dropped: they came faster than they were taken"
+                )
             self.close()
 
     def close(self) -> None:
@@ -219,11 +222,11 @@ class CameraSource:
                     yield index, last_ns, image
                     index += 1
                 elif seconds(now_ns - last_ns) >= self._options.patience_s:
-                    what = f"lost after {index} frames" if index else "opened, but gives no frame"
+                    what = f"lost after {counted(index, 'frame')}" if index else "opened, but gives no frame"
                     raise SourceError(f"{self._name}: {what}; check the cable and that no other program uses it")
                 else:
                     self._arrivals.closing.wait(_RETRY_S)
         except cv2.error as error:
-            raise SourceError(f"{self._name}: lost after {index} frames: {error.err or error}") from error
+            raise SourceError(f"{self._name}: lost after {counted(index, 'frame')}: {error.err or error}") from error
         finally:
             self._capture.release()

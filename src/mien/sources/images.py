@@ -16,6 +16,7 @@ from pydantic import Field
 
 from mien.core.arrays import UInt8
 from mien.core.record import FrameRecord, Stamp
+from mien.core.text import counted, storable
 from mien.core.timebase import ns_from_ticks
 from mien.errors import SourceError
 from mien.pipeline.stage import Options as StageOptions
@@ -124,7 +125,7 @@ class PhotoSource:
             raise SourceError(f"{path}: {error}") from error
         self.warnings: list[str] = [f"{file.name} {remark}"] if remark else []
         h, w = self._image.shape[:2]
-        self.info = SourceInfo(file.name, "photo", (w, h), frame_count=1)
+        self.info = SourceInfo(storable(file.name), "photo", (w, h), frame_count=1)
         self._started = False
         self._closed = False
 
@@ -168,7 +169,7 @@ class ImageFolderSource:
         self._files = _pictures_of(folder, str(path))
         self._period = 1 / Fraction(str(self._options.fps))
         self.info = SourceInfo(
-            name=folder.name or folder.resolve().name,
+            name=storable(folder.name or folder.resolve().name),
             kind="images",
             size_wh=self._first_size(str(path)),
             frame_rate_hz=self._options.fps,
@@ -217,7 +218,7 @@ class ImageFolderSource:
                 reason = reason or f"{file.name}: {error}"
                 continue
             return image.shape[1], image.shape[0]
-        raise SourceError(f"{given}: none of its {len(self._files)} pictures can be read; {reason}")
+        raise SourceError(f"{given}: none of its {counted(len(self._files), 'picture')} can be read; {reason}")
 
 
 def _pictures_of(folder: Path, given: str) -> list[Path]:
@@ -229,7 +230,7 @@ def _pictures_of(folder: Path, given: str) -> list[Path]:
         raise SourceError(f"{given}: cannot be listed: {error.strerror or error}") from None
     pictures = [p for p in files if p.suffix.lower() in SUFFIXES]
     if not pictures:
-        others = f", only {len(files)} other files; name one of them" if files else ""
+        others = f", only {counted(len(files), 'other file')}; name one of them" if files else ""
         raise SourceError(f"{given}: the folder holds no picture ({', '.join(sorted(SUFFIXES))}){others}")
     return sorted(pictures, key=natural_key)
 

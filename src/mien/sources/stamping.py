@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 
+from mien.core.text import counted
 from mien.core.timebase import NS_PER_S, ns_from_ticks
 
 _JUMP_NS = NS_PER_S
 
 _REPAIRS = {
-    "missing": "{n} frames without a time in the container: times derived from the frame rate",
-    "backwards": "{n} frames whose time did not grow: moved just behind the frame before",
-    "jump": "the container's clock jumped back {n} times: times continue from where they were",
+    "missing": ("", "frame", " without a time in the container: derived from the frame rate"),
+    "backwards": ("", "frame", " whose time did not grow: moved just behind the frame before"),
+    "jump": ("the container's clock jumped back ", "time", ": times continue from where they were"),
 }
 
 
@@ -61,4 +62,4 @@ class MediaClock:
 
     def warnings(self) -> list[str]:
         """One line for each kind of repair made."""
-        return [text.format(n=self._repairs[kind]) for kind, text in _REPAIRS.items() if self._repairs[kind]]
+        return [f"{a}{counted(n, noun)}{b}" for kind, (a, noun, b) in _REPAIRS.items() if (n := self._repairs[kind])]

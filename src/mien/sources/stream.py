@@ -20,6 +20,7 @@ from pydantic import Field
 
 from mien.core.arrays import UInt8
 from mien.core.record import Clock, FrameRecord, Stamp
+from mien.core.text import counted
 from mien.core.timebase import NS_PER_S, ns_from_ticks
 from mien.errors import SourceError
 from mien.pipeline.stage import Options as StageOptions
@@ -137,11 +138,13 @@ class StreamSource:
 
     def _note(self) -> None:
         if self._reconnects:
-            self.warnings.append(f"the connection was lost and made again {self._reconnects} times")
+            self.warnings.append(f"the connection was lost and made again {counted(self._reconnects, 'time')}")
         if self._damaged:
-            self.warnings.append(f"{self._damaged} damaged packets skipped")
+            self.warnings.append(f"{counted(self._damaged, 'damaged packet')} skipped")
         if self._arrivals.dropped:
-            self.warnings.append(f"{self._arrivals.dropped} frames dropped: they came faster than they were taken")
+            self.warnings.append(
+                f"{counted(self._arrivals.dropped, 'frame')} dropped: they came faster than they were taken"
+            )
         self.warnings += self._clock.warnings()
 
     def _connect(self) -> Any:
@@ -244,8 +247,8 @@ class StreamSource:
             self._reconnects += 1
             return
         raise SourceError(
-            f"{self._name}: lost after {count} frames ({self._problem}); "
-            f"{self._options.reconnect_attempts} attempts to reconnect failed"
+            f"{self._name}: lost after {counted(count, 'frame')} ({self._problem}); "
+            f"{counted(self._options.reconnect_attempts, 'attempt')} to reconnect failed"
         )
 
 

@@ -14,6 +14,7 @@ import av
 from pydantic import Field
 
 from mien.core.record import FrameRecord, Stamp
+from mien.core.text import counted, storable
 from mien.core.timebase import NS_PER_S, ns_from_ticks, timecode
 from mien.errors import SourceError
 from mien.pipeline.stage import Options as StageOptions
@@ -27,10 +28,10 @@ _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _MAX_READ_ERRORS = 20
 _WHOLE = Span()
 _DAMAGE = {
-    "read": "{n} damaged places in the container skipped",
-    "decode": "{n} damaged packets skipped",
-    "corrupt": "{n} frames are damaged and shown as the decoder mended them",
-    "convert": "{n} frames skipped: their pixel format cannot be converted",
+    "read": ("damaged place", " in the container skipped"),
+    "decode": ("damaged packet", " skipped"),
+    "corrupt": ("damaged frame", " shown as the decoder mended it"),
+    "convert": ("frame", " skipped: the pixel format cannot be converted"),
 }
 
 
@@ -110,11 +111,15 @@ class VideoSource:
                 self._note_missing()
                 self._note_empty(delivered)
         finally:
-            self.warnings += [text.format(n=self._damage[k]) for k, text in _DAMAGE.items() if self._damage[k]]
+            self.warnings += [
+                f"{counted(n, noun)}{what}" for k, (noun, what) in _DAMAGE.items() if (n := self._damage[k])
+            ]
             self.warnings += self._clock.warnings()
             self.close()
         if self._broken:
-            raise SourceError(f"{self.info.name}: reading broke off after {self._frames_seen} frames: {self._broken}")
+            raise SourceError(
+                f"{self.info.name}: reading broke off after {counted(self._frames_seen, 'frame')}: {self._broken}"
+            )
 
     def close(self) -> None:
         """Release the file; a read in another thread ends after the frame it is at."""
@@ -205,7 +210,7 @@ class VideoSource:
     def _first_frame(self) -> tuple[Any, int | None]:
         first = next(self._frames, None)
         if first is None:
-            reason = f" ({self._damage['decode']} damaged packets)" if self._damage["decode"] else ""
+            reason = f" ({counted(self._damage['decode'], 'damaged packet')})" if self._damage["decode"] else ""
             raise SourceError(f"{self._given}: no frame can be decoded{reason}; the file is damaged or cut off")
         return first
 
@@ -225,7 +230,7 @@ class VideoSource:
         duration_ns = self._duration_ns()
         count = self._stream.frames or (round(duration_ns * rate / NS_PER_S) if duration_ns and rate else 0)
         return SourceInfo(
-            name=self._path.name,
+            name=storable(self._path.name),
             kind="video",
             size_wh=(image.shape[1], image.shape[0]),
             frame_rate_hz=float(rate) if rate else None,
@@ -243,7 +248,7 @@ class VideoSource:
         announced = max(0, self._stream.frames - self._discarded)
         if announced > self._frames_seen:
             self.warnings.append(
-                f"the container announces {announced} frames, {self._frames_seen} could be decoded: "
+                f"the container announces {counted(announced, 'frame')}, {self._frames_seen:,} could be decoded: "
                 "the file is damaged or cut off"
             )
         end_ns = announced_end_ns(self._container, self._stream)

@@ -204,7 +204,8 @@ def to_metadata(header: TakeHeader, summary: TakeSummary | None, schemas: Iterab
 
 def _header_table(header: TakeHeader) -> dict[str, Any]:
     table = {f.name: getattr(header, f.name) for f in fields(header)}
-    return table | {"source": asdict(header.source), "config": stored_config(header.config)}
+    own = {"source": asdict(header.source), "config": stored_config(header.config), "span": asdict(header.span)}
+    return table | own
 
 
 def from_metadata(metadata: dict[str, str]) -> tuple[TakeHeader, TakeSummary | None]:

@@ -6,9 +6,10 @@ Reads data and nothing else: no pickles, no code. A file that is cut off, altere
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -86,12 +87,23 @@ class Take:
         """The last `count` records (fewer if the take is shorter), and of these only those of the last `span_ns`."""
         found: list[FrameRecord] = []
         for file in reversed(self._files):
-            with explained(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            with explained(file), opened(file) as parquet:
                 for group in reversed(range(parquet.num_row_groups)):
                     found = decode(parquet.read_row_group(group, use_threads=False)) + found
                     if len(found) >= count or _older(found, span_ns):
                         return _last(found, count, span_ns)
         return _last(found, count, span_ns)
+
+    def check(self) -> None:
+        """Read every byte once and compare it with its checksum.
+
+        Raises:
+            SourceError: a file is damaged; names it.
+        """
+        for file in self._files:
+            with explained(file), opened(file) as parquet:
+                for group in range(parquet.num_row_groups):
+                    parquet.read_row_group(group, use_threads=False)
 
     def track_ids(self) -> frozenset[int]:
         """Every track id that occurs, in faces and in events; reads nothing else.
@@ -101,7 +113,7 @@ class Take:
         """
         ids: set[int] = set()
         for file in self._files:
-            with explained(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            with explained(file), opened(file) as parquet:
                 for group in range(parquet.num_row_groups):
                     table = parquet.read_row_group(group, columns=list(_ID_COLUMNS), use_threads=False)
                     for column in table.columns:
@@ -162,7 +174,7 @@ def _from_parts(folder: Path) -> Take:
 
 
 def _opened(path: Path) -> tuple[TakeHeader, TakeSummary | None, int]:
-    with explained(path), pq.ParquetFile(path) as parquet:
+    with explained(path), opened(path) as parquet:
         raw = parquet.schema_arrow.metadata or {}
         header, summary = from_metadata({k.decode(): v.decode() for k, v in raw.items() if k.startswith(b"mien.")})
         if not parquet.schema_arrow.equals(SCHEMA):
@@ -171,13 +183,20 @@ def _opened(path: Path) -> tuple[TakeHeader, TakeSummary | None, int]:
 
 
 def _records(path: Path) -> Iterator[FrameRecord]:
-    with explained(path):
-        parquet = pq.ParquetFile(path, page_checksum_verification=True)
-    with parquet:
+    with ExitStack() as stack:
+        with explained(path):
+            parquet = stack.enter_context(opened(path))
         for group in range(parquet.num_row_groups):
             with explained(path):
                 records = decode(parquet.read_row_group(group, use_threads=False))
             yield from records
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A `pyarrow.parquet.ParquetFile` whose pages are checked; Arrow itself cannot open a name that is no UTF-8."""
+    with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+        yield parquet
 
 
 @contextmanager
@@ -190,6 +209,16 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _reason(path: Path, error: BaseException) -> str:
+    text = _what_is_wrong(path, error)
+    if path.parent.name != PARTS_FOLDER or not path.stem.isdigit():
+        return text
+    return (
+        f"{text.partition(': copy it again')[0]}. This is a part of an unfinished take: move it and those behind it "
+        f"out of {path.parent}; the parts before it can be read and resumed"
+    )
+
+
+def _what_is_wrong(path: Path, error: BaseException) -> str:
     try:
         size = path.stat().st_size
     except OSError as failure:

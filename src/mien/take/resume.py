@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mien.core.record import FrameRecord
-from mien.core.timebase import NS_PER_S
+from mien.core.text import counted
+from mien.core.timebase import NS_PER_S, timecode
 from mien.errors import ConfigError, RequestError
-from mien.pipeline.stage import TakeHeader
+from mien.pipeline.stage import Span, TakeHeader
 from mien.take.reader import PARTS_FOLDER, TAKE_FILE, Take, load_take, part_files
 from mien.take.stored_config import stored_config
 
@@ -63,10 +64,39 @@ def unfinished_take(folder: Path) -> Take | None:
     take = load_take(folder)
     if take.summary.state == "complete":
         raise RequestError(
-            f"the take in {folder} is complete ({len(take)} frames): nothing to resume; "
+            f"the take in {folder} is complete ({counted(len(take), 'frame')}): nothing to resume; "
             "choose another folder or overwrite it"
         )
     return take
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder holds a take that is complete: nothing is left to capture.
+
+    Raises:
+        SourceError: what is there cannot be read.
+    """
+    return (folder / TAKE_FILE).exists() and load_take(folder).summary.state == "complete"
+
+
+def span_to_resume(header: TakeHeader, asked: Span) -> Span:
+    """The span of a take; whoever resumes it says the same or nothing, or there would be a hole in it.
+
+    Raises:
+        RequestError: another span is asked for.
+    """
+    before = replace(header.span, first_index=0)
+    if asked not in (Span(), before):
+        raise RequestError(
+            f"the take cannot be resumed: it was begun {_in_words(before)}, and is to go on {_in_words(asked)}; "
+            "leave --start and --end as they were (or out), or choose another folder"
+        )
+    return before
+
+
+def _in_words(span: Span) -> str:
+    end = "the end" if span.end_ns is None else timecode(span.end_ns)
+    return "for the whole source" if span == Span() else f"from {timecode(span.start_ns)} to {end}"
 
 
 def resume_point(folder: str | Path) -> ResumePoint:
@@ -74,11 +104,12 @@ def resume_point(folder: str | Path) -> ResumePoint:
 
     Raises:
         RequestError: the take is complete.
-        SourceError: what is there cannot be read.
+        SourceError: what is there cannot be read; names the file and what to do.
     """
     take = unfinished_take(Path(folder))
     if take is None:
         return ResumePoint(-1, None, 0, [])
+    take.check()  # now rather than when the parts are merged
     tail = take.tail(TAIL_RECORDS, TAIL_NS)
     if not tail:
         return ResumePoint(-1, None, 0, [], header=take.header)

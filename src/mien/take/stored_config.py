@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mien.core.text import storable
+
 _FULL_PATH = re.compile(r"(?:file:)?/+[^/]|~|[A-Za-z]:[\\/]|\\\\")
 """How a full path begins: of this system, of a user's folder, of Windows, of a server."""
 _LAST_PART = re.compile(r"[\\/]+")
@@ -16,7 +18,7 @@ def stored_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     A take is made to be passed on; where its files lay on somebody's disk is nobody else's business.
     """
-    return {str(key): _stored(value) for key, value in config.items()}
+    return {storable(str(key)): _stored(value) for key, value in config.items()}
 
 
 def _stored(value: object) -> Any:
@@ -26,5 +28,5 @@ def _stored(value: object) -> Any:
         return [_stored(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = str(value)
+    text = storable(str(value))
     return _LAST_PART.split(text.rstrip("/\\"))[-1] if _FULL_PATH.match(text) else text

@@ -1,0 +1,194 @@
+"""How far a take can be trusted, in words: warnings are reasons for doubt, notes are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mien.core.arrays import Float32
+from mien.core.text import counted
+from mien.core.timebase import NS_PER_S, timecode
+from mien.sinks.take_facts import NEUTRAL_S, TakeFacts, facts_of
+from mien.take.reader import Take
+
+FAST_HZ, SMOOTH_HZ = 50.0, 24.0
+TURNED_DEG = 30.0
+BLURRED = 30.0
+SMALL_PX = 80.0
+DARK, BRIGHT = 50.0, 215.0
+UNMEASURED = 0.05
+FEW_FRAMES = 10
+"""Fewer say nothing about a frame rate."""
+GAP_NS = 100_000_000
+UNEVEN = 0.5
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What to say about a take.
+
+    Attributes:
+        warnings: what to know before trusting it, one sentence each; empty = nothing stands out.
+        notes: what is good to know.
+        frames_with_face: records with at least one face.
+        track_frames: track id → records.
+    """
+
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    frames_with_face: int = 0
+    track_frames: dict[int, int] = field(default_factory=dict)
+
+
+def judged(take: Take) -> Judgement:
+    """Read a take and judge it.
+
+    Raises:
+        SourceError: the take is damaged.
+    """
+    return judgement(facts_of(take), take)
+
+
+def judgement(facts: TakeFacts, take: Take) -> Judgement:
+    """The same for a take whose facts are known."""
+    rows = {t.track_id: len(t.rows) for t in facts.tracks if t.track_id is not None}
+    return Judgement(_warnings(facts, take), _notes(facts), int((facts.faces > 0).sum()), rows)
+
+
+def _warnings(facts: TakeFacts, take: Take) -> list[str]:
+    out = []
+    summary = take.summary
+    if summary.state != "complete":
+        out.append(f"The capture was {summary.state}" + (f": {summary.problem}" if summary.problem else "") + ".")
+    if len(facts.t_ns) == 0:
+        return [*out, "The take has no frames."]
+    out += _low_rate(facts)
+    if take.header.source.kind not in ("images", "photo"):  # their times are made up
+        out += _gaps(facts)
+    if facts.found == 0:
+        frames = len(facts.faces)
+        where = "the one frame" if frames == 1 else f"any of the {frames:,} frames"
+        return [*out, f"No face was found in {where}."]
+    return [*out, *_lost(facts), *_ids(facts), *_unmeasured(facts), *_neutral(facts), *_seeing(facts)]
+
+
+def _notes(facts: TakeFacts) -> list[str]:
+    rate = facts.rate_hz
+    if len(facts.t_ns) < FEW_FRAMES or not SMOOTH_HZ - 0.5 <= rate < FAST_HZ - 0.5:
+        return []
+    return [f"{rate:.2f} frames per second: enough for expressions; micro-expressions need {FAST_HZ:.0f} or more."]
+
+
+def _low_rate(facts: TakeFacts) -> list[str]:
+    if len(facts.t_ns) < FEW_FRAMES or facts.rate_hz >= SMOOTH_HZ - 0.5:
+        return []
+    return [f"Low frame rate ({facts.rate_hz:.1f} frames per second): blinks and other fast movements can be missed."]
+
+
+def _gaps(facts: TakeFacts) -> list[str]:
+    """Moments without frames, in which anything may have happened; else a rate that truly varies."""
+    if len(facts.t_ns) < FEW_FRAMES:
+        return []
+    steps = np.diff(facts.t_ns).astype(np.float64)
+    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    missing = np.flatnonzero(steps > max(3 * usual, GAP_NS))
+    if len(missing):
+        longest = int(np.argmax(steps))
+        return [
+            f"Frames are missing: {counted(len(missing), 'gap')}, the longest of {steps[longest] / 1e6:.0f} ms "
+            f"at {timecode(int(facts.t_ns[longest] - facts.t_ns[0]))}; what happened there was not seen."
+        ]
+    if (np.abs(steps - usual) > UNEVEN * usual).mean() > 0.05:
+        low, high = np.percentile(steps, [5, 95]) / 1e6
+        return [
+            f"Variable frame rate: {low:.0f}–{high:.0f} ms from frame to frame. Mien goes by the stamps; tools that "
+            "count frames instead will drift."
+        ]
+    return []
+
+
+def _neutral(facts: TakeFacts) -> list[str]:
+    """A smile can only be told from a smiling mouth by whoever has seen the face at rest."""
+    main = facts.tracks[0]
+    if not np.isfinite(main.seen("action_units")).any() and not np.isfinite(main.seen("blendshapes")).any():
+        return []
+    seen_s = main.seen_s(facts.t_ns)
+    if seen_s >= NEUTRAL_S:
+        return []
+    how = f"for {seen_s:.1f} s only" if len(main.rows) > 1 else "in one picture only"
+    return [
+        f"The face is seen {how}: how it looks at rest is not known, and expressions are measured against an average "
+        "face."
+    ]
+
+
+def _lost(facts: TakeFacts) -> list[str]:
+    if facts.found >= 0.95 or len(facts.faces) < 3:
+        return []
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], facts.faces == 0, [0]])))
+    starts = facts.t_ns[edges[::2]]
+    # A gap lasts until the face is there again.
+    ends = facts.t_ns[np.minimum(edges[1::2], len(facts.t_ns) - 1)]
+    longest = int(np.argmax(ends - starts))
+    return [
+        f"No face in {1 - facts.found:.0%} of the frames; the longest gap lasts "
+        f"{(ends[longest] - starts[longest]) / NS_PER_S:.2f} s and begins at "
+        f"{timecode(int(starts[longest] - facts.t_ns[0]))}."
+    ]
+
+
+def _unmeasured(facts: TakeFacts) -> list[str]:
+    """What is missing of the main face: a curve that is not there looks like nothing to worry about."""
+    main = facts.tracks[0]
+    out = []
+    for what, name in (
+        ("head", "head pose"),
+        ("action_units", "action units"),
+        ("blendshapes", "blendshapes"),
+        ("quality", "sharpness and light"),
+    ):
+        missing = ~np.isfinite(main.seen(what)).any(axis=1)
+        if missing.all():
+            out.append(f"Not measured in any frame of the face: {name}.")
+        elif (share := float(missing.mean())) > UNMEASURED:
+            out.append(f"Not measured in {share:.0%} of the face's frames: {name}.")
+    return out
+
+
+def _ids(facts: TakeFacts) -> list[str]:
+    real = [t for t in facts.tracks if t.track_id is not None and len(t.rows) >= 3]
+    at_once = int(facts.faces.max())
+    if len(real) <= at_once:
+        return []
+    return [
+        f"{len(real)} track ids, but never more than {at_once} face{'s' * (at_once > 1)} at once: "
+        "one person may have been given several ids."
+    ]
+
+
+def _seeing(facts: TakeFacts) -> list[str]:
+    """How well the main face can be seen."""
+    main = facts.tracks[0]
+    yaw = np.abs(main.seen("head")[:, 0])
+    sharpness, brightness, size = main.seen("quality").T
+    out = []
+    if (share := _share(yaw > TURNED_DEG, yaw)) > 0.1:
+        out.append(
+            f"The head is turned by more than {TURNED_DEG:.0f}° in {share:.0%} of its frames: "
+            "values of the far side of the face are less certain there."
+        )
+    if (share := _share(sharpness < BLURRED, sharpness)) > 0.2:
+        out.append(f"The face is blurred in {share:.0%} of its frames: small movements cannot be seen.")
+    if (share := _share(size < SMALL_PX, size)) > 0.5:
+        out.append(f"The face is small ({np.nanmedian(size):.0f} px): come closer or record at a higher resolution.")
+    if (share := _share(brightness < DARK, brightness)) > 0.3:
+        out.append(f"The face is dark in {share:.0%} of its frames: light it from the front.")
+    if (share := _share(brightness > BRIGHT, brightness)) > 0.3:
+        out.append(f"The face is overexposed in {share:.0%} of its frames: reduce the light or the exposure.")
+    return out
+
+
+def _share(hit: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], values: Float32) -> float:
+    known = np.isfinite(values)
+    return float(hit[known].mean()) if known.any() else 0.0
