@@ -57,6 +57,14 @@ class _Head:
     posed: Posed
     choices: Choices
 
+    @property
+    def hair(self) -> str:
+        """What hair is drawn: "cap", "long", "rig" (the rig's own) or "none"."""
+        asked, loose = self.choices.look.hair, bool(self.person.loose)
+        if "skin" in self.person.layer_of and not loose:
+            return "rig"  # short hair is modelled, and would show through any other
+        return "cap" if asked == "rig" and not (self.prepared.has_hair or loose) else asked
+
 
 def stage(rig: Rig, choices: Choices) -> Staged:
     """Build the scene of some choices with a rig."""
@@ -71,8 +79,7 @@ def stage(rig: Rig, choices: Choices) -> Staged:
     light, harsh = random_light(choices.stream("light"), behind, choices.wishes.attributes.get("illumination"))
     look = choices.look if "skin" not in person.layer_of else replace(choices.look, beard=0.0)
     atlas = person.atlas.copy()
-    grown = look.hair in ("cap", "long") or (look.hair == "rig" and not prepared.has_hair)
-    paint(atlas, look, (person.areas, person.unrolling), choices.stream("paint"), grown)
+    paint(atlas, look, (person.areas, person.unrolling), choices.stream("paint"), head.hair in ("cap", "long"))
     scene = Scene(
         surface=_with(_body(head), [*_hair(head), *_things(head)]),
         eyes=_eyes(head),
@@ -100,7 +107,7 @@ def camera_of(choices: Choices) -> Camera:
 def _body(head: _Head) -> Surface:
     """The rig's own mesh, without its hair if the look has other hair."""
     prepared, mesh, look = head.prepared, head.rig.mesh, head.choices.look
-    part = prepared.whole if look.hair == "rig" else prepared.bald
+    part = prepared.whole if head.hair == "rig" else prepared.bald
     colour = prepared.colour.copy()
     dye = np.random.default_rng(head.choices.seed)
     cloth = np.clip(dye.uniform(0.02, 0.5) * np.exp(dye.normal(0.0, 0.35, 3)), 0.01, 0.8)
@@ -140,9 +147,10 @@ def _eyes(head: _Head) -> tuple[Eye, Eye]:
 
 
 def _hair(head: _Head) -> list[Thing]:
-    look = head.choices.look
-    style = look.hair if look.hair != "rig" or head.prepared.has_hair else "cap"
-    if style not in ("cap", "long"):
+    look, style = head.choices.look, head.hair
+    if style == "rig":
+        return list(head.person.loose)
+    if style == "none":
         return []
     scalp = head.person.scalp
     pieces = [hair.cap(head.posed.vertices, scalp, look.hair_mm)]

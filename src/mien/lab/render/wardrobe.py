@@ -80,7 +80,7 @@ class Wardrobe:
         occlusion: (V,) share of the sky seen by a person at rest.
         weld: (V,) int32.
         iris_rad: angle between an eye's axis and the rim of its iris.
-        has_hair: the rig brings hair.
+        has_hair: the mesh of the rig includes hair.
     """
 
     whole: Part
@@ -131,7 +131,7 @@ def wardrobe(rig: Rig) -> Wardrobe:
         occlusion=sky_seen(person.neutral, triangles),
         weld=_weld(person.neutral, owner),
         iris_rad=_iris_rad(rig, person.neutral, person.eye_centres),
-        has_hair="hair" in words or bool(person.pieces),
+        has_hair="hair" in words,
     )
 
 
@@ -152,11 +152,16 @@ def _iris_rad(rig: Rig, neutral: Float32, centres: Float32) -> float:
     return float(np.max(np.arctan2(np.hypot(out[:, 0], out[:, 1]), out[:, 2])))
 
 
-def _texture(path: Path) -> UInt8:
-    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
+def picture(path: Path) -> UInt8:
+    """(S, S, 4) uint8 sRGB of a picture file of a rig, S = TEXTURE_PX.
+
+    Raises:
+        SourceError: it is no picture.
+    """
+    data = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if data is None:
         raise SourceError(f"{path}: cannot be read as a picture; is the copy of the rig complete?")
-    small = cv2.resize(picture, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(data, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_AREA)
     # Four channels: a texel is one word.
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGBA), dtype=np.uint8)
 
@@ -169,4 +174,4 @@ def textures(pictures: Mapping[str, Path], words: tuple[str, ...]) -> tuple[UInt
 
 @lru_cache(maxsize=64)
 def _layers(paths: tuple[Path, ...]) -> UInt8:
-    return np.stack([_texture(p) for p in paths]) if paths else np.zeros((1, 1, 1, 4), np.uint8)
+    return np.stack([picture(p) for p in paths]) if paths else np.zeros((1, 1, 1, 4), np.uint8)
