@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mien.core.arrays import Float32, Float64, Int64
 from mien.core.geometry import local_rotation
 from mien.lab.pseudo.puppet_fit import Laid, thinned
-from mien.lab.pseudo.puppet_layers import EYES, LID_GAPS, gap_px
+from mien.lab.pseudo.puppet_layers import EYES, eye_height_px
 from mien.sources.portrait import INNER_LIPS, LID_CURVES, curve_matrix, opening
 
 _SAMPLES = 9
@@ -31,6 +31,9 @@ _SEAM_PX = 0.6
 _EYE_REACH = 0.95
 _EDGE = 0.015
 _BORDER = 0.25
+_SIDEWAYS = 0.7
+"""Share of the lids' sideways movement that is left out: rigs slide the lower lid inwards by up to 4 mm, and a lid that
+meets it would then meet the wrong lashes."""
 _LASH_LINE = 0.03
 """What stays of an eye's height, in eye widths, when it is shut."""
 
@@ -90,12 +93,9 @@ class Skin:
         turns[last:] = _ease(np.clip((_STILL - far) / (_STILL - _FOLLOWS), 0, 1)) * _border(outer, size_wh, unit)
         held = np.zeros(n, dtype=np.bool_)
         held[:96] = True
-        rest = laid.rest.points.astype(np.float64)
-        scale = []
-        for pairs in LID_GAPS:
-            mm = gap_px(rest[:, :2], pairs)
-            px_per_mm = laid.camera[0, 0] / float(laid.pose.translation_mm[2])
-            scale.append(gap_px(points, pairs) / max(mm * px_per_mm, 1e-6))
+        rest_px = laid.rest.points[:, :2].astype(np.float64) * [1, -1]
+        rest_px *= laid.camera[0, 0] / float(laid.pose.translation_mm[2])
+        scale = [eye_height_px(points, eye) / max(eye_height_px(rest_px, eye), 1e-6) for eye in (0, 1)]
         return cls(xy, depth, turns, blend, vertex, _eyes(xy, points, last), np.array(scale), held)
 
     def shift_mm(self, laid: Laid, weights: Float32) -> Float64:
@@ -107,8 +107,8 @@ class Skin:
         own = self.vertex >= 0
         shift[own] = (posed.vertices - laid.rest.vertices)[self.vertex[own]]
         for eye in (0, 1):
-            share = self.eye[:, eye : eye + 1]
-            shift *= 1 + share * (self.lid_scale[eye] - 1)
+            shift[:, 0] *= 1 - _SIDEWAYS * self.eye[:, eye]
+            shift[:, 1] *= 1 + self.eye[:, eye] * (self.lid_scale[eye] - 1)
         return np.asarray(shift, dtype=np.float64)
 
     def seen(self, laid: Laid, shift_mm: Float64, head_deg: Float32) -> Float64:
