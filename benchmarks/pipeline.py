@@ -22,6 +22,7 @@ from typing import Any
 from clips import write_clip
 
 from mien.core.record import FrameRecord
+from mien.errors import MienError
 from mien.pipeline.compose import compose, options_for
 from mien.pipeline.config import load_config
 from mien.pipeline.registry import SINKS, load
@@ -184,4 +185,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MienError as error:
+        sys.exit(f"pipeline.py: {error}")

@@ -29,4 +29,7 @@ def main(source: str = "demo") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:2])
+    except mien.MienError as error:
+        sys.exit(f"{error}")

@@ -18,7 +18,7 @@ _HEAD_BYTES = 65_536
 _MARKS = {
     "csv": (b"frame,face_id,timestamp,confidence,success",),
     "livelink": (b"Timecode,BlendShapeCount,",),
-    "glb": (b'"generator":"Mien',),
+    "glb": (b'"generator":"mien ',),
     "report": (b'<meta name="generator" content="Mien">',),
 }
 """What stands near the beginning of every file that Mien writes."""

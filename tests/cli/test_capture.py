@@ -83,6 +83,7 @@ def test_start_and_end_keep_numbers_and_stamps_of_the_clip(clip: Path, tmp_path:
         (["--resume", "--overwrite"], 2, "exclude each other"),
         (["--faces", "0"], 2, "--faces"),
         (["--colour"], 2, "--colour"),
+        (["--out", ""], 2, "is empty; name a folder"),
         (["--preset", "numbers", "--set", "overlay.bogus=1"], 2, 'unknown key "bogus"'),
         (["--set", "gaze.use=landmarks/gase"], 2, 'did you mean "landmarks/gaze"'),
         (["--set", "source.thread=1"], 2, "options of video: threads"),

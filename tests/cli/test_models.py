@@ -66,11 +66,11 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_list_names_task_licence_and_scores(shipped: Path) -> None:
-    result = CliRunner().invoke(app, ["models"])
+    result = CliRunner().invoke(app, ["models", "--details"])
     assert result.exit_code == 0
     assert "good 2: counting sheep (0.1 kB, Apache-2.0)" in result.stdout
     assert "MAE 0.25 on meadow (n = 40, held out)" in result.stdout
-    assert "1 models" in result.stdout
+    assert "1 model, " in result.stdout
 
 
 def test_json_is_one_object(shipped: Path) -> None:
@@ -92,6 +92,13 @@ def test_one_card_in_full(shipped: Path) -> None:
     assert json.loads(CliRunner().invoke(app, ["models", "good", "--json"]).stdout)["name"] == "good"
     by_path = CliRunner().invoke(app, ["models", str(shipped / "good")])
     assert by_path.stdout == text
+
+
+def test_the_list_has_a_line_for_each_model(shipped: Path) -> None:
+    lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("good ")
+    assert "mien models --details" in lines[1]
 
 
 def test_an_unknown_name_is_a_model_error(shipped: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +56,13 @@ def test_nod_or_shake(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "still" in out
     assert "turns or shakes" in out
+
+
+@pytest.mark.parametrize("path", [*EXAMPLES, ROOT / "benchmarks" / "pipeline.py"], ids=lambda p: p.stem)
+def test_a_missing_file_is_one_line(path: Path, tmp_path: Path) -> None:
+    option = ["--clip"] if path.parent.name == "benchmarks" else []
+    command = [sys.executable, str(path), *option, str(tmp_path / "gone.mp4")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "gone.mp4: no such file" in run.stderr
+    assert "Traceback" not in run.stderr

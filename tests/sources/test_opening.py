@@ -80,3 +80,8 @@ def test_importing_it_loads_no_heavy_module() -> None:
     code = "import sys, mien.sources.opening; print([m for m in ('av', 'cv2', 'PIL', 'pyarrow') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_camera_that_is_no_number_is_explained() -> None:
+    with pytest.raises(SourceError, match="camera:x: cameras have numbers: camera:0 is the first"):
+        open_source("camera:x")

@@ -145,3 +145,15 @@ def test_addresses_that_give_nothing(tmp_path: Path) -> None:
         StreamSource(serve_bytes(make_sound(tmp_path / "a.aac").read_bytes()), QUICK)
     with pytest.raises(SourceError, match="cannot be opened"):
         StreamSource(serve_bytes(b"words " * 1000), QUICK)
+
+
+def test_an_index_behind_the_pictures_needs_a_server_that_can_jump(tmp_path: Path) -> None:
+    """The server of these tests ignores Range, and a plain MP4 has its index at the end."""
+    data = make_noisy(tmp_path / "clip.mp4", 200).read_bytes()
+    assert data.index(b"mdat") < data.index(b"moov")
+    source = StreamSource(serve_bytes(data), Options(reconnect_attempts=5))
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="download the file and capture that") as caught:
+        list(source)
+    assert time.monotonic() - began < 5
+    assert "secret" not in str(caught.value)

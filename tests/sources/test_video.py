@@ -180,6 +180,29 @@ def test_animated_gif(tmp_path: Path) -> None:
     assert source.warnings == []
 
 
+def test_a_gif_that_is_cut_off_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    pictures = [
+        av.VideoFrame.from_ndarray(rng.integers(0, 255, (48, 64, 3), np.uint8), format="rgb24").to_image()
+        for _ in range(12)
+    ]
+    pictures[0].save(tmp_path / "whole.gif", save_all=True, append_images=pictures[1:], duration=40)
+    records, source = read(tmp_path / "whole.gif")
+    assert (len(records), source.warnings) == (12, [])
+    content = (tmp_path / "whole.gif").read_bytes()
+    for length in (len(content) // 2, len(content) - 1):
+        (tmp_path / "cut.gif").write_bytes(content[:length])
+        records, source = read(tmp_path / "cut.gif")
+        assert any("the file ends in the middle" in w for w in source.warnings)
+    assert len(records) >= 11
+
+
+def test_zeros_are_a_copy_that_failed(tmp_path: Path) -> None:
+    (tmp_path / "zero.mkv").write_bytes(bytes(5000))
+    with pytest.raises(SourceError, match=r"zero\.mkv: holds zeros where a video begins.*copy it again"):
+        VideoSource(tmp_path / "zero.mkv")
+
+
 def test_size_may_change_in_the_middle(tmp_path: Path) -> None:
     a = make_numbered(tmp_path / "a.ts", 10)
     b = make_video(tmp_path / "b.ts", [numbered(i, (96, 64)) for i in range(10)])

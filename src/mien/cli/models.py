@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.core.text import counted
+
 if TYPE_CHECKING:
     from mien.runtime.card import ModelCard
 
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Show the whole card of this model (a name or a folder).")] = None,
+    details: Annotated[bool, typer.Option("--details", help="With the scores of each.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Verify every checksum and open every model.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
@@ -31,9 +34,11 @@ def models(
         typer.echo(json.dumps({"models": [card.model_dump(mode="json", by_alias=True) for card in cards]}, indent=2))
         return
     for card in cards:
-        typer.echo(_summary(card))
+        typer.echo(_summary(card) if details else _line(card))
     total = sum(card.bytes for card in cards)
-    typer.echo(f"{len(cards)} models, {_size(total)}. One card in full: mien models NAME")
+    typer.echo(
+        f"{counted(len(cards), 'model')}, {_size(total)}. Scores: mien models --details. One card in full: mien models NAME"
+    )
 
 
 def _check(name: str | None, json_output: bool) -> None:
@@ -69,8 +74,12 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
+def _line(card: ModelCard) -> str:
+    return f"{card.name} {card.version}: {card.task} ({_size(card.bytes)}, {card.licence})"
+
+
 def _summary(card: ModelCard) -> str:
-    lines = [f"{card.name} {card.version}: {card.task} ({_size(card.bytes)}, {card.licence})"]
+    lines = [_line(card)]
     lines += [f"    {s.metric} {s.value:g} on {s.data} (n = {s.support}, {s.protocol})" for s in card.scores]
     return "\n".join(lines)
 

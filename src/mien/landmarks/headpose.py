@@ -50,7 +50,7 @@ class HeadPoseStage(StageBase):
     The distance assumes an average face (pupils 63 mm apart) and the camera of `core.geometry.default_camera`.
     """
 
-    reads = frozenset({"faces.landmarks"})
+    reads = frozenset({"faces.landmarks", "faces.track_id"})
     writes = frozenset({"faces.head_pose"})
 
     def __init__(self, options: Options | None = None) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError, SinkError
-from mien.output_folder import file_name, has_take
+from mien.output_folder import file_name
 from mien.pipeline.compose import options_for
 from mien.pipeline.registry import EXPORTERS, SINKS, load
 from mien.recorder.request import Audience, Outcome
-from mien.take.reader import TAKE_FILE
+from mien.take.reader import PARTS_FOLDER, TAKE_FILE, part_files
 
 if TYPE_CHECKING:
     from mien.take.reader import Take
@@ -62,7 +62,7 @@ def export(
         outcome.warnings, outcome.notes = judgement.warnings, judgement.notes
         outcome.frames_with_face, outcome.track_frames = judgement.frames_with_face, judgement.track_frames
     except MienError as error:
-        if not has_take(folder):
+        if not (folder / TAKE_FILE).exists() and not part_files(folder / PARTS_FOLDER):
             outcome.summary = replace(outcome.summary, frames=0)
         outcome.error = outcome.error or error
         return

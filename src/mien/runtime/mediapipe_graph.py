@@ -7,12 +7,16 @@ are known to mean nothing are dropped, every other line is passed on.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +48,8 @@ _CHATTER = re.compile(
     r"inference_feedback_manager\.cc|landmark_projection_calculator\.cc"
 )
 
+_INSTALLED_MODEL = re.compile(r"^(mediapipe/modules/face_\w+/\w+\.tflite),(\w+)=([\w-]+),", re.MULTILINE)
+
 
 @contextmanager
 def _known_chatter_dropped() -> Iterator[None]:
@@ -63,7 +69,36 @@ def _known_chatter_dropped() -> Iterator[None]:
             held.seek(0)
             for line in held.read().decode("utf-8", "replace").splitlines(keepends=True):
                 if not _CHATTER.search(line):
-                    os.write(2, line.encode("utf-8"))
+                    with suppress(OSError):  # nobody may be reading
+                        os.write(2, line.encode("utf-8"))
+
+
+@cache
+def check_models(root: Path) -> None:
+    """Compare the face models in the wheel with the checksums that were installed with them.
+
+    The engine trusts what it reads: a damaged model ends the process instead of raising.
+
+    Args:
+        root: the folder that holds the package.
+
+    Raises:
+        ModelError: a model is damaged; names it.
+    """
+    try:
+        record = distribution("mediapipe").read_text("RECORD") or ""
+    except PackageNotFoundError:  # put there by other means than an installer
+        return
+    for name, kind, checksum in _INSTALLED_MODEL.findall(record):
+        file = root / name
+        if kind != "sha256" or not file.is_file():
+            continue
+        found = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).rstrip(b"=").decode("ascii")
+        if found != checksum:
+            raise ModelError(
+                f"{file} is damaged: its checksum is not the one it was installed with; "
+                f"pip install --force-reinstall --no-deps mediapipe=={VERSION}"
+            )
 
 
 class ImageGraph:
@@ -85,7 +120,9 @@ class ImageGraph:
         self._packets: dict[str, Any] = {}
         self._tick = 0
         self._graph: Any = None
-        resource_util.set_resource_dir(str(Path(mediapipe.__file__).parent.parent))
+        root = Path(mediapipe.__file__).parent.parent
+        check_models(root)
+        resource_util.set_resource_dir(str(root))
         with _known_chatter_dropped():
             try:
                 graph = calculator_graph.CalculatorGraph(

@@ -21,8 +21,10 @@ def open_video(path: Path, given: str) -> Any:
         container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
         with path.open("rb") as file:
-            head = file.read(12)
-        if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free"):
+            head = file.read(4096)
+        if not any(head):
+            reason = "holds zeros where a video begins; the recording or the copy failed: copy it again"
+        elif head[4:8] in (b"ftyp", b"mdat", b"wide", b"free"):
             reason = "its index is missing; the recording or the copy was cut off"
         elif isinstance(error, av.InvalidDataError):
             reason = "not a video that can be read, or damaged at the start"

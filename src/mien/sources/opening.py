@@ -42,6 +42,8 @@ def open_source(spec: str | Path | int, *, span: Span = _WHOLE, options: Mapping
         camera = _CAMERA.match(text)
         if camera:
             return _make("camera:CameraSource", int(camera[1] or 0), span, options)
+        if text.startswith("camera:") and not Path(text).exists():
+            raise SourceError(f"{text}: cameras have numbers: camera:0 is the first; `mien doctor` lists them")
         if text.isascii() and text.isdigit() and not Path(text).exists():
             return _make("camera:CameraSource", int(text), span, options)
         if text in _BUILT_IN and not Path(text).exists():

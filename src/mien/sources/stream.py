@@ -234,6 +234,11 @@ class StreamSource:
 
     def _reconnect(self, count: int) -> None:
         """Open the address again. A connection that gives no new frame counts as a failed attempt."""
+        if not self._live and not count and self._reconnects:
+            raise SourceError(
+                f"{self._name}: can be opened and gives no frame ({self._problem}): its index may stand at the end, "
+                "and the server cannot jump (HTTP Range); download the file and capture that"
+            )
         while self._failures < self._options.reconnect_attempts:
             wait_s = self._options.reconnect_wait_s * 2 ** min(10, self._failures - 1) if self._failures else 0.0
             self._failures += 1

@@ -22,6 +22,7 @@ from mien.pipeline.stage import SourceInfo, Span
 from mien.sources.container import announced_end_ns, nominal_rate, open_video, video_stream
 from mien.sources.files import readable_file
 from mien.sources.frames import RgbConverter
+from mien.sources.gif_end import gif_ends
 from mien.sources.stamping import MediaClock
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
@@ -250,6 +251,10 @@ class VideoSource:
             self.warnings.append(
                 f"the container announces {counted(announced, 'frame')}, {self._frames_seen:,} could be decoded: "
                 "the file is damaged or cut off"
+            )
+        if self._container.format.name == "gif" and not gif_ends(self._path):
+            self.warnings.append(
+                f"the file ends in the middle, after {counted(self._frames_seen, 'frame')}: it is damaged or cut off"
             )
         end_ns = announced_end_ns(self._container, self._stream)
         last_ns = self._clock.last_ns

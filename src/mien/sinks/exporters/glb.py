@@ -58,13 +58,16 @@ def write_glb(path: Path, character: Character, performance: Performance) -> Non
     """
     part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            write_character(file, character, _animation(performance))
-        part.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                write_character(file, character, _animation(performance))
+            part.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         reason = error.strerror or error
         raise SinkError(f"avatar: cannot write {path}: {reason}; free some space or choose another folder") from error
 
