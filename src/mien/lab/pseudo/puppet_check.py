@@ -9,9 +9,10 @@ import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from mien.core.arrays import Float32, Float64
+from mien.core.arrays import Float32, Float64, UInt8
 from mien.core.schema import load_schema
 from mien.errors import SourceError
 from mien.lab.datasets.dataset import open_dataset
@@ -62,12 +63,15 @@ class Seen:
         slope: measured per asked, by least squares through zero; 1 = seen in full.
         asked_px: root mean square displacement that was asked for.
         carried: mean share that was carried out.
+        flow_correlation, flow_slope: the same by the optical flow of the pixels, which knows nothing of faces.
     """
 
     correlation: float
     slope: float
     asked_px: float
     carried: float
+    flow_correlation: float
+    flow_slope: float
 
 
 def weights_of(motion: Iterable[tuple[str, float]]) -> Float32:
@@ -83,6 +87,7 @@ def measure(portraits: Iterable[Portrait], teacher: Teacher, rig: Rig | None = N
     """Move portraits and let the teacher look: motion → what it saw. Portraits that no rig fits are passed over."""
     asked: dict[str, list[Float64]] = {name: [] for name in SHOWS_IN}
     seen: dict[str, list[Float64]] = {name: [] for name in SHOWS_IN}
+    flowed: dict[str, list[Float64]] = {name: [] for name in SHOWS_IN}
     carried: dict[str, list[float]] = {name: [] for name in SHOWS_IN}
     for portrait in portraits:
         try:
@@ -101,14 +106,30 @@ def measure(portraits: Iterable[Portrait], teacher: Teacher, rig: Rig | None = N
             which = list(GROUPS[group])
             asked[name].append((frame.landmarks_xy - portrait.landmarks_xy)[which].ravel().astype(np.float64))
             seen[name].append((look.xy - still.xy)[which].ravel().astype(np.float64))
+            flowed[name].append(flow_at(portrait.image, frame.image, portrait.landmarks_xy[which]).ravel())
             carried[name].append(frame.carried)
-    return {n: _seen(np.concatenate(asked[n]), np.concatenate(seen[n]), carried[n]) for n in SHOWS_IN if asked[n]}
+    out = {}
+    for name in (n for n in SHOWS_IN if asked[n]):
+        truth = np.concatenate(asked[name])
+        size = float(np.sqrt((truth**2).mean() * 2))
+        told, flow = _agreement(truth, np.concatenate(seen[name])), _agreement(truth, np.concatenate(flowed[name]))
+        out[name] = Seen(*told, size, float(np.mean(carried[name])), *flow)
+    return out
 
 
-def _seen(asked: Float64, seen: Float64, carried: list[float]) -> Seen:
+def flow_at(before: UInt8, after: UInt8, xy: Float32) -> Float64:
+    """(P, 2) px: how the pixels at (P, 2) places moved, by dense inverse search (Kroeger et al. 2016)."""
+    first, second = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, after))
+    start = np.zeros((*first.shape, 2), dtype=np.float32)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, start)
+    columns, rows = np.clip(xy.round().astype(int), 0, np.array(first.shape[::-1]) - 1).T
+    return np.asarray(flow[rows, columns], dtype=np.float64)
+
+
+def _agreement(asked: Float64, seen: Float64) -> tuple[float, float]:
+    """Correlation, and slope through zero."""
     slope = float(asked @ seen / max(float(asked @ asked), 1e-9))
-    size = float(np.sqrt((asked**2).mean() * 2))
-    return Seen(float(np.corrcoef(asked, seen)[0, 1]), slope, size, float(np.mean(carried)))
+    return float(np.corrcoef(asked, seen)[0, 1]), slope
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -128,10 +149,10 @@ def main(arguments: list[str] | None = None) -> None:
     finally:
         teacher.close()
     for motion, s in found.items():
-        line = (
-            f"asked {s.asked_px:.1f} px, correlation {s.correlation:.2f}, slope {s.slope:.2f}, carried {s.carried:.2f}"
-        )
-        print(f"{motion}: {line}")  # noqa: T201  a command's answer
+        teacher_says = f"teacher: correlation {s.correlation:.2f}, slope {s.slope:.2f}"
+        flow_says = f"flow: correlation {s.flow_correlation:.2f}, slope {s.flow_slope:.2f}"
+        text = f"{motion}: asked {s.asked_px:.1f} px, carried {s.carried:.2f}; {teacher_says}; {flow_says}"
+        print(text)  # noqa: T201  a command's answer
 
 
 if __name__ == "__main__":
