@@ -88,6 +88,16 @@ def _square(image: UInt8, left: int, top: int, side: int) -> tuple[UInt8, Float6
     away = cv2.distanceTransform(outside, cv2.DIST_L2, 5)[..., None] / side
     result = mirrored.astype(np.float32)
     for width, fade in ((_BLUR, _FADE), (3 * _BLUR, _SECOND_FADE)):
-        blurred = cv2.GaussianBlur(mirrored, (0, 0), max(width * side, 0.3)).astype(np.float32)
+        blurred = _blurred(np.asarray(mirrored, dtype=np.uint8), max(width * side, 0.3))
         result += (blurred - result) * np.clip(away / fade, 0, 1)
     return np.round(result).astype(np.uint8), real
+
+
+def _blurred(image: UInt8, sigma_px: float) -> Float32:
+    """A Gaussian blur; wide ones on a small copy."""
+    smaller = max(int(sigma_px / 3), 1)
+    h, w = image.shape[:2]
+    size = max(w // smaller, 1), max(h // smaller, 1)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if smaller > 1 else image
+    soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), sigma_px / smaller)
+    return np.asarray(cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
