@@ -6,10 +6,9 @@ python benchmarks/render.py [--rig builtin] [--folder DIR] [--backgrounds DIR] [
 from __future__ import annotations
 
 import argparse
+import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise, repeat
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -19,6 +18,7 @@ from mien.lab.render.camera import take
 from mien.lab.render.random_scene import Wishes, choose
 from mien.lab.render.rasterize import draw
 from mien.lab.render.sample import label, render_sample
+from mien.lab.render.stream import RigSource, stream
 from mien.lab.rigs.catalogue import load_rig
 from mien.lab.rigs.rig import Rig
 
@@ -31,14 +31,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--backgrounds", type=Path)
     parser.add_argument("--samples", type=int, default=400)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="0 = only the CPU time of each step")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--people", type=int, default=64, help="all are met before the clock starts")
     args = parser.parse_args()
     wishes = Wishes(size_px=args.size, backgrounds=args.backgrounds, people=args.people)
     job = (args.rig, args.folder, wishes)
     shares(job, min(args.samples, 100))
-    if args.workers > 1:
+    if args.workers > 0:
         throughput(job, args.samples, args.workers)
 
 
@@ -78,14 +78,20 @@ def _timed(rig: Rig, seed: int, wishes: Wishes) -> list[float]:
 
 
 def throughput(job: tuple[str, Path | None, Wishes], count: int, workers: int) -> None:
-    """Samples per second of several processes, warmed up."""
-    block = 25
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_block, [(job, i * block, block) for i in range(4 * workers)], chunksize=4))
-        begin = time.perf_counter()
-        done = sum(pool.map(_block, [(job, 10_000 + i, block) for i in range(0, count, block)]))
-        seconds = time.perf_counter() - begin
-    print(f"{job[0]}, {job[2].size_px} px, {workers} processes: {done / seconds:.1f} samples/s by the clock")
+    """Samples per second as a training gets them, out of several processes, after nearly everybody was met."""
+    name, folder, wishes = job
+    with stream([RigSource(name, folder)], wishes=wishes, workers=workers) as samples:
+        for _ in range(6 * wishes.people):
+            next(samples)
+        begin, own = time.perf_counter(), time.process_time()
+        for _ in range(count):
+            next(samples)
+        seconds, own = time.perf_counter() - begin, time.process_time() - own
+    busy = os.getloadavg()[0]
+    print(
+        f"{name}, {wishes.size_px} px, {workers} processes: {count / seconds:.1f} samples/s by the clock "
+        f"({1000 * own / count:.2f} ms of CPU per sample to receive; load of the machine {busy:.1f})"
+    )
 
 
 _MET: set[str] = set()
@@ -102,16 +108,6 @@ def _meet(rig: Rig, wishes: Wishes) -> None:
             if choices.person not in met:
                 met.add(choices.person)
                 stage(rig, choices)
-
-
-def _block(task: tuple[tuple[str, Path | None, Wishes], int, int]) -> int:
-    (name, folder, wishes), first, count = task
-    cv2.setNumThreads(1)  # the processes share the cores among themselves
-    rig = load_rig(name, folder)
-    _meet(rig, wishes)
-    for seed in range(first, first + count):
-        render_sample(rig, seed, wishes.size_px, wishes)
-    return count
 
 
 if __name__ == "__main__":
