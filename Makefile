@@ -8,40 +8,54 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 
-.PHONY: run test lint bench clean python
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+OWN := import sys; sys.exit(sys.prefix == sys.base_prefix)
+NEEDS := Mien needs Python 3.11 or 3.12 (MediaPipe, its first face backend, has no wheel for other versions)
+
+.PHONY: run test lint bench clean python venv
 .DEFAULT_GOAL := run
 
-run: $(VENV)/.run ## capture the built-in clip into out/demo
+run: venv ## capture the built-in clip into out/demo
+	@$(MAKE) --no-print-directory $(VENV)/.run
 	$(BIN)/mien demo --out out/demo
 
 test: lint ## linters, types, import contracts, tests
 	$(BIN)/python -m pytest -q
 
-lint: $(VENV)/.test
+lint: venv
+	@$(MAKE) --no-print-directory $(VENV)/.test
 	$(BIN)/ruff check --no-cache
 	$(BIN)/ruff format --check --no-cache
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.run ## frames per second, beside MediaPipe alone
+bench: venv ## frames per second, beside MediaPipe alone
+	@$(MAKE) --no-print-directory $(VENV)/.run
 	$(BIN)/python benchmarks/pipeline.py
 
-python:
+python: # is there a Python to make the environment with?
 	@if [ -z "$(PYTHON)" ]; then \
-		echo "Mien needs Python 3.11 or 3.12 (MediaPipe, its first face backend, has no wheel for other versions)." >&2; \
+		echo "$(NEEDS)." >&2; \
 		echo "Found: $$(python3 --version 2>/dev/null || echo no python3). Install one of them, or run: make PYTHON=/path/to/python3.12" >&2; \
 		exit 1; fi
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+		echo "PYTHON=$(PYTHON): there is no such program; name one, for example: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { \
+		echo "$(NEEDS); $(PYTHON) is $$("$(PYTHON)" --version 2>&1 || echo "not a Python that runs")." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) lacks the venv module: install it (Debian and Ubuntu: the package python3-venv)." >&2; exit 1; }
 
-$(BIN)/python: | python
-	$(PYTHON) -m venv $(VENV)
+# Made anew if it is of another version, or if making it was interrupted: then pip, which comes last, does not run.
+venv: $(if $(filter-out file default undefined,$(origin PYTHON)),python)
+	@{ $(BIN)/python -c '$(FITS)' && $(BIN)/python -c '$(OWN)' && \
+	{ [ -e $(VENV)/.run ] || $(BIN)/python -m pip --version; }; } >/dev/null 2>&1 || { \
+		$(MAKE) --no-print-directory python && echo "making $(VENV) with $(PYTHON)" && "$(PYTHON)" -m venv --clear $(VENV); }
 
-$(VENV)/.run: pyproject.toml | $(BIN)/python
+$(VENV)/.run: pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe]'
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+$(VENV)/.test: pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe,lab,usd,dev]'
 	@touch $@ $(VENV)/.run

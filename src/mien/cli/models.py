@@ -36,9 +36,8 @@ def models(
     for card in cards:
         typer.echo(_summary(card) if details else _line(card))
     total = sum(card.bytes for card in cards)
-    typer.echo(
-        f"{counted(len(cards), 'model')}, {_size(total)}. Scores: mien models --details. One card in full: mien models NAME"
-    )
+    shown = f"{counted(len(cards), 'model')}, {_size(total)}."
+    typer.echo(f"{shown} Scores: mien models --details. One card in full: mien models NAME")
 
 
 def _check(name: str | None, json_output: bool) -> None:
