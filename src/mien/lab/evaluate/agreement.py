@@ -158,17 +158,18 @@ def look(stage: Stage, image: UInt8, labels: Landmarks) -> Float32:
 
 
 def table(results: Sequence[Agreement]) -> str:
-    """A Markdown table: one row per rig."""
+    """A Markdown table: one row per rig. Means are of the renders in which a face was found."""
     lines = [
-        "| rig | renders | agree | mean | worst of 20 | agree, contour plain | mean, contour plain |",
-        "|---|---|---|---|---|---|---|",
+        "| rig | renders | no face | agree | mean | worst of 20 | agree, contour plain | mean, contour plain |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for r in results:
         ours, plain = r.compared, r.plain
+        seen = np.isfinite(plain).all(axis=1)
+        each, each_plain = ours[seen].mean(axis=1), plain[seen].mean(axis=1)
         lines.append(
-            f"| {r.rig} | {len(ours)} | {share_that_agrees(ours):.1%} | {_percent(ours.mean())} | "
-            f"{_percent(np.quantile(ours.mean(axis=1), 0.95))} | {share_that_agrees(plain):.1%} | "
-            f"{_percent(plain.mean())} |"
+            f"| {r.rig} | {len(ours)} | {(~seen).sum()} | {share_that_agrees(ours):.1%} | {_percent(each.mean())} | "
+            f"{_percent(np.quantile(each, 0.95))} | {share_that_agrees(plain):.1%} | {_percent(each_plain.mean())} |"
         )
     return "\n".join(lines)
 
