@@ -66,7 +66,7 @@ class Order(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is: pictures done, of how many, faces kept, seconds to go (NaN = not known yet)."""
+    """How far it is: pictures done, of how many, faces kept in this run, seconds to go."""
 
     done: int
     total: int
@@ -113,8 +113,8 @@ def label_source(
     teacher = Teacher()
     try:
         _begin(target, order, teacher)
-        faces, spent = 0, 0.0
-        began, done, kept = time.monotonic(), 0, 0
+        faces, kept, spent = 0, 0, 0.0
+        began = time.monotonic()
         blocks = [pictures[i : i + BLOCK] for i in range(0, len(pictures), BLOCK)]
         missing = [i for i in range(len(blocks)) if not _part(target, i).is_file()]
         done = len(pictures) - sum(len(blocks[i]) for i in missing)
@@ -122,9 +122,10 @@ def label_source(
         for i in missing:
             rows: list[dict[str, Any]] = []
             for picture in blocks[i]:
-                rows += _rows(teacher, picture, order, target)
+                fresh = _rows(teacher, picture, order, target)
+                rows += fresh
                 done += 1
-                kept = kept + sum(not r["refused"] for r in rows[-1:])
+                kept += sum(not row["refused"] for row in fresh)
                 spent = time.monotonic() - began
                 told(Progress(done, len(pictures), kept, spent / (done - before) * (len(pictures) - done)))
             write_part(rows, _part(target, i))
