@@ -4,9 +4,8 @@ The character is a cartoon: eyeballs of twice the size, brows high on the forehe
 that learnt from people misplace points on it, and whoever learns from it would misplace them on people. One smooth
 map of its space mends that: each eye with its lids shrinks about its centre, so that lids still fit the ball, and
 everything else is stretched or squeezed by height. Shapes follow by the map's slope. The character itself is not
-changed. Distances are those of adults as anthropometry gives them (Farkas 1994, "Anthropometry of the Head and
-Face"), scaled to 62 mm between the pupils: 45 mm from the eyes to the foot of the nose, 66 to the line of the
-mouth, 111 to the chin, lid openings 27 × 10 mm.
+changed. The aim: adults with 62 mm between the pupils, about 46 mm from the eyes to the foot of the nose, 66 to the
+line of the mouth, 111 to the chin, lid openings of 26 × 10 mm; round numbers that lie near those of the other rigs.
 """
 
 from __future__ import annotations
