@@ -32,7 +32,7 @@ METRICS = {
     "au_f1": "mean over action units of F1 of presence",
     "au_icc": "mean over action units of ICC(3,1) of intensity",
 }
-"""The metrics that belong to the datasets, and what each means."""
+"""The metrics that belong to the datasets, and what each means; `mien.lab.metrics.by_name.BY_NAME` computes them."""
 
 
 class DatasetInfo(BaseModel):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from mien.lab.datasets.labels import load_labels
 from mien.lab.datasets.reading import Block, Reading
 from mien.lab.datasets.sample import Sample
 from mien.pipeline.registry import load
+
+if TYPE_CHECKING:
+    from mien.lab.metrics.score import Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,19 @@ class Dataset:
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that belong to the dataset; `catalogue.METRICS` says what each means."""
         return self.info.metrics
+
+    def metric(self, name: str) -> Callable[[Sequence[Any], Any], Score]:
+        """A metric that belongs to the dataset, as a function of (samples, answers in the same order).
+
+        The dataset's own classes, units and thresholds are used; `mien.lab.metrics.by_name.metric` takes others, and
+        `from_samples` says what an answer is.
+
+        Raises:
+            RequestError: no such metric, or it does not belong to this dataset.
+        """
+        from mien.lab.metrics.by_name import metric
+
+        return metric(self, name)
 
     @cached_property
     def split_counts(self) -> dict[str, int]:
