@@ -77,3 +77,21 @@ def test_visibility_counts_known_points_only() -> None:
     visible = torch.tensor([[1.0, 0.0, float("nan")]])
     assert float(visibility(logits, visible)) == pytest.approx(math.log1p(math.exp(-4)), rel=1e-4)
     assert float(visibility(logits, torch.full((1, 3), float("nan")))) == 0
+
+
+def test_adaptive_wing_derives_itself_as_autograd_would() -> None:
+    torch.manual_seed(1)
+    target = gaussian_maps(torch.rand(2, 3, 2) * 8, 8, 1.0)
+    weight = torch.rand(2, 3)
+    answer = (target + 0.8 * torch.randn_like(target)).requires_grad_()
+    adaptive_wing_maps(answer, target, weight).backward()
+    own, answer.grad = answer.grad, None
+    size, power = (answer - target).abs(), 2.1 - target
+    slope = 14 * (1 / (1 + 0.5**power)) * power * 0.5 ** (power - 1)
+    far = slope * size - (0.5 * slope - 14 * torch.log(1 + 0.5**power))
+    loss = torch.where(size < 0.5, 14 * torch.log(1 + size**power), far)
+    more = 1 + 10 * (torch.nn.functional.max_pool2d(target, 3, 1, 1) > 0.2)
+    plain = ((loss * more).mean(dim=(2, 3)) * weight).sum() / weight.sum()
+    plain.backward()
+    assert float(plain.detach()) == pytest.approx(float(adaptive_wing_maps(answer, target, weight).detach()), rel=1e-5)
+    assert torch.allclose(own, answer.grad, atol=1e-6)
