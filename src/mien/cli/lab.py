@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.lab_pseudo import pseudo
 from mien.cli.lab_synth import synth
 from mien.pipeline.registry import load
 
@@ -17,6 +18,7 @@ data = typer.Typer(
 )
 lab.add_typer(data, name="data")
 lab.command("synth")(synth)
+lab.command("pseudo")(pseudo)
 
 
 @data.command("list")
