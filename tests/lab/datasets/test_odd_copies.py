@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_copies import BUILDERS, SAMM_HEADER, fer_row, picture, sheet, text, wflw_line
+from tiny_copies import BUILDERS, SAMM_HEADER, fer_row, picture, pseudo_part, pseudo_row, sheet, text, wflw_line
 
 from mien.lab.datasets.catalogue import catalogue
 from mien.lab.datasets.checker import check
@@ -44,6 +44,10 @@ RECOLA_A = "RECOLA-Annotation/emotional_behaviour/arousal/P16.csv"
 
 def samm_row(*cells: object) -> Damage:
     return lambda root: sheet(root / "SAMM_Micro_FACS_Codes_v2.xlsx", [SAMM_HEADER, cells])
+
+
+def pseudo_rows(**texts: str) -> Damage:
+    return lambda root: pseudo_part(root, pseudo_row("a", **texts))
 
 
 CASES: list[tuple[str, str, Damage, str, str]] = [
@@ -263,6 +267,22 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
     ("synthetic", "manifest", write("manifest.json", b'{"format": 7}'), "another format", "format 7"),
     ("synthetic", "no picture", remove("pictures/00000/0000002.png"), "missing image", "00000/0000002.png"),
     ("synthetic", "table", write("labels/00000.parquet", b"PAR1"), "table that cannot be read", "00000.parquet"),
+    ("pseudo", "no manifest", remove("manifest.json"), "missing file", "manifest.json"),
+    ("pseudo", "manifest", write("manifest.json", b'{"format": 1}'), "file that cannot be read", "is not of kind"),
+    ("pseudo", "no JSON", write("manifest.json", b"\xff"), "file that cannot be read", "manifest.json"),
+    ("pseudo", "no picture", remove("pictures/b.png"), "missing image", "'b.png' of b (part_00000.parquet row 2)"),
+    ("pseudo", "climbs", pseudo_rows(picture="../a.png"), "missing image", "'../a.png'"),
+    ("pseudo", "table", write("labels/part_00000.parquet", b"PAR1"), "table that cannot be read", "label again"),
+    ("pseudo", "split", pseudo_rows(split="mine"), "label out of range", "split 'mine'"),
+    ("pseudo", "class", pseudo_rows(expression="contempt"), "label out of range", "expression 'contempt'"),
+    ("pseudo", "attributes", pseudo_rows(attributes="{"), "label out of range", "no JSON"),
+    (
+        "pseudo",
+        "no points",
+        lambda root: pseudo_part(root, {**pseudo_row("a"), "landmarks_xy": None}),
+        "label out of range",
+        "landmarks that are no numbers of a",
+    ),
     ("folder", "empty class", lambda root: (root / "sad").mkdir(), "class folder without items", "sad"),
     ("folder", "climbs", write("a.csv", b"path,label\n../x.jpg,happy\n"), "path that leaves the folder", "../x.jpg"),
     ("folder", "no label", write("a.csv", b"path,label\nhappy/a.jpg,\n"), "item without a label", "happy/a.jpg"),

@@ -412,6 +412,30 @@ def test_megc(made: Dataset) -> None:
     assert len(list(made.folds())) == 3
 
 
+@pytest.mark.parametrize("made", ["pseudo"], indirect=True)
+def test_pseudo(made: Dataset) -> None:
+    first, second = made
+    assert made.subjects == ("sfhq/a", "sfhq/b")
+    assert (first.split, second.split) == ("train", "val")
+    assert first.expression is not None
+    assert (first.expression.name, first.expression.schema) == ("happiness", "fer2013")
+    assert second.expression is None
+    assert first.landmarks_xy is not None
+    assert first.truth is not None
+    assert first.truth.blendshapes is not None
+    assert first.truth.blendshapes.tolist() == [0.5] * 52
+    assert first.attributes["near"] is True
+
+
+def test_pseudo_labels_of_a_source_for_tests_are_all_test(tmp_path: Path) -> None:
+    BUILDERS["pseudo"](tmp_path)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('["train"]', '["test"]').replace("true", "false"))
+    dataset = open_dataset("pseudo", tmp_path)
+    assert dataset.split_counts == {"test": 2}
+    assert [f.kind for f in dataset.findings] == ["not finished"]
+
+
 @pytest.mark.parametrize("made", ["folder"], indirect=True)
 def test_own_folder(made: Dataset) -> None:
     assert {s.expression.name for s in made if s.expression} == {"happiness", "bored"}

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 
+from mien.lab.datasets import pseudo_labelled
 from mien.lab.datasets.synthetic_table import NUMBERS, write_part
 
 Build = Callable[[Path], None]
@@ -386,6 +387,30 @@ def synthetic(root: Path) -> None:
     text(root / "manifest.json", json.dumps({"format": 1, "task": "detect", "kind": "groups", "complete": True}))
 
 
+def pseudo_row(name: str, **texts: str) -> dict[str, Any]:
+    """A row of pseudo-labels. Without `refused` it is one of a face that was kept."""
+    row: dict[str, Any] = {"name": name, "picture": f"{name}.png", "subject": name, "split": "train", **texts}
+    if row.get("refused"):
+        return {**row, "picture": ""}
+    numbers = {column: np.full(width, 0.5) for column, width in pseudo_labelled.NUMBERS.items()}
+    numbers["landmarks_xy"] = np.arange(196) / 25
+    return {"attributes": '{"near": true}', **row, **numbers}
+
+
+def pseudo_part(root: Path, *rows: dict[str, Any]) -> None:
+    (root / "labels").mkdir(parents=True, exist_ok=True)
+    pseudo_labelled.write_part(rows, root / "labels/part_00000.parquet")
+
+
+def pseudo(root: Path) -> None:
+    """Two faces with labels and one that was refused."""
+    pictures(root / "pictures", ["a.png", "b.png"])
+    refused = pseudo_row("c", refused="the views disagree")
+    pseudo_part(root, pseudo_row("a", expression="happiness"), pseudo_row("b", split="val"), refused)
+    manifest = {"kind": pseudo_labelled.KIND, "format": 1, "source": "sfhq", "purposes": ["train"], "complete": True}
+    text(root / "manifest.json", json.dumps(manifest))
+
+
 BUILDERS: dict[str, Build] = {
     "wider": wider,
     "wflw": wflw,
@@ -420,6 +445,7 @@ BUILDERS: dict[str, Build] = {
     "samm-long": samm_long,
     "megc2019": megc2019,
     "synthetic": synthetic,
+    "pseudo": pseudo,
     "folder": folder,
 }
 WITHOUT_PICTURES = {"4dfab", "megc2019"}

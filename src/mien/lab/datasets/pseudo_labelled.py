@@ -98,7 +98,7 @@ def read_part(path: Path) -> Columns:
             raise SourceError(f"{path}: larger than a part may be ({MAX_PART_BYTES} bytes)")
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: not a label table ({error}); delete it and label again") from None
+        raise SourceError(f"{path}: not a label table; delete it and label again ({error})") from None
     if not table.schema.equals(schema(), check_metadata=False):
         raise SourceError(f"{path}: has other columns than format {FORMAT}; was it made by another version?")
     out: Columns = {}
@@ -109,8 +109,13 @@ def read_part(path: Path) -> Columns:
         if name in NUMBERS:
             flat = column.flatten().to_numpy(zero_copy_only=False)
             out[name] = np.asarray(flat, dtype=np.float32).reshape(-1, NUMBERS[name])
-        else:
+            continue
+        try:
             out[name] = column.to_numpy(zero_copy_only=False)
+        except UnicodeDecodeError:
+            raise SourceError(
+                f"{path}: column {name} holds text that is not UTF-8; delete it and label again"
+            ) from None
     return out
 
 
@@ -131,37 +136,61 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def read(reading: Reading) -> None:
     """Read a copy."""
+    place = reading.folder.locate(MANIFEST)
+    if place is None:
+        reading.problem("missing file", f"{MANIFEST}: is this a folder made by mien.lab.pseudo?")
+        return
     try:
-        manifest = read_manifest(reading.folder.path(MANIFEST))
+        manifest = read_manifest(reading.folder.path(place))
     except SourceError as error:
-        reading.problem("no manifest", str(error))
+        reading.problem("file that cannot be read", str(error))
         return
     purposes = manifest.get("purposes")
     train = isinstance(purposes, list) and "train" in purposes
-    for name in reading.folder.files(LABELS, frozenset({".parquet"})):
+    base = place.removesuffix(MANIFEST)
+    for name in reading.folder.files(base + LABELS, frozenset({".parquet"})):
         try:
-            columns = read_part(reading.folder.path(f"{LABELS}/{name}"))
+            columns = read_part(reading.folder.path(f"{base}{LABELS}/{name}"))
         except SourceError as error:
             reading.problem("table that cannot be read", str(error))
             continue
-        _add(reading, columns, str(manifest.get("source")), train=train)
+        _add(reading, columns, (base + PICTURES, str(manifest.get("source")), name), train=train)
     if not manifest.get("complete"):
         reading.note("not finished", "label again with the same arguments to complete it")
 
 
-def _add(reading: Reading, columns: Columns, source: str, *, train: bool) -> None:
+def _add(reading: Reading, columns: Columns, place: tuple[str, str, str], *, train: bool) -> None:
+    pictures, source, table = place
     for row in np.flatnonzero(columns["refused"] == "").tolist():
-        relative = reading.folder.inside(PICTURES, str(columns["picture"][row]))
+        where = f"{columns['name'][row]} ({table} row {row + 1})"
+        relative = reading.folder.inside(pictures, str(columns["picture"][row]))
         if relative is None or relative not in reading.folder:
-            reading.problem("missing image", str(columns["picture"][row]))
+            reading.problem("missing image", f"{columns['picture'][row]!r} of {where}")
             continue
         split = str(columns["split"][row]) if train else "test"
-        if split not in SPLITS:
-            reading.problem("label out of range", f"split {split!r} of {columns['name'][row]}")
+        odd = _odd(reading, columns, row, split)
+        if odd:
+            reading.problem("label out of range", f"{odd} of {where}; label again")
             continue
         subject = f"{source}/{columns['subject'][row]}"
         make = partial(_sample, columns, row, (reading.info.name, reading.folder.path(relative), split, subject))
         reading.add_block(1, make, split, subject)
+
+
+def _odd(reading: Reading, columns: Columns, row: int, split: str) -> str:
+    """What a kept row says that no labeller writes; "" if it is sound."""
+    expression = str(columns["expression"][row])
+    if split not in SPLITS:
+        return f"split {split!r}, expected one of {', '.join(sorted(SPLITS))}"
+    if expression and expression not in reading.labels.names:
+        return f"expression {expression!r}, known: {', '.join(reading.labels.names)}"
+    if not all(np.isfinite(columns[name][row]).all() for name in ("box_xyxy", "landmarks_xy")):
+        return "a box or landmarks that are no numbers"
+    try:
+        _attributes(str(columns["attributes"][row]))
+    except SourceError as error:
+        return str(error)
+    return ""
 
 
 def _sample(columns: Columns, row: int, known: tuple[str, Path, str, str], _: int) -> Sample:
@@ -190,5 +219,5 @@ def _attributes(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"attributes {text[:60]!r} are no JSON ({error}); label again") from None
+        raise SourceError(f"attributes {text[:60]!r}, which are no JSON ({error})") from None
     return found if isinstance(found, dict) else {}
