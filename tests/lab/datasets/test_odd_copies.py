@@ -42,6 +42,14 @@ DISFA_AU = "ActionUnit_Labels/SN001/SN001_au4.txt"
 RECOLA_A = "RECOLA-Annotation/emotional_behaviour/arousal/P16.csv"
 
 
+BP4D_OCC = "AUCoding/AU_OCC/F001_T1.csv"
+BP4D_INT = "AUCoding/AU_INT/AU06/F001_T1_AU06.csv"
+
+
+def mtl_row(affect: str) -> bytes:
+    return f"v1/00001.jpg,{affect},0,{','.join(['0'] * 12)}\n".encode()
+
+
 def samm_row(*cells: object) -> Damage:
     return lambda root: sheet(root / "SAMM_Micro_FACS_Codes_v2.xlsx", [SAMM_HEADER, cells])
 
@@ -192,6 +200,8 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
     ("affwild2-expr", "no pictures", remove("cropped_aligned/video7_left"), "missing image", "video7_left"),
     ("affwild2-va", "range", append(VA, b"1.5,0\n"), "label out of range", "1.5"),
     ("affwild2-mtl", "no list", remove("validation_set.txt"), "missing file", "validation_set.txt"),
+    ("affwild2-mtl", "arousal", append("train_set.txt", mtl_row("-5,3")), "label out of range", "arousal 3"),
+    ("affwild2-mtl", "valence", append("train_set.txt", mtl_row("-2,0")), "label out of range", "valence -2"),
     ("recola", "lengths", append(RECOLA_A, b"0.12;0.1;0.1\n"), "tables of different length", "4 moments"),
     ("recola", "range", append(RECOLA_A, b"0.12;2;0.1\n"), "label out of range", "-1…1"),
     ("recola", "no video", remove("RECOLA-Video-recordings/P16.mp4"), "missing video", "P16"),
@@ -200,8 +210,11 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
     ("bu4dfe", "class", lambda root: picture(root / "F001/Bored/000.jpg"), "folder that is no class", "Bored"),
     ("disfa", "no unit", remove(DISFA_AU), "missing file", "SN001_au4.txt"),
     ("disfa", "intensity 6", append(DISFA_AU, b"4,6\n"), "label out of range", "'4,6'"),
+    ("disfa", "twice", append(DISFA_AU, b"2,5\n"), "frame listed twice", "line 4: frame 2 again, with 5 after 0"),
     ("disfa", "lengths", append(DISFA_AU, b"4,0\n"), "tables of different length", "[3, 4]"),
     ("bp4d", "cell 2", append("AUCoding/AU_OCC/F001_T1.csv", b"22,0,2,0,0\n"), "label out of range", "line 4"),
+    ("bp4d", "twice", append(BP4D_INT, b"20,1\n"), "frame listed twice", "line 3: frame 20 again, with 1 after 3"),
+    ("bp4d", "frame twice", append(BP4D_OCC, b"20,0,0,0,0\n"), "item listed twice", "F001/T1/0020"),
     ("bp4d", "header", write("AUCoding/AU_OCC/F001_T1.csv", b"frame,AU1\n1,0\n"), "header of another form", "F001_T1"),
     ("bp4d", "no picture", remove("Sequences(2D+3D)/F001/T1/0021.jpg"), "missing image", "frame 21"),
     ("bp4d", "subject", write("AUCoding/AU_OCC/X001_T1.csv", b"0,1\n"), "file name of another form", "X001_T1.csv"),

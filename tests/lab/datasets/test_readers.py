@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.io import savemat
-from tiny_copies import BUILDERS, WITHOUT_PICTURES, affectnet_arrays, affectnet_csv, picture, text
+from tiny_copies import BUILDERS, WITHOUT_PICTURES, affectnet_arrays, affectnet_csv, affwild2_mtl, picture, text
 
 from mien.errors import RequestError, SourceError
 from mien.lab.datasets.catalogue import catalogue
@@ -297,6 +297,18 @@ def test_affwild2_multitask(made: Dataset) -> None:
     assert known.valence_arousal == (0.5, 0.25)
     assert known.expression is not None
     assert (unknown.valence_arousal, unknown.expression) == (None, None)
+
+
+@pytest.mark.parametrize("affect", ["0.5,-5", "-5,0.5", "-5,-5"])
+def test_affwild2_multitask_ignores_half_rated_frames(affect: str, tmp_path: Path) -> None:
+    affwild2_mtl(tmp_path)
+    units = ",".join(["0"] * 12)
+    text(tmp_path / "train_set.txt", "image,valence,arousal,expression", f"v1/00001.jpg,{affect},4,{units}")
+    report = check("affwild2-mtl", tmp_path)
+    assert report.ok, report.as_text()
+    (sample,) = open_dataset("affwild2-mtl", tmp_path).split("train")
+    assert sample.valence_arousal is None
+    assert sample.expression is not None
 
 
 @pytest.mark.parametrize("made", ["recola"], indirect=True)

@@ -20,6 +20,8 @@ from mien.lab.datasets.tables import csv_rows, header_key, number
 
 UNITS = (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26)
 UNITS_2020 = (1, 2, 4, 6, 12, 15, 20, 25)
+_IGNORE = -5
+"""Valence or arousal that was not rated: the frame has neither."""
 _WIDTHS = {"expr": (1,), "va": (2,), "au": (len(UNITS), len(UNITS_2020))}
 
 
@@ -117,7 +119,7 @@ def _with_label(sample: Sample, task: str, row: Float32, reading: Reading) -> Sa
 def _check_range(reading: Reading, table: Float32, task: str, relative: str) -> None:
     known = table[np.isfinite(table)]
     if task == "va":
-        bad = known[(np.abs(known) > 1) & (known != -5)]
+        bad = known[(np.abs(known) > 1) & (known != _IGNORE)]
     else:
         allowed = (-1, *reading.labels.ids) if task == "expr" else (-1, 0, 1)
         bad = known[~np.isin(known, allowed)]
@@ -153,9 +155,10 @@ def _add_multitask(reading: Reading, relative: str, row: list[float], place: tup
     split, pictures, where = place
     valence, arousal, emotion = row[:3]
     units = np.array(row[3:], dtype=np.float32)
-    if valence != -5 and not (abs(valence) <= 1 and abs(arousal) <= 1):
-        reading.problem("label out of range", f"valence {valence:g}, arousal {arousal:g} ({where})")
-        valence = -5
+    if any(abs(v) > 1 and v != _IGNORE for v in (valence, arousal)):
+        text = f"valence {valence:g}, arousal {arousal:g} ({where}): expected -1…1, or -5 to ignore"
+        reading.problem("label out of range", text)
+    affect = (valence, arousal) if abs(valence) <= 1 and abs(arousal) <= 1 else None
     if not np.isin(units, (-1, 0, 1)).all():
         reading.problem("label out of range", f"action units must be -1, 0 or 1 ({where})")
         units = np.full(len(units), -1, np.float32)
@@ -166,6 +169,6 @@ def _add_multitask(reading: Reading, relative: str, row: list[float], place: tup
         subject=video.removesuffix("_left").removesuffix("_right") or None,
         path=None if pictures is None else reading.picture(relative, where),
         expression=None if emotion == -1 else reading.expression_of_id(f"{emotion:g}", where),
-        valence_arousal=None if valence == -5 else (valence, arousal),
+        valence_arousal=affect,
         action_units=AuLabels.of_presence(UNITS, np.where(units < 0, np.nan, units)),
     )

@@ -62,6 +62,8 @@ def _disfa_column(reading: Reading, relative: str) -> dict[int, float]:
         frame, intensity = values if len(values) == 2 else (None, None)
         if frame is None or intensity is None or frame < 1 or not 0 <= intensity <= 5:
             reading.problem("label out of range", f"{relative} line {at}: {','.join(cells)[:40]!r}; expected frame,0–5")
+        elif frame in out:
+            _told_twice(reading, f"{relative} line {at}", frame, (out[frame], float(intensity)))
         else:
             out[frame] = float(intensity)
     return out
@@ -175,13 +177,20 @@ def _add_bp4d(
 
 
 def _intensity_column(reading: Reading, relative: str) -> dict[int, float]:
-    out = {}
+    out: dict[int, float] = {}
     for at, cells in csv_rows(reading.folder, relative):
         values = [whole(c) for c in cells[:2]]
         frame, intensity = values if len(values) == 2 else (None, None)
         if frame is None or intensity is None or not (0 <= intensity <= 5 or intensity == _UNKNOWN):
             if at > 1:
                 reading.problem("label out of range", f"{relative} line {at}: expected frame,0–5 or 9")
+        elif frame in out:
+            _told_twice(reading, f"{relative} line {at}", frame, (out[frame], float(intensity)))
         else:
             out[frame] = np.nan if intensity == _UNKNOWN else float(intensity)
     return out
+
+
+def _told_twice(reading: Reading, where: str, frame: int, values: tuple[float, float]) -> None:
+    text = f"{where}: frame {frame} again, with {values[1]:g} after {values[0]:g}; the first is kept"
+    reading.problem("frame listed twice", text)
