@@ -44,7 +44,7 @@ def fit(stats: Mapping[str, Any]) -> dict[str, Any]:
     macro_tables = [v["macro"]["action_units"] for v in videos]
     macro = read_counts(macro_tables, {"any": sum(v["macro"]["events"] for v in videos)}, {})
     letters = [clips[n]["action_units"].get("intensity_letters", {}) for n in MICRO_SETS]
-    times = fit_micro_timing([clips[n] for n in MICRO_TIMES])
+    times = fit_micro_timing([clips[n] for n in MICRO_TIMES], MERGED)
     macro_times = fit_macro_timing([v["macro"]["timing"] for v in videos])
     known = {e: {"a": a, "share": s} for e, (a, s) in times.emotions.items() if e in micro.emotions}
     return {

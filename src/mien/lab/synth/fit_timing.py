@@ -1,7 +1,8 @@
 """Histograms and percentiles of durations → the parameters of `timing`.
 
 Distributions are compared at the edges of the real histograms' bins: the sum of squared differences of the shares
-below each edge (Cramér–von Mises), for rise, fall and whole together.
+below each edge, each over the variance F(1 − F) that such a share has (Anderson & Darling 1952), so that the ends count
+as much as the middle; for rise, fall and whole together.
 """
 
 from __future__ import annotations
@@ -17,43 +18,68 @@ from scipy.stats import qmc
 from mien.core.arrays import Float64
 from mien.lab.synth.timing import MACRO_S, SHORTEST_S, MacroTiming, MicroTiming, Rate
 
+_TURNS = 3
+_FLOOR = 0.01
+"""Added to the variance of a share, which is 0 at the ends."""
 _PARTS = ("onset_to_apex", "apex_to_offset", "onset_to_offset")
 
 
-def normals(count: int = 4096) -> Float64:
-    """(count, 2) standard normal numbers that fill the plane evenly; `count` is a power of two."""
-    return np.asarray(ndtri(np.clip(qmc.Sobol(2, seed=1).random(count), 1e-6, 1 - 1e-6)), dtype=np.float64)
+def even_points(count: int = 4096) -> Float64:
+    """(count, 3): two standard normal numbers and one of 0–1, filling space evenly; `count` is a power of two."""
+    points = np.clip(qmc.Sobol(3, seed=1).random(count), 1e-6, 1 - 1e-6)
+    points[:, :2] = ndtri(points[:, :2])
+    return np.asarray(points, dtype=np.float64)
 
 
-def fit_micro_timing(clips: Sequence[Mapping[str, Any]]) -> MicroTiming:
-    """Fit the datasets that keep to the 0.5 s rule. `clips`: their tables with `timing` and `timing_by_emotion`."""
-    real = _shares_below([c["timing"] for c in clips])
-    points = normals()
+def fit_micro_timing(clips: Sequence[Mapping[str, Any]], renamed: Mapping[str, str]) -> MicroTiming:
+    """Fit the datasets that keep to the 0.5 s rule.
 
-    def made(vector: Float64) -> Float64:
-        a, b, share, spread, tie = vector
-        times = MicroTiming(float(np.exp(a)), float(np.exp(b)), share, float(np.exp(spread)), np.tanh(tie)).at(points)
-        return _long_enough(times)
+    `clips`: their tables with `timing` and `timing_by_emotion`; `renamed`: emotions that are merged into another one.
 
-    a, b, share, spread, tie = _fitted(made, real, np.array([1.1, 0.1, 0.1, -0.5, 0.2]))
-    pooled = MicroTiming(float(np.exp(a)), float(np.exp(b)), share, float(np.exp(spread)), float(np.tanh(tie)))
-    own = {e: _of_emotion(pooled, *means, points) for e, means in _means_by_emotion(clips).items()}
-    return MicroTiming(pooled.a, pooled.b, pooled.share, pooled.spread, pooled.tie, own)
+    The mixture of all emotions, each with its own means, is what is fitted to the pooled histograms; otherwise the
+    differences between emotions would come on top of a spread that has them already. Both are found in turns.
+    """
+    real, means = shares_below([c["timing"] for c in clips]), _means_by_emotion(clips, renamed)
+    points, events = even_points(), sum(c["timing"]["onset_to_offset_s"]["n"] for c in clips)
+    ends = np.cumsum([n / events for n, _, _ in means.values()])
+    which = np.searchsorted(ends, points[:, 2])  # len(means): an emotion with too few clips
+    start = np.array([1.1, 0.1, 0.1, -0.5, 0.2])
+    own = dict.fromkeys(means, (1.0, 0.0))
+    for _ in range(_TURNS):
+        factor, more = np.array([*own.values(), (1.0, 0.0)]).T
+
+        def made(vector: Float64, factor: Float64 = factor, more: Float64 = more) -> Float64:
+            pooled = _micro(vector)
+            return _long_enough(pooled.times(points, pooled.a * factor[which], pooled.share + more[which]))
+
+        start = _fitted(made, real, start)
+        pooled = _micro(start)
+        found = {e: _of_emotion(pooled, whole, rise, points) for e, (_, whole, rise) in means.items()}
+        own = {e: (a / pooled.a, share - pooled.share) for e, (a, share) in found.items()}
+    return MicroTiming(pooled.a, pooled.b, pooled.share, pooled.spread, pooled.tie, found)
+
+
+def _micro(vector: Float64) -> MicroTiming:
+    a, b, share, spread, tie = (float(v) for v in vector)
+    return MicroTiming(float(np.exp(a)), float(np.exp(b)), share, float(np.exp(spread)), float(np.tanh(tie)))
 
 
 def fit_macro_timing(tables: Sequence[Mapping[str, Any]]) -> MacroTiming:
     """Fit `timing` tables of macro events."""
-    points = normals()
+    points = even_points()
 
     def made(vector: Float64) -> Float64:
-        rise, rise_sd, fall, fall_sd, tie = vector
-        times = MacroTiming(rise, float(np.exp(rise_sd)), fall, float(np.exp(fall_sd)), np.tanh(tie)).at(points)
+        times = _macro(vector).at(points)
         whole = times.sum(axis=1)
         return _long_enough(times[(whole > MACRO_S[0]) & (whole <= MACRO_S[1])])
 
-    found = _fitted(made, _shares_below(tables), np.array([-0.8, -0.4, -0.4, -0.4, 0.3]))
-    rise, rise_sd, fall, fall_sd, tie = found
-    return MacroTiming(rise, float(np.exp(rise_sd)), fall, float(np.exp(fall_sd)), float(np.tanh(tie)))
+    return _macro(_fitted(made, shares_below(tables), np.array([-0.8, -0.4, 0.2, -0.4, -0.4, 0.2, 0.3])))
+
+
+def _macro(vector: Float64) -> MacroTiming:
+    rise, rise_sd, rise_skew, fall, fall_sd, fall_skew, tie = (float(v) for v in vector)
+    spread = (float(np.exp(rise_sd)), float(np.exp(fall_sd)))
+    return MacroTiming(rise, spread[0], rise_skew, fall, spread[1], fall_skew, float(np.tanh(tie)))
 
 
 def fit_rate(videos: Sequence[Mapping[str, Any]], kind: str) -> Rate:
@@ -89,18 +115,30 @@ def _of_emotion(pooled: MicroTiming, whole_s: float, rise_s: float, points: Floa
     return float(np.exp(found.x[0])), float(found.x[1])
 
 
-def _means_by_emotion(clips: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Emotion → mean seconds of the whole and of the rise, over the datasets that have at least 20 clips of it."""
+def _means_by_emotion(
+    clips: Sequence[Mapping[str, Any]], renamed: Mapping[str, str]
+) -> dict[str, tuple[float, float, float]]:
+    """Emotion → clips, mean seconds of the whole and of the rise, where a dataset has at least 20 clips of it.
+
+    An emotion's mean is the pooled mean plus its mean difference from the dataset it is in: some emotions are in one
+    dataset only, and what is peculiar to that dataset is not to pass for the emotion.
+    """
+    names = ("onset_to_offset_s", "onset_to_apex_s")
+    size = [c["timing"][names[0]]["n"] for c in clips]
+    mean = np.array([[c["timing"][n]["mean"] for n in names] for c in clips])
+    pooled = np.average(mean, axis=0, weights=size)
     sums: dict[str, Float64] = {}
-    for clip in clips:
+    for clip, of_clips in zip(clips, mean, strict=True):
         for emotion, row in clip["timing_by_emotion"].items():
-            whole, rise = row["onset_to_offset_s"], row["onset_to_apex_s"]
-            part = np.array([whole["n"], whole["n"] * whole["mean"], whole["n"] * rise["mean"]])
-            sums[emotion] = sums.get(emotion, np.zeros(3)) + part
-    return {e: (float(s[1] / s[0]), float(s[2] / s[0])) for e, s in sums.items()}
+            n = row[names[0]]["n"]
+            off = n * (np.array([row[k]["mean"] for k in names]) - of_clips)
+            name = renamed.get(emotion, emotion)
+            sums[name] = sums.get(name, np.zeros(3)) + np.array([n, *off])
+    out = {e: (s[0], *(pooled + s[1:] / s[0])) for e, s in sums.items()}
+    return {e: (float(n), float(whole), float(rise)) for e, (n, whole, rise) in out.items()}
 
 
-def _shares_below(tables: Sequence[Mapping[str, Any]]) -> list[tuple[Float64, Float64]]:
+def shares_below(tables: Sequence[Mapping[str, Any]]) -> list[tuple[Float64, Float64]]:
     """For rise, fall and whole: edges in seconds and the share of events below each."""
     out = []
     for part in _PARTS:
@@ -114,20 +152,17 @@ def _shares_below(tables: Sequence[Mapping[str, Any]]) -> list[tuple[Float64, Fl
     return out
 
 
-def _fitted(
-    made: Callable[[Float64], Float64], real: list[tuple[Float64, Float64]], start: Float64
-) -> tuple[float, float, float, float, float]:
+def _fitted(made: Callable[[Float64], Float64], real: list[tuple[Float64, Float64]], start: Float64) -> Float64:
     def miss(vector: Float64) -> float:
         times = made(vector)
         if len(times) < 100:
-            return 1e3
+            return 1e6
         every = (times[:, 0], times[:, 1], times.sum(axis=1))
-        gaps = [
-            np.searchsorted(np.sort(t), edges) / len(times) - below
-            for t, (edges, below) in zip(every, real, strict=True)
-        ]
-        return float(sum((g**2).sum() for g in gaps))
+        total = 0.0
+        for t, (edges, below) in zip(every, real, strict=True):
+            gaps = np.searchsorted(np.sort(t), edges) / len(times) - below
+            total += float((gaps**2 / (below * (1 - below) + _FLOOR)).sum())
+        return total
 
-    found = minimize(miss, start, method="Nelder-Mead", options={"maxiter": 1500, "xatol": 1e-4, "fatol": 1e-7})
-    a, b, c, d, e = (float(v) for v in found.x)
-    return a, b, c, d, e
+    found = minimize(miss, start, method="Nelder-Mead", options={"maxiter": 3000, "xatol": 1e-4, "fatol": 1e-6})
+    return np.asarray(found.x, dtype=np.float64)

@@ -9,7 +9,7 @@ movement looked at more or less often. Pictures: `render_sequence`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,10 @@ _LENGTH_S = {"long": (30.0, 90.0), "neutral": (1.0, 4.0)}
 _TURNS_PER_MINUTE = {"micro": 2.0, "macro": 4.0, "long": 3.0, "neutral": 8.0}
 _SPEECH = {"micro": 0.04, "macro": 0.12, "long": 0.35, "neutral": 0.3}
 """Chance that there is speech at all."""
+_APART_S = 0.1
+"""Least time between two expressions."""
+_WARM_UP_S = 120.0
+"""So long before a long video bouts begin already, so that its start is as lively as its end."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,23 +164,35 @@ def _one_event(
 
 
 def _long_events(rng: np.random.Generator, seconds: float) -> list[Event]:
-    """Bouts of expressions that do not overlap; see `timing.Rate`. The first comes after half a second."""
+    """Bouts of expressions that do not overlap; see `timing.Rate`. None starts in the first half second.
+
+    One that would overlap waits until the other is over, so that rates stay as they are fitted.
+    """
     out: list[Event] = []
     for kind in ("macro", "micro"):
         how = rate(kind)
-        start = float(rng.exponential(60.0 / how.bouts_per_minute))
+        start = float(rng.exponential(60.0 / how.bouts_per_minute)) - _WARM_UP_S
         while start < seconds:
             t = start
             while True:
                 event = micro_event(rng, t) if kind == "micro" else macro_event(rng, t)
-                near = any(e.onset_s - 0.1 < event.offset_s and event.onset_s < e.offset_s + 0.1 for e in out)
-                if event.onset_s >= 0.5 and event.offset_s < seconds and not near:
-                    out.append(event)
+                event = _after(event, out)
+                out.append(event)
                 if rng.random() >= how.again:
                     break
                 t = event.offset_s + how.draw_gap(rng)
             start += float(rng.exponential(60.0 / how.bouts_per_minute))
-    return sorted(out, key=lambda e: e.onset_s)
+    return sorted((e for e in out if e.onset_s >= 0.5 and e.offset_s < seconds), key=lambda e: e.onset_s)
+
+
+def _after(event: Event, others: list[Event]) -> Event:
+    """The event, moved behind whatever it is within a tenth of a second of."""
+    for other in sorted(others, key=lambda e: e.onset_s):
+        if other.onset_s - _APART_S < event.offset_s and event.onset_s < other.offset_s + _APART_S:
+            late = other.offset_s + _APART_S - event.onset_s
+            times = (event.onset_s + late, event.apex_s + late, event.offset_s + late)
+            event = replace(event, onset_s=times[0], apex_s=times[1], offset_s=times[2])
+    return event
 
 
 def _speech(rng: np.random.Generator, kind: str, seconds: float) -> tuple[list[Event], list[Pulse]]:

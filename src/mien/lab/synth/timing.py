@@ -1,8 +1,8 @@
 """How long movements take: onset to apex, apex to offset, and the gaps between events.
 
 Micro-expressions: the whole is 0.5 s times a Beta number, the rise's share of it is logistic-normal, and the two are
-tied by a Gaussian copula. So the 0.5 s rule holds by construction. Macro-expressions: rise and fall are log-normal and
-correlated. Parameters: `sequence_statistics.toml`; how they were fitted: `fit_timing`.
+tied by a Gaussian copula. So the 0.5 s rule holds by construction. Macro-expressions: rise and fall are log-normal with
+a longer right tail, and correlated. Parameters: `sequence_statistics.toml`; how they were fitted: `fit_timing`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class MicroTiming:
 
     def at(self, normals: Float64, emotion: str | None = None) -> Float64:
         """(N, 2) seconds: rise and fall, from (N, 2) independent standard normal numbers."""
-        a, share = self.emotions.get(emotion or "", (self.a, self.share))
+        return self.times(normals, *self.emotions.get(emotion or "", (self.a, self.share)))
+
+    def times(self, normals: Float64, a: float | Float64, share: float | Float64) -> Float64:
+        """(N, 2) seconds of rise and fall, with `a` and `share` in place of the pooled ones: one or (N,)."""
         whole = MICRO_S * betaincinv(a, self.b, ndtr(normals[:, 0]))
         logit = share + self.spread * (self.tie * normals[:, 0] + np.sqrt(1 - self.tie**2) * normals[:, 1])
         rise = whole / (1.0 + np.exp(-logit))
@@ -62,18 +65,32 @@ class MicroTiming:
 
 @dataclass(frozen=True, slots=True)
 class MacroTiming:
-    """Durations of macro-expressions: means, standard deviations and correlation of log seconds."""
+    """Durations of macro-expressions.
+
+    log seconds = middle + sd · (e^(skew · z) − 1) / skew with a standard normal z (Tukey's g transform), of rise and
+    fall each; a skew above 0 makes the long tail longer, the short one shorter.
+
+    Attributes:
+        rise, rise_sd, rise_skew: of onset to apex.
+        fall, fall_sd, fall_skew: of apex to offset.
+        tie: correlation of the two z.
+    """
 
     rise: float
     rise_sd: float
+    rise_skew: float
     fall: float
     fall_sd: float
+    fall_skew: float
     tie: float
 
     def at(self, normals: Float64) -> Float64:
         """(N, 2) seconds: rise and fall, from (N, 2) independent standard normal numbers."""
         second = self.tie * normals[:, 0] + np.sqrt(1 - self.tie**2) * normals[:, 1]
-        logs = [self.rise + self.rise_sd * normals[:, 0], self.fall + self.fall_sd * second]
+        logs = [
+            self.rise + self.rise_sd * _skewed(normals[:, 0], self.rise_skew),
+            self.fall + self.fall_sd * _skewed(second, self.fall_skew),
+        ]
         return np.asarray(np.exp(np.stack(logs, axis=1)), dtype=np.float64)
 
     def draw(self, rng: np.random.Generator) -> tuple[float, float]:
@@ -102,6 +119,10 @@ class Rate:
     def draw_gap(self, rng: np.random.Generator) -> float:
         """Seconds from the end of an event to the start of the next one of its bout."""
         return float(np.exp(rng.normal(self.gap, self.gap_sd)))
+
+
+def _skewed(z: Float64, skew: float) -> Float64:
+    return np.asarray(np.expm1(skew * z) / skew if abs(skew) > 1e-6 else z, dtype=np.float64)
 
 
 @cache

@@ -77,6 +77,12 @@ class UnitSets:
             if names:
                 return emotion, names
 
+    def only_unseen(self) -> float:
+        """Share of the sets that hold nothing but `UNSEEN`; `draw` passes over them."""
+        joint, sets = _listed(self)
+        share = np.diff(joint, axis=1, prepend=0.0).sum(axis=0)
+        return float(share[(sets.sum(axis=1) == 1) & sets[:, -1]].sum() / share.sum())
+
     def with_sides(self, rng: np.random.Generator, units: tuple[str, ...]) -> tuple[str, ...]:
         """Entries of schema "facs" of units: both sides, or one where the unit is one-sided.
 
