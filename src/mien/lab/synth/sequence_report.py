@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -216,7 +217,7 @@ def markdown(report: Report) -> str:
         f"{report.only_undone:.1f} %); pairs that exclude each other (% of real clips: {excluded}).",
         "",
     ]
-    return "\n".join(lines)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 
 def _table(first: str, of: str, rows: Sequence[Row]) -> list[str]:
