@@ -221,14 +221,14 @@ def markdown(report: Report) -> str:
 
 
 def _table(first: str, of: str, rows: Sequence[Row]) -> list[str]:
+    lines = ["", f"| {first} ({of}) | real | drawn | difference |", "|---|---|---|---|"]
     digits = 0 if of == "ms" else 1
-    body = [
-        f"| {r.name} | {r.real:.{digits}f} | {r.drawn:.{digits}f} | {r.drawn - r.real:+.{digits}f} |"
-        if np.isfinite(r.real)
-        else f"| {r.name} | above the histogram | {r.drawn:.{digits}f} | |"
-        for r in rows
-    ]
-    return ["", f"| {first} ({of}) | real | drawn | difference |", "|---|---|---|---|", *body, ""]
+    for row in rows:
+        off = round(row.drawn - row.real, digits) + 0.0  # no "-0.0"
+        real = f"{row.real:.{digits}f}" if np.isfinite(off) else "above the histogram"
+        difference = f"{off:+.{digits}f}" if np.isfinite(off) else ""
+        lines.append(f"| {row.name} | {real} | {row.drawn:.{digits}f} | {difference} |")
+    return [*lines, ""]
 
 
 def main(arguments: list[str]) -> int:
