@@ -59,9 +59,9 @@ def test_action_units_are_counted(tmp_path: Path) -> None:
     out = run("data", "check", "bp4d", tmp_path)[1]
     rows = [line.split() for line in out.splitlines()]
     place = rows.index(["unit", "present", "in", "fold1", "fold2"])
-    assert rows[place + 1 : place + 4] == [["AU2", "1", "1"], ["AU6", "1", "1"], ["AU12", "1", "1"]]
+    assert rows[place + 1 : place + 4] == [["AU2", "8", "8"], ["AU6", "8", "8"], ["AU12", "8", "8"]]
     report = json.loads(run("data", "check", "bp4d", tmp_path, "--json")[1])
-    assert report["action_units"]["fold1"] == {"AU2": 1, "AU6": 1, "AU12": 1}
+    assert report["action_units"]["fold1"] == {"AU2": 8, "AU6": 8, "AU12": 8}
 
 
 def test_a_wrong_request(tmp_path: Path) -> None:

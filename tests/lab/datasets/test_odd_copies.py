@@ -35,6 +35,7 @@ def remove(name: str) -> Damage:
 
 WIDER_LIST = "wider_face_split/wider_face_train_bbx_gt.txt"
 WFLW_LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_train.txt"
+CK_EMOTION = "Emotion/S005/001/S005_001_00000003_emotion.txt"
 RAF_LIST = "basic/EmoLabel/list_patition_label.txt"
 EXPR = "annotations/EXPR_Classification_Challenge/Train_Set/12-24-1920x1080.txt"
 VA = "annotations/VA_Estimation_Challenge/Train_Set/12-24-1920x1080.txt"
@@ -48,6 +49,12 @@ BP4D_INT = "AUCoding/AU_INT/AU06/F001_T1_AU06.csv"
 
 def mtl_row(affect: str) -> bytes:
     return f"v1/00001.jpg,{affect},0,{','.join(['0'] * 12)}\n".encode()
+
+
+def sort_into_splits(root: Path) -> None:
+    """A train folder with its classes, a test folder with loose pictures."""
+    picture(root / "train/sad/a.jpg")
+    picture(root / "test/b.jpg")
 
 
 def samm_row(*cells: object) -> Damage:
@@ -132,6 +139,11 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
         "label that belongs to no last frame",
         "S005_001_00000003",
     ),
+    ("ckplus", "no units", remove("FACS/S005/001/S005_001_00000003_facs.txt"), "missing label file", "03_facs.txt"),
+    ("ckplus", "no sequence", remove("cohn-kanade-images/S005/001"), "missing folder", "which Emotion/S005/001 labels"),
+    ("ckplus", "empty", write(CK_EMOTION, b""), "empty file", CK_EMOTION),
+    ("ckplus", "two numbers", write(CK_EMOTION, b"3 4\n"), "label of another form", "expected one number"),
+    ("ckplus", "not UTF-8", write(CK_EMOTION, b"\xe9\n"), "text that is not UTF-8", "line 1, byte 1"),
     ("afew", "no split", remove("Val_AFEW"), "missing folder", "Val_AFEW"),
     ("afew", "no class", remove("Val_AFEW/Fear"), "class without a folder", "fear"),
     ("afew", "broken clip", write("Val_AFEW/Fear/0002.avi", b"RIFF"), "image that cannot be read", "0002.avi"),
@@ -184,6 +196,18 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
         "file that cannot be read",
         "7_exp.npy",
     ),
+    ("affectnet8", "no class", remove("val_set/annotations/7_exp.npy"), "missing label file", "annotations/7_exp.npy"),
+    ("affectnet8", "empty", write("val_set/annotations/7_exp.npy", b""), "file that cannot be read", "7_exp.npy"),
+    (
+        "affectnet8",
+        "half",
+        lambda r: [np.save(r / f"val_set/annotations/7_{k}.npy", v) for k, v in (("val", 3.0), ("aro", -2.0))],
+        "label out of range",
+        "valence 3, arousal -2",
+    ),
+    ("affectnet7", "header", write("training.csv", b"expression,valence\n1,2\n"), "header of another form", "arousal"),
+    ("affectnet7", "no name", append("training.csv", b",1,2,3,4,,1,0,0\n"), "line of another form", "line 4"),
+    ("affectnet7", "empty", write("training.csv", b""), "empty file", "training.csv"),
     ("affectnet7", "class 11", append("training.csv", b"1/a.jpg,1,2,3,4,,11,0,0\n"), "label out of range", "'11'"),
     (
         "affectnet7",
@@ -198,15 +222,26 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
     ("affwild2-expr", "class 8", append(EXPR, b"8\n"), "label out of range", "8"),
     ("affwild2-expr", "word", append(EXPR, b"happy\n"), "line of another form", "happy"),
     ("affwild2-expr", "no pictures", remove("cropped_aligned/video7_left"), "missing image", "video7_left"),
+    ("affwild2-expr", "empty", write(EXPR, b""), "empty file", "12-24-1920x1080.txt"),
+    ("affwild2-va", "empty", write(VA, b""), "empty file", "12-24-1920x1080.txt"),
     ("affwild2-va", "range", append(VA, b"1.5,0\n"), "label out of range", "1.5"),
     ("affwild2-mtl", "no list", remove("validation_set.txt"), "missing file", "validation_set.txt"),
     ("affwild2-mtl", "arousal", append("train_set.txt", mtl_row("-5,3")), "label out of range", "arousal 3"),
     ("affwild2-mtl", "valence", append("train_set.txt", mtl_row("-2,0")), "label out of range", "valence -2"),
     ("recola", "lengths", append(RECOLA_A, b"0.12;0.1;0.1\n"), "tables of different length", "4 moments"),
     ("recola", "range", append(RECOLA_A, b"0.12;2;0.1\n"), "label out of range", "-1…1"),
+    ("recola", "no arousal", remove(RECOLA_A), "missing file", RECOLA_A),
+    ("recola", "comma", append(RECOLA_A, b"0.12,0.1,0.1\n"), "line of another form", "time;rating;rating"),
     ("recola", "no video", remove("RECOLA-Video-recordings/P16.mp4"), "missing video", "P16"),
     ("bu3dfe", "no mesh", remove("F0001/F0001_AN01WH_F3D.wrl"), "missing mesh", "F0001_AN01WH_F3D.wrl"),
     ("bu3dfe", "level", lambda root: picture(root / "F0001/F0001_AN00WH_F2D.bmp"), "label out of range", "level 00"),
+    ("bu3dfe", "no scan", remove("F0001/F0001_HA03WH_F2D.bmp"), "missing scan", "F0001: HA03"),
+    ("bu3dfe", "no points", remove("F0001/F0001_HA03WH_F3D.bnd"), "missing label file", "F0001_HA03WH_F3D.bnd"),
+    ("bu3dfe", "name", lambda root: picture(root / "x_F2D.bmp"), "file name of another form", "x_F2D.bmp; expected"),
+    ("bu3dfe", "subject", lambda root: picture(root / "F0057_AN01WH_F2D.bmp"), "label out of range", "subject F0057"),
+    ("bu4dfe", "no class", remove("F001/Fear"), "class without a folder", "F001: fear"),
+    ("bu4dfe", "no subject", lambda root: picture(root / "who/Fear/1.jpg"), "folder without a subject", "who/Fear"),
+    ("4dfab", "no subject", lambda root: text(root / "who/Fear/1.obj"), "folder without a subject", "who/Fear"),
     ("bu4dfe", "class", lambda root: picture(root / "F001/Bored/000.jpg"), "folder that is no class", "Bored"),
     ("disfa", "no unit", remove(DISFA_AU), "missing file", "SN001_au4.txt"),
     ("disfa", "intensity 6", append(DISFA_AU, b"4,6\n"), "label out of range", "'4,6'"),
@@ -215,6 +250,11 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
     ("bp4d", "cell 2", append("AUCoding/AU_OCC/F001_T1.csv", b"22,0,2,0,0\n"), "label out of range", "line 4"),
     ("bp4d", "twice", append(BP4D_INT, b"20,1\n"), "frame listed twice", "line 3: frame 20 again, with 1 after 3"),
     ("bp4d", "frame twice", append(BP4D_OCC, b"20,0,0,0,0\n"), "item listed twice", "F001/T1/0020"),
+    ("bp4d", "no task", remove("AUCoding/AU_OCC/F001_T5.csv"), "missing file", "AU_OCC/F001_T5.csv"),
+    ("bp4d", "no intensity", remove("AUCoding/AU_INT/AU14/F001_T5_AU14.csv"), "missing file", "F001_T5_AU14.csv"),
+    ("bp4d", "unit twice", write(BP4D_OCC, b"0,1,1\n20,0,0\n"), "header of another form", "F001_T1"),
+    ("bp4d", "frame -3", append(BP4D_OCC, b"-3,0,0,0,0\n"), "label out of range", "line 4"),
+    ("bp4d", "empty", write(BP4D_OCC, b""), "empty file", BP4D_OCC),
     ("bp4d", "header", write("AUCoding/AU_OCC/F001_T1.csv", b"frame,AU1\n1,0\n"), "header of another form", "F001_T1"),
     ("bp4d", "no picture", remove("Sequences(2D+3D)/F001/T1/0021.jpg"), "missing image", "frame 21"),
     ("bp4d", "subject", write("AUCoding/AU_OCC/X001_T1.csv", b"0,1\n"), "file name of another form", "X001_T1.csv"),
@@ -296,6 +336,7 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
         "label out of range",
         "landmarks that are no numbers of a",
     ),
+    ("folder", "one split", sort_into_splits, "split without class folders", "test"),
     ("folder", "empty class", lambda root: (root / "sad").mkdir(), "class folder without items", "sad"),
     ("folder", "climbs", write("a.csv", b"path,label\n../x.jpg,happy\n"), "path that leaves the folder", "../x.jpg"),
     ("folder", "no label", write("a.csv", b"path,label\nhappy/a.jpg,\n"), "item without a label", "happy/a.jpg"),
@@ -317,7 +358,68 @@ def test_damage_is_named(name: str, what: str, damage: Damage, kind: str, words:
 
 
 def test_every_dataset_has_a_case_of_damage() -> None:
-    assert set(catalogue()) - {name for name, *_ in CASES} == {"affwild2-au", "4dfab", "cas-me-3", "smic-nir"}
+    assert set(catalogue()) - {name for name, *_ in CASES} == {"affwild2-au", "cas-me-3", "smic-nir"}
+
+
+WITH_LISTS = [
+    "wider",
+    "wflw",
+    "ckplus",
+    "fer2013",
+    "ferplus",
+    "rafdb",
+    "affectnet7",
+    "expw",
+    "affwild2-au",
+    "affwild2-mtl",
+    "recola",
+    "disfa",
+    "bp4d",
+    "megc2019",
+]
+
+
+def _lists(root: Path) -> list[Path]:
+    return [p for p in sorted(root.rglob("*")) if p.suffix in {".txt", ".csv", ".lst"}]
+
+
+@pytest.mark.parametrize("name", [*WITH_LISTS, "affwild2-expr", "affwild2-va"])
+def test_line_ends_byte_order_marks_and_blank_lines_at_the_end_change_nothing(name: str, tmp_path: Path) -> None:
+    BUILDERS[name](tmp_path)
+    before = check(name, tmp_path, images=0)
+    for path in _lists(tmp_path):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n  \r\n")
+    assert check(name, tmp_path, images=0).as_text() == before.as_text()
+
+
+@pytest.mark.parametrize("name", WITH_LISTS)
+def test_a_list_that_is_empty_or_a_folder_is_told(name: str, tmp_path: Path) -> None:
+    BUILDERS[name](tmp_path)
+    before = check(name, tmp_path, images=0).as_text()
+    path = _lists(tmp_path)[0]
+    path.write_bytes(b"")
+    assert "empty file" in {f.kind for f in check(name, tmp_path, images=0).findings}
+    path.unlink()
+    path.mkdir()
+    assert check(name, tmp_path, images=0).as_text() != before
+
+
+def test_ckplus_without_units_in_a_file_is_a_face_at_rest(tmp_path: Path) -> None:
+    BUILDERS["ckplus"](tmp_path)
+    (tmp_path / "FACS/S005/001/S005_001_00000003_facs.txt").write_bytes(b"")
+    dataset = open_dataset("ckplus", tmp_path)
+    units = dataset.sample(0).action_units
+    assert units is not None
+    assert (units.names, units.others_absent) == ((), True)
+    assert [f.kind for f in dataset.findings] == ["no action units"]
+
+
+def test_loose_folders_of_pictures_named_like_splits_are_noted(tmp_path: Path) -> None:
+    picture(tmp_path / "train/a.jpg")
+    picture(tmp_path / "test/b.jpg")
+    dataset = open_dataset("folder", tmp_path)
+    assert {s.expression.name for s in dataset if s.expression} == {"train", "test"}
+    assert [(f.kind, f.count) for f in dataset.findings] == [("folder named like a split taken as a class", 2)]
 
 
 @pytest.mark.parametrize("name", BUILDERS)

@@ -343,7 +343,7 @@ def test_bp4d(made: Dataset) -> None:
     assert first.names == ("AU1", "AU2", "AU6", "AU12")
     assert np.array_equal(first.presence, [0, 1, 1, np.nan], equal_nan=True)
     assert np.array_equal(first.intensity, [np.nan, np.nan, 3, 3], equal_nan=True)
-    assert made.split_counts == {"fold1": 2, "fold2": 2}
+    assert made.split_counts == {"fold1": 16, "fold2": 16}
 
 
 def test_bp4d_pictures_counted_from_zero(tmp_path: Path) -> None:

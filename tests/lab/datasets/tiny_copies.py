@@ -218,18 +218,22 @@ def recola(root: Path) -> None:
             video(root / f"RECOLA-Video-recordings/{subject}.mp4", frames=4, fps=25)
 
 
+SCANS = [f"{e}0{level}" for e in ("AN", "DI", "FE", "HA", "SA", "SU") for level in range(1, 5)] + ["NE00"]
+
+
 def bu3dfe(root: Path) -> None:
     for subject in ("F0001", "M0044"):
-        for item in ("AN01WH", "NE00WH"):
-            picture(root / f"{subject}/{subject}_{item}_F2D.bmp")
-            text(root / f"{subject}/{subject}_{item}_F3D.wrl", "#VRML V2.0 utf8")
-            text(root / f"{subject}/{subject}_{item}_F3D.bnd", "0 0 0 0")
-            picture(root / f"{subject}/{subject}_{item}_RAW.bmp")
+        for scan in SCANS:
+            stem = f"{subject}/{subject}_{scan}WH"
+            picture(root / f"{stem}_F2D.bmp")
+            text(root / f"{stem}_F3D.wrl", "#VRML V2.0 utf8")
+            text(root / f"{stem}_F3D.bnd", "0 0 0 0")
+            text(root / f"{stem}_RAW.wrl", "#VRML V2.0 utf8")
 
 
 def bu4dfe(root: Path) -> None:
     for subject in ("F001", "M043"):
-        for name in ("Angry", "Happy"):
+        for name in ("Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise"):
             for i in range(3):
                 picture(root / f"{subject}/{name}/{i:03d}.jpg")
                 text(root / f"{subject}/{name}/{i:03d}.wrl", "#VRML V2.0 utf8")
@@ -251,10 +255,11 @@ def disfa(root: Path) -> None:
 
 def bp4d(root: Path) -> None:
     for subject in ("F001", "M016"):
-        text(root / f"AUCoding/AU_OCC/{subject}_T1.csv", "0,1,2,6,12", "20,0,1,1,9", "21,0,0,0,1")
-        for unit in (6, 12):
-            text(root / f"AUCoding/AU_INT/AU{unit:02d}/{subject}_T1_AU{unit:02d}.csv", "20,3", "21,9")
-        pictures(root / f"Sequences(2D+3D)/{subject}/T1", ["0020.jpg", "0021.jpg"])
+        for task in (f"T{i}" for i in range(1, 9)):
+            text(root / f"AUCoding/AU_OCC/{subject}_{task}.csv", "0,1,2,6,12", "20,0,1,1,9", "21,0,0,0,1")
+            for unit in (6, 10, 12, 14, 17):
+                text(root / f"AUCoding/AU_INT/AU{unit:02d}/{subject}_{task}_AU{unit:02d}.csv", "20,3", "21,9")
+            pictures(root / f"Sequences(2D+3D)/{subject}/{task}", ["0020.jpg", "0021.jpg"])
 
 
 CASME_II_HEADER = (

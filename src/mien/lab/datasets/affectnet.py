@@ -22,6 +22,7 @@ from mien.lab.datasets.tables import csv_rows, header_key, number, whole
 
 ALL_CLASSES = "affectnet"
 SPLITS = {"train": ("training.csv", "train_set"), "val": ("validation.csv", "val_set")}
+_NONE = -2
 COLUMNS = (
     "subDirectory_filePath",
     "face_x",
@@ -65,12 +66,10 @@ def _affect(reading: Reading, valence: float | None, arousal: float | None, wher
     if valence is None or arousal is None:
         reading.problem("label out of range", f"valence or arousal is no number ({where})")
         return None
-    if valence == -2 or arousal == -2:
-        return None
-    if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
+    if any(abs(v) > 1 and v != _NONE for v in (valence, arousal)):
         reading.problem("label out of range", f"valence {valence:g}, arousal {arousal:g} ({where}): expected -1…1")
         return None
-    return valence, arousal
+    return None if _NONE in (valence, arousal) else (valence, arousal)
 
 
 def _read_csv(reading: Reading, table: str, split: str) -> None:
@@ -81,8 +80,15 @@ def _read_csv(reading: Reading, table: str, split: str) -> None:
         where = f"{table} line {at}"
         if at == 1 and "expression" in [header_key(c) for c in cells]:
             places = {header_key(c): i for i, c in enumerate(cells)}
+            lacking = [name for name in COLUMNS if header_key(name) not in places]
+            if lacking:
+                reading.problem("header of another form", f"{table}: has no column {', '.join(lacking)}")
+                return
             continue
         row = {n: cells[i].strip() if (i := places.get(header_key(n), 99)) < len(cells) else "" for n in COLUMNS}
+        if not row["subDirectory_filePath"]:
+            reading.problem("line of another form", f"{where}: names no picture")
+            continue
         relative = reading.folder.inside(base or table.rpartition("/")[0], row["subDirectory_filePath"])
         if relative is None:
             reading.problem("path that leaves the folder", f"{row['subDirectory_filePath']!r} ({where})")
@@ -132,11 +138,14 @@ def _read_arrays(reading: Reading, folder: str, split: str) -> None:
     if not reading.folder.has_folder(base):
         reading.problem("missing folder", base)
     kept: list[tuple[str, str]] = []
+    known: set[str] = set()
     for file in reading.folder.files(folder, frozenset({".npy"})):
         if not file.endswith("_exp.npy"):
             continue
         item, where = file.removesuffix("_exp.npy"), f"{folder}/{file}"
-        name = _wanted(reading, _scalar(reading, where), where)
+        known.add(item)
+        text = _scalar(reading, where)
+        name = None if text is None else _wanted(reading, text, where)
         missing = [k for k in ("val", "aro", "lnd") if f"{folder}/{item}_{k}.npy" not in reading.folder]
         for kind in missing:
             reading.problem("missing label file", f"{folder}/{item}_{kind}.npy")
@@ -144,6 +153,10 @@ def _read_arrays(reading: Reading, folder: str, split: str) -> None:
             reading.problem("missing image", f"{base}/{item}.jpg ({where})")
         elif name is not None:
             kept.append((item, name))
+
+    for picture in reading.folder.pictures(base):
+        if picture.rpartition(".")[0] not in known:
+            reading.problem("missing label file", f"{folder}/{picture.rpartition('.')[0]}_exp.npy")
 
     def make(i: int) -> Sample:
         item, name = kept[i]
@@ -155,7 +168,8 @@ def _read_arrays(reading: Reading, folder: str, split: str) -> None:
 def _array_sample(reading: Reading, place: tuple[str, str, str], item: str, name: str) -> Sample:
     folder, base, split = place
     where = f"{folder}/{item}"
-    values = [number(_scalar(reading, f"{where}_{kind}.npy")) for kind in ("val", "aro")]
+    texts = [_scalar(reading, f"{where}_{kind}.npy") for kind in ("val", "aro")]
+    known = [number(t) for t in texts if t is not None]
     array = _load(reading, f"{where}_lnd.npy")
     points = None if array is None else _points(reading, [str(v) for v in array.ravel()[:200]], f"{where}_lnd.npy")
     return Sample(
@@ -166,7 +180,7 @@ def _array_sample(reading: Reading, place: tuple[str, str, str], item: str, name
         expression=ExpressionLabel(name, reading.labels.name),
         landmarks_xy=points,
         landmark_schema=None if points is None else "ibug68",
-        valence_arousal=_affect(reading, values[0], values[1], where),
+        valence_arousal=_affect(reading, known[0], known[1], where) if len(known) == 2 else None,
     )
 
 
@@ -181,6 +195,9 @@ def _load(reading: Reading, relative: str) -> npt.NDArray[Any] | None:
         return None
 
 
-def _scalar(reading: Reading, relative: str) -> str:
+def _scalar(reading: Reading, relative: str) -> str | None:
+    """The only value of a label file; "" if it holds another number of them, None as in `_load`."""
     array = _load(reading, relative)
-    return str(array.ravel()[0]) if array is not None and array.size == 1 else ""
+    if array is None:
+        return None
+    return str(array.ravel()[0]) if array.size == 1 else ""

@@ -18,6 +18,7 @@ from mien.lab.datasets.reading import Reading
 from mien.lab.datasets.sample import Clip, ExpressionLabel
 from mien.lab.datasets.tables import number, whole
 
+KINDS = ("Emotion", "FACS", "Landmarks")
 _SUBJECT = re.compile(r"S\d{3}")
 _CROPPED = re.compile(r"(S\d{3})_(\d{3})_\d{8}")
 
@@ -29,19 +30,31 @@ def read(reading: Reading) -> None:
         if not _read_cropped(reading):
             reading.problem("missing folder", "cohn-kanade-images")
         return
-    parent = base.rpartition("/")[0]
-    for name in ("Emotion", "FACS", "Landmarks"):
-        if not reading.folder.has_folder(f"{parent}/{name}".lstrip("/")):
-            reading.problem("missing folder", name)
+    labels: dict[str, str] = {}
+    for kind in KINDS:
+        found = reading.folder.locate_folder(kind)
+        if found is None:
+            reading.problem("missing folder", kind)
+        else:
+            labels[kind] = found
+            _sequences_there(reading, found, base)
     for subject in reading.folder.subfolders(base):
         if not _SUBJECT.fullmatch(subject):
             reading.note("folder that is no subject", f"{base}/{subject}")
             continue
         for take in reading.folder.subfolders(f"{base}/{subject}"):
-            _add(reading, parent, base, (subject, take))
+            _add(reading, labels, base, (subject, take))
 
 
-def _add(reading: Reading, parent: str, base: str, item: tuple[str, str]) -> None:
+def _sequences_there(reading: Reading, labels: str, base: str) -> None:
+    """Every labelled sequence must have a folder of pictures."""
+    for subject in reading.folder.subfolders(labels):
+        for take in reading.folder.subfolders(f"{labels}/{subject}"):
+            if not reading.folder.has_folder(f"{base}/{subject}/{take}"):
+                reading.problem("missing folder", f"{base}/{subject}/{take}, which {labels}/{subject}/{take} labels")
+
+
+def _add(reading: Reading, labels: dict[str, str], base: str, item: tuple[str, str]) -> None:
     subject, take = item
     frames = reading.frame_files(f"{base}/{subject}/{take}")
     if frames is None:
@@ -50,12 +63,16 @@ def _add(reading: Reading, parent: str, base: str, item: tuple[str, str]) -> Non
     stem = Path(frames.names[-1]).stem
 
     def label_file(kind: str) -> str | None:
-        folder = f"{parent}/{kind}/{subject}/{take}".lstrip("/")
+        if kind not in labels:
+            return None
+        folder = f"{labels[kind]}/{subject}/{take}"
         for name in reading.folder.files(folder, frozenset({".txt"})):
             if name == f"{stem}_{kind.lower()}.txt":
                 return f"{folder}/{name}"
             if kind != "Landmarks":
                 reading.problem("label that belongs to no last frame", f"{folder}/{name}; last frame {stem}")
+        if kind != "Emotion":  # not every sequence has one
+            reading.problem("missing label file", f"{folder}/{stem}_{kind.lower()}.txt")
         return None
 
     emotion, facs, points = label_file("Emotion"), label_file("FACS"), label_file("Landmarks")
@@ -72,8 +89,9 @@ def _add(reading: Reading, parent: str, base: str, item: tuple[str, str]) -> Non
     )
 
 
-def _rows(reading: Reading, relative: str) -> list[tuple[str, list[str]]]:
-    return [(f"{relative} line {at}", t.split()) for at, t in reading.folder.text_lines(relative) if t.strip()]
+def _rows(reading: Reading, relative: str, *, may_be_empty: bool = False) -> list[tuple[str, list[str]]]:
+    lines = reading.folder.text_lines(relative, may_be_empty=may_be_empty)
+    return [(f"{relative} line {at}", t.split()) for at, t in lines if t.strip()]
 
 
 def _emotion(reading: Reading, relative: str) -> ExpressionLabel | None:
@@ -86,7 +104,10 @@ def _emotion(reading: Reading, relative: str) -> ExpressionLabel | None:
 
 def _facs(reading: Reading, relative: str) -> AuLabels:
     codes = []
-    for where, tokens in _rows(reading, relative):
+    rows = _rows(reading, relative, may_be_empty=True)
+    if not rows:
+        reading.note("no action units", f"{relative}: holds nothing, read as a face at rest")
+    for where, tokens in rows:
         values = [whole(t) for t in tokens]
         unit, intensity = values if len(values) == 2 else (None, None)
         if unit is None or intensity is None or not (1 <= unit <= 98 and 0 <= intensity <= 5):

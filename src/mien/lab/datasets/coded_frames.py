@@ -18,6 +18,7 @@ DISFA_BENCHMARK = (1, 2, 4, 6, 9, 12, 25, 26)
 """The eight units of the detection benchmark; there intensity 2 and above counts as present."""
 BP4D_BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 BP4D_INTENSITY = (6, 10, 12, 14, 17)
+BP4D_TASKS = tuple(f"T{i}" for i in range(1, 9))
 _BP4D_SUBJECTS = {
     "fold1": "M016 M015 F020 M003 F019 F021 F004 M017 M011 M006 M004 M014 F016 F008",
     "fold2": "F017 F012 F011 M001 M002 F013 M018 F015 F002 F018 M010 M012 M009 F001",
@@ -108,7 +109,12 @@ def read_bp4d(reading: Reading) -> None:
     fold_of = {subject: fold for fold, subjects in BP4D_FOLDS.items() for subject in subjects}
     if not reading.folder.has_folder(base.removesuffix("AU_OCC") + "AU_INT"):
         reading.note("no intensities", "AUCoding/AU_INT is not there; only presence is given")
-    for name in reading.folder.files(base, frozenset({".csv"})):
+    names = reading.folder.files(base, frozenset({".csv"}))
+    for subject in sorted({name.partition("_")[0] for name in names} & set(fold_of)):
+        for task in BP4D_TASKS:
+            if f"{subject}_{task}.csv" not in names:
+                reading.problem("missing file", f"{base}/{subject}_{task}.csv")
+    for name in names:
         match = _BP4D_FILE.fullmatch(name)
         if match is None or match[1] not in fold_of:
             reading.problem("file name of another form", f"{base}/{name}; expected for example F001_T1.csv")
@@ -126,15 +132,19 @@ def _bp4d_table(reading: Reading, relative: str) -> tuple[tuple[int, ...], list[
         values = [whole(c) for c in cells]
         if at == 1:
             units = tuple(v for v in values[1:] if v is not None and 1 <= v <= 98)
-            if not units or len(units) != len(values) - 1:
+            if not units or len(set(units)) != len(values) - 1:
                 reading.problem("header of another form", f"{relative}: expected 0, then AU numbers")
                 return None
-        elif len(values) != len(units) + 1 or None in values or not {*values[1:]} <= {0, 1, _UNKNOWN}:
+        elif len(values) != len(units) + 1 or not _is_frame(values[0]) or not {*values[1:]} <= {0, 1, _UNKNOWN}:
             reading.problem("label out of range", f"{relative} line {at}: expected a frame and cells of 0, 1 or 9")
         else:
             frames.append(int(values[0] or 0))
             rows.append([np.nan if v == _UNKNOWN else float(v or 0) for v in values[1:]])
     return units, frames, np.array(rows, dtype=np.float32).reshape(len(rows), len(units))
+
+
+def _is_frame(value: int | None) -> bool:
+    return value is not None and value >= 0
 
 
 def _add_bp4d(
@@ -143,9 +153,12 @@ def _add_bp4d(
     subject, task, fold = item
     units, frames, presence = codes
     intensity = np.full(presence.shape, np.nan, dtype=np.float32)
-    for unit in BP4D_INTENSITY:
-        relative = f"{base.removesuffix('AU_OCC')}AU_INT/AU{unit:02d}/{subject}_{task}_AU{unit:02d}.csv"
-        if relative in reading.folder and unit in units:
+    table = base.removesuffix("AU_OCC") + "AU_INT"
+    for unit in BP4D_INTENSITY if reading.folder.has_folder(table) else ():
+        relative = f"{table}/AU{unit:02d}/{subject}_{task}_AU{unit:02d}.csv"
+        if relative not in reading.folder:
+            reading.problem("missing file", relative)
+        elif unit in units:
             column = _intensity_column(reading, relative)
             intensity[:, units.index(unit)] = [column.get(f, np.nan) for f in frames]
     folder = reading.folder.locate_folder(f"{subject}/{task}")
@@ -192,5 +205,7 @@ def _intensity_column(reading: Reading, relative: str) -> dict[int, float]:
 
 
 def _told_twice(reading: Reading, where: str, frame: int, values: tuple[float, float]) -> None:
-    text = f"{where}: frame {frame} again, with {values[1]:g} after {values[0]:g}; the first is kept"
-    reading.problem("frame listed twice", text)
+    first, again = (_UNKNOWN if np.isnan(v) else v for v in values)
+    reading.problem(
+        "frame listed twice", f"{where}: frame {frame} again, with {again:g} after {first:g}; the first is kept"
+    )

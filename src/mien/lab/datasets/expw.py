@@ -10,6 +10,8 @@ import numpy as np
 from mien.lab.datasets.reading import Reading
 from mien.lab.datasets.tables import number
 
+COLUMNS = "name, face, top, left, right, bottom, confidence, class"
+
 
 def read(reading: Reading) -> None:
     """Read a copy: `label/label.lst` and the pictures (`image/origin/`, as archives unpack them)."""
@@ -29,7 +31,7 @@ def read(reading: Reading) -> None:
         values = [number(t) for t in tokens[1:7]]
         relative = reading.folder.inside(base or "", tokens[0])
         if len(tokens) != 8 or None in values or relative is None:
-            reading.problem("line of another form", f"{where}: {text[:60]!r}")
+            reading.problem("line of another form", f"{where}: {text[:60]!r}; expected {COLUMNS}")
             continue
         face, top, left, right, bottom, confidence = (float(v or 0) for v in values)
         if right <= left or bottom <= top:

@@ -154,10 +154,11 @@ class Folder:
             return None
         return "/".join([base, *parts]) if base else "/".join(parts)
 
-    def lines(self, relative: str) -> Iterator[tuple[int, int, bytes]]:
+    def lines(self, relative: str, *, may_be_empty: bool = False) -> Iterator[tuple[int, int, bytes]]:
         """(line number from 1, byte offset, bytes without line end) of a text file.
 
-        A line that is too long or holds a NUL byte is reported and left out.
+        A line that is too long or holds a NUL byte is reported and left out; a file without a byte is reported
+        unless it may be one.
         """
         try:
             with (self.root / relative).open("rb") as file:
@@ -173,12 +174,14 @@ class Folder:
                         self.findings.problem("NUL byte in a text file", f"{relative} line {number}")
                     else:
                         yield number, here, raw.rstrip(b"\r\n")
+                if not number and not may_be_empty:
+                    self.findings.problem("empty file", f"{relative}: holds nothing; unpack it again")
         except OSError as error:
             self.findings.problem("file that cannot be read", f"{relative}: {error.strerror}")
 
-    def text_lines(self, relative: str) -> Iterator[tuple[int, str]]:
+    def text_lines(self, relative: str, *, may_be_empty: bool = False) -> Iterator[tuple[int, str]]:
         """(line number, text) of a UTF-8 file; a line in another encoding is reported and left out."""
-        for number, _, raw in self.lines(relative):
+        for number, _, raw in self.lines(relative, may_be_empty=may_be_empty):
             try:
                 yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:

@@ -30,13 +30,19 @@ def read(reading: Reading) -> None:
         if table is not None:
             _read_table(reading, name, table)
             return
-        reading.note("csv without path and label", f"{name}: not used")
+        text = f"{name}: not used; its first line must name the columns path and label, with commas between"
+        reading.note("csv without path and label", text)
     folders = reading.folder.subfolders()
     splits = [f for f in folders if f.casefold() in SPLITS]
-    if splits and all(reading.folder.subfolders(f) for f in splits):
-        for folder in splits:
-            _read_classes(reading, folder, SPLITS[folder.casefold()])
+    if any(reading.folder.subfolders(f) for f in splits):
+        for folder in folders:
+            if folder in splits:
+                _read_classes(reading, folder, SPLITS[folder.casefold()])
+            else:
+                reading.note("folder beside the splits left out", folder)
     else:
+        for folder in splits:
+            reading.note("folder named like a split taken as a class", f"{folder}: it has no sub-folders")
         _read_classes(reading, "", None)
     if not reading.blocks:
         reading.problem("no pictures", "expected one sub-folder of pictures per class, or a csv with path and label")
@@ -48,7 +54,10 @@ def _label(text: str) -> ExpressionLabel:
 
 
 def _read_classes(reading: Reading, base: str, split: str | None) -> None:
-    for folder in reading.folder.subfolders(base):
+    folders = reading.folder.subfolders(base)
+    if base and not folders:
+        reading.problem("split without class folders", base)
+    for folder in folders:
         top = f"{base}/{folder}".lstrip("/")
         found = 0
         for place, _ in reading.folder.tree(top):

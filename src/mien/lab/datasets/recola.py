@@ -33,9 +33,11 @@ def read(reading: Reading) -> None:
             stem, _, suffix = name.rpartition(".")
             if f".{suffix.lower()}" in VIDEO_SUFFIXES:
                 videos[stem] = f"{folder}/{name}".lstrip("/")
-    for name in reading.folder.files(arousal, frozenset({".csv"})):
-        if name not in reading.folder.files(valence):
-            reading.problem("missing file", f"{valence}/{name}")
+    rated = {folder: set(reading.folder.files(folder, frozenset({".csv"}))) for folder in (arousal, valence)}
+    for name in sorted(rated[arousal] | rated[valence]):
+        lacking = [folder for folder, names in rated.items() if name not in names]
+        if lacking:
+            reading.problem("missing file", f"{lacking[0]}/{name}")
             continue
         _add(reading, name.removesuffix(".csv"), (f"{arousal}/{name}", f"{valence}/{name}"), videos)
 
@@ -79,7 +81,7 @@ def _ratings(reading: Reading, relative: str) -> Float32:
         if at == 1 and values and values[0] is None:
             continue
         if len(values) < 1 + MIN_RATERS or None in values:
-            reading.problem("line of another form", f"{relative} line {at}: expected time and ratings")
+            reading.problem("line of another form", f"{relative} line {at}: expected time;rating;rating;…")
             continue
         known = [v for v in values if v is not None]
         if any(abs(v) > 1 for v in known[1:]):

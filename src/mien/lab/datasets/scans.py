@@ -5,39 +5,48 @@ samples; the meshes are named in `attributes["mesh"]` and not opened.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from mien.lab.datasets.reading import Reading
 from mien.lab.datasets.sample import Clip
 
 _BU3DFE = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(0[0-4])([A-Z]{2})_F2D\.bmp", re.I)
 _SUBJECTS = {"bu4dfe": re.compile(r"[FM]\d{3}"), "4dfab": re.compile(r"[A-Za-z]{0,2}\d{1,4}")}
+BU3DFE_SCANS = {f"{e}0{level}" for e in ("AN", "DI", "FE", "HA", "SA", "SU") for level in range(1, 5)} | {"NE00"}
+BU3DFE_SUBJECTS = {("F", i) for i in range(1, 57)} | {("M", i) for i in range(1, 45)}
 ETHNICITIES = ("AE", "AM", "BL", "IN", "LA", "WH")
 MESH_SUFFIXES = frozenset({".wrl", ".obj", ".ply"})
 
 
 def read_bu3dfe(reading: Reading) -> None:
     """Read BU-3DFE: `F0001/F0001_AN01WH_F2D.bmp` beside `…_F3D.wrl`, `…_F3D.bnd`, `…_RAW.wrl`."""
-    found = False
+    scans: dict[str, set[str]] = {}
     for folder, names in reading.folder.tree():
         here = set(names)
         for name in names:
             match = _BU3DFE.fullmatch(name)
             if match is None:
                 if name.upper().endswith("_F2D.BMP"):
-                    reading.problem("file name of another form", f"{folder}/{name}")
+                    text = f"{folder}/{name}; expected for example F0001_AN01WH_F2D.bmp"
+                    reading.problem("file name of another form", text.lstrip("/"))
                 continue
-            found = True
             relative = f"{folder}/{name}".lstrip("/")
             subject, level, ethnicity = match[1].upper(), int(match[3]), match[4].upper()
+            scans.setdefault(subject, set()).add(f"{match[2].upper()}{match[3]}")
+            if (subject[0], int(subject[1:])) not in BU3DFE_SUBJECTS:
+                reading.problem(
+                    "label out of range", f"{relative}: no subject {subject}; known: F0001–F0056, M0001–M0044"
+                )
             if (match[2].upper() == "NE") != (level == 0) or ethnicity not in ETHNICITIES:
                 reading.problem("label out of range", f"{relative}: level {level:02d}, ethnicity {ethnicity}")
             stem = name[: -len("_F2D.bmp")]
-            mesh = f"{stem}_F3D.wrl"
-            if mesh not in here:
-                reading.problem("missing mesh", f"{folder}/{mesh}")
-            attributes = {"level": level, "ethnicity": ethnicity, "mesh": reading.folder.path(f"{folder}/{mesh}")}
-            if f"{stem}_F3D.bnd" in here:
-                attributes["points83"] = reading.folder.path(f"{folder}/{stem}_F3D.bnd")
+            attributes: dict[str, Any] = {"level": level, "ethnicity": ethnicity}
+            for what, file in (("mesh", f"{stem}_F3D.wrl"), ("points83", f"{stem}_F3D.bnd")):
+                beside = f"{folder}/{file}".lstrip("/")
+                if file in here:
+                    attributes[what] = reading.folder.path(beside)
+                else:
+                    reading.problem("missing mesh" if what == "mesh" else "missing label file", beside)
             reading.add(
                 relative,
                 reading.split_of(subject, name),
@@ -46,8 +55,11 @@ def read_bu3dfe(reading: Reading) -> None:
                 expression=reading.expression_of_word(match[2], relative),
                 attributes=attributes,
             )
-    if not found:
+    if not scans:
         reading.problem("missing file", "F0001/F0001_AN01WH_F2D.bmp and its like")
+    for subject, there in scans.items():
+        if lacking := sorted(BU3DFE_SCANS - there):
+            reading.problem("missing scan", f"{subject}: {', '.join(lacking)}")
 
 
 def read_sequences(reading: Reading) -> None:
@@ -57,17 +69,23 @@ def read_sequences(reading: Reading) -> None:
     folder of its path that looks like a number (F001, 012) is the subject, and the first part of the path that names
     an expression is its class.
     """
+    classes: dict[str, set[str]] = {}
     for folder, names in reading.folder.tree():
         frames = reading.frame_files(folder) if folder else None
         meshes = [n for n in names if "." + n.rpartition(".")[2].lower() in MESH_SUFFIXES]
         if not folder or (frames is None and not meshes):
             continue
         parts = folder.split("/")
-        subject = next((p for p in parts if _SUBJECTS[reading.info.name].fullmatch(p)), parts[0])
+        subject = next((p for p in parts if _SUBJECTS[reading.info.name].fullmatch(p)), None)
+        if subject is None:
+            reading.problem("folder without a subject", f"{folder}; expected for example F001 or 012 in its path")
+            continue
         name = next((n for p in parts if (n := reading.labels.of_word(p)) is not None), None)
         if name is None and reading.info.name == "bu4dfe":
             reading.problem("folder that is no class", f"{folder}; known: {', '.join(reading.labels.spelled)}")
             continue
+        if name is not None:
+            classes.setdefault(subject, set()).add(name)
         if frames is not None and meshes and len(frames) != len(meshes):
             text = f"{folder}: {len(frames)} pictures, {len(meshes)} meshes"
             reading.note("pictures and meshes differ in number", text)
@@ -82,3 +100,6 @@ def read_sequences(reading: Reading) -> None:
         )
     if not reading.blocks:
         reading.problem("missing folder", "F001/Angry and its like")
+    for subject, there in classes.items() if reading.info.name == "bu4dfe" else ():
+        if lacking := [n for n in reading.labels.names if n not in there]:
+            reading.problem("class without a folder", f"{subject}: {', '.join(lacking)}")

@@ -27,8 +27,15 @@ Row = tuple[int, list[str]]
 
 
 def csv_rows(folder: Folder, relative: str, delimiter: str = ",") -> Iterator[Row]:
-    """Rows of a csv; one line is one row."""
+    """Rows of a csv; one line is one row. Blank lines at its end are left out, those between rows are not: where a
+    line is a frame they would move the others."""
+    blank: list[Row] = []
     for number, text in folder.text_lines(relative):
+        if not text.strip():
+            blank.append((number, []))
+            continue
+        yield from blank
+        blank.clear()
         try:
             for cells in csv.reader([text], delimiter=delimiter, strict=True):
                 yield number, cells
