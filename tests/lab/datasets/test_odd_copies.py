@@ -36,6 +36,7 @@ def remove(name: str) -> Damage:
 WIDER_LIST = "wider_face_split/wider_face_train_bbx_gt.txt"
 WFLW_LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_train.txt"
 CK_EMOTION = "Emotion/S005/001/S005_001_00000003_emotion.txt"
+CAS_ME_3 = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
 RAF_LIST = "basic/EmoLabel/list_patition_label.txt"
 EXPR = "annotations/EXPR_Classification_Challenge/Train_Set/12-24-1920x1080.txt"
 VA = "annotations/VA_Estimation_Challenge/Train_Set/12-24-1920x1080.txt"
@@ -269,6 +270,7 @@ CASES: list[tuple[str, str, Damage, str, str]] = [
         "sheet without its header",
         "Subject",
     ),
+    ("cas-me-3", "macro only", remove(f"annotation/{CAS_ME_3}"), "missing file", CAS_ME_3),
     (
         "cas-me-2",
         "one sheet",
@@ -358,7 +360,7 @@ def test_damage_is_named(name: str, what: str, damage: Damage, kind: str, words:
 
 
 def test_every_dataset_has_a_case_of_damage() -> None:
-    assert set(catalogue()) - {name for name, *_ in CASES} == {"affwild2-au", "cas-me-3", "smic-nir"}
+    assert set(catalogue()) - {name for name, *_ in CASES} == {"affwild2-au", "smic-nir"}
 
 
 WITH_LISTS = [
@@ -412,6 +414,15 @@ def test_ckplus_without_units_in_a_file_is_a_face_at_rest(tmp_path: Path) -> Non
     assert units is not None
     assert (units.names, units.others_absent) == ((), True)
     assert [f.kind for f in dataset.findings] == ["no action units"]
+
+
+def test_a_gap_between_onset_and_offset_is_noted(tmp_path: Path) -> None:
+    BUILDERS["casme-ii"](tmp_path)
+    for number in (47, 49):
+        (tmp_path / f"CASME2-RAW/sub01/EP02_01f/img{number}.jpg").unlink()
+    (gap,) = [f for f in check("casme-ii", tmp_path).findings if f.kind == "gap in the frames"]
+    assert gap.state == "note"
+    assert gap.examples[0].startswith("2 of 5 from onset to offset are not there: sub01/EP02_01f")
 
 
 def test_loose_folders_of_pictures_named_like_splits_are_noted(tmp_path: Path) -> None:

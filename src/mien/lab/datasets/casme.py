@@ -116,7 +116,8 @@ def read_cas_me_3(reading: Reading) -> None:
         f"{folder}/{name}".strip("/").removesuffix(".xlsx")
         for folder, names in reading.folder.tree()
         for name in names
-        if name.endswith(".xlsx") and not name.startswith("~")
+        # The sheet of the macro-expressions has the same columns.
+        if name.endswith(".xlsx") and not name.startswith("~") and "_mae_" not in name.casefold()
     ]
     rows = _sheet(reading, tuple(sorted(sheets, key=lambda s: ("part_A_ME" not in s, s))) or (CAS_ME_3_SHEET,))
     for row in correct_slips(reading, rows, CAS_ME_3_SLIPS, CAS_ME_3_ROWS):

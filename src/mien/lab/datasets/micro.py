@@ -73,7 +73,7 @@ def correct_slips(
         at_least: rows the published sheet has; a shorter one is another sheet and is left alone.
     """
     if len(rows) < at_least:
-        if slips:
+        if slips and rows:
             reading.note("known slips not looked for", f"{len(rows)} rows; the published sheet has {at_least}")
         return rows
     out = list(rows)
@@ -95,6 +95,15 @@ def correct_slips(
         reading.note("known slip of the published sheet corrected", f"{change} ({row.where})")
         out[place] = fixed
     return out
+
+
+def _note_gaps(reading: Reading, clip: Clip, where: str) -> None:
+    if clip.frames is None or clip.onset is None or clip.offset is None:
+        return
+    wanted = clip.offset - clip.onset + 1
+    there = sum(clip.onset <= n <= clip.offset for n in set(clip.frames.numbers))
+    if 0 < there < wanted:
+        reading.note("gap in the frames", f"{wanted - there} of {wanted} from onset to offset are not there: {where}")
 
 
 def add_clip(reading: Reading, row: CodedRow, item: tuple[str, str], folder: str | None, kind: str = "micro") -> None:
@@ -119,6 +128,7 @@ def add_clip(reading: Reading, row: CodedRow, item: tuple[str, str], folder: str
         for label, number in (("onset", row.onset), ("offset", row.offset)):
             if number is not None and number not in frames.numbers:
                 reading.problem("missing frame", f"{label} frame {number} of {name} ({row.where})")
+        _note_gaps(reading, clip, f"{name} ({row.where})")
     emotion = row.cells.get("emotion", "")
     expression: ExpressionLabel | None = reading.expression_of_word(emotion, row.where) if emotion else None
     objective = row.cells.get("class", "")
