@@ -1,4 +1,4 @@
-"""One capture at a time in a folder: a second one would mix its records with those of the first.
+"""One writer at a time in a folder: a second one would mix its files with those of the first.
 
 The lock is the system's own on a small file, so it goes with the process that holds it, however that ends; the
 file also says which process it is. Where the file system knows no locks, the process number alone decides.
@@ -47,16 +47,16 @@ else:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, which exists, until the block ends.
+def locked(folder: Path, work: str = "capture") -> Iterator[None]:
+    """Hold the folder, which exists, until the block ends; `work` says what is being done, as a noun.
 
     Raises:
-        RequestError: another capture is writing into it; names its process.
+        RequestError: another one is writing into it; names its process.
         SinkError: the folder cannot be written.
     """
     path = folder / LOCK_FILE
     try:
-        handle = _taken(path, folder)
+        handle = _taken(path, folder, work)
     except OSError as error:
         raise SinkError(f"output folder {folder} cannot be written: {error.strerror or error}") from None
     try:
@@ -71,12 +71,12 @@ def locked(folder: Path) -> Iterator[None]:
             os.close(handle)
 
 
-def _taken(path: Path, folder: Path) -> int:
+def _taken(path: Path, folder: Path, work: str) -> int:
     """A handle on the locked file, which stands under its name."""
     for _ in range(_ATTEMPTS):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
-            _lock_or_explain(handle, folder)
+            _lock_or_explain(handle, folder, work)
             if os.name == "nt" or _same_file(handle, path):
                 os.lseek(handle, 0, os.SEEK_SET)
                 os.ftruncate(handle, 0)
@@ -86,10 +86,10 @@ def _taken(path: Path, folder: Path) -> int:
             os.close(handle)
             raise
         os.close(handle)  # whoever held it has removed it meanwhile
-    raise RequestError(f"{folder}: other captures are starting and ending there; choose another --out")
+    raise RequestError(f"{folder}: another {work} starts and ends there all the time; choose another --out")
 
 
-def _lock_or_explain(handle: int, folder: Path) -> None:
+def _lock_or_explain(handle: int, folder: Path, work: str) -> None:
     try:
         _lock(handle)
     except OSError as error:
@@ -98,7 +98,7 @@ def _lock_or_explain(handle: int, folder: Path) -> None:
             return
         who = f"process {pid}" if pid is not None else "another process"
         raise RequestError(
-            f"another capture ({who}) is writing into {folder}: wait until it has ended, or choose another --out"
+            f"another {work} ({who}) is writing into {folder}: wait until it has ended, or choose another --out"
         ) from None
 
 

@@ -388,7 +388,7 @@ def synthetic(root: Path) -> None:
         rows.append({**row, **texts, "seed": i, "face": i - 2 if i in (2, 3) else 0 if subject else -1})
         picture(root / "pictures" / name)
     (root / "labels").mkdir()
-    write_part(rows, root / "labels" / "00000.parquet", 4)
+    write_part(rows, root / "labels" / "00000.parquet", {})
     text(root / "manifest.json", json.dumps({"format": 1, "task": "detect", "kind": "groups", "complete": True}))
 
 

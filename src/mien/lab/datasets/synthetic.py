@@ -1,7 +1,8 @@
 """`synthetic:DIR`: what `mien lab synth` wrote. Subjects are the persons that were drawn; the split follows from them.
 
-A sample is a picture; several rows of the table with the same name are several faces in one picture, the first of them
-gives landmarks and truth.
+A sample is a picture; several rows of the table with the same name are several faces in one picture. The first of them
+gives landmarks and truth; boxes and the attributes `five_xy` (N, 5, 2), `five_visible` (N, 5), `subjects` are those of
+all.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ def _sample(part: _Part, rows: list[tuple[int, int]], split: str, subject: str, 
             part.dataset, str(columns["name"][start]), split, path=path, boxes_xyxy=nobody, attributes=attributes
         )
     name, expression = str(columns["name"][start]), str(columns["expression"][start])
+    faces = end - start
     facts: dict[str, Any] = {
         "rig": str(columns["rig"][start]),
         "seed": int(columns["seed"][start]),
@@ -123,6 +125,9 @@ def _sample(part: _Part, rows: list[tuple[int, int]], split: str, subject: str, 
         "translation_mm": columns["translation_mm"][start],
         "focal_px": float(columns["focal_px"][start, 0]),
     }
+    facts["five_xy"] = columns["five_xy"][start:end].reshape(faces, 5, 2)
+    facts["five_visible"] = columns["five_visible"][start:end]
+    facts["subjects"] = tuple(str(s) for s in columns["subject"][start:end])
     facts |= {a: int(v) for a, v in zip(ATTRIBUTES, columns["attributes"][start], strict=True)}
     return Sample(
         dataset=part.dataset,

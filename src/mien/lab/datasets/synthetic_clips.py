@@ -5,7 +5,8 @@ The clip is a lossless video; `frame_labels` gives every label of every frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,25 +50,16 @@ CLIP_SCHEMA = pa.schema(
 )
 
 
-def write_clip_part(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write one row per clip; the file appears under its name only when it is whole.
+def write_clip_part(rows: Sequence[dict[str, Any]], path: Path, sizes: Mapping[str, int]) -> None:
+    """Write one row per clip; the file appears under its name only when it is whole. `sizes`: as of `write_part`.
 
     Raises:
         OSError: it cannot be written.
     """
     unfinished = path.with_suffix(".unfinished")
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=CLIP_SCHEMA), unfinished)
+    told = CLIP_SCHEMA.with_metadata({**CLIP_SCHEMA.metadata, b"sizes": json.dumps(dict(sizes)).encode()})
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=told), unfinished)
     unfinished.replace(path)
-
-
-def clips_in(path: Path) -> int:
-    """How many clips a part holds; 0 if it is none or damaged."""
-    try:
-        facts = pq.read_metadata(path)
-        found = pq.read_schema(path)
-    except (OSError, pa.ArrowException):
-        return 0
-    return int(facts.num_rows) if found.equals(CLIP_SCHEMA, check_metadata=False) else 0
 
 
 def read_clips(reading: Reading, base: str) -> None:

@@ -5,6 +5,7 @@ Written by `mien.lab.synth.stored`, read by `mien.lab.datasets.synthetic`. Vecto
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,13 @@ def schema() -> pa.Schema:
     return pa.schema(fields, metadata={"format": str(FORMAT), **{f"schema.{k}": v for k, v in names.items()}})
 
 
-def write_part(rows: Sequence[Mapping[str, Any]], path: Path, samples: int) -> None:
-    """Write rows as one file; it appears under its name only when it is whole. `samples`: how many pictures they are.
+def write_part(rows: Sequence[Mapping[str, Any]], path: Path, sizes: Mapping[str, int]) -> None:
+    """Write rows as one file; it appears under its name only when it is whole.
+
+    Args:
+        rows: in the order of their pictures.
+        path: of the table.
+        sizes: files that belong to it → bytes, so that a lost or cut one is noticed.
 
     Raises:
         OSError: it cannot be written.
@@ -68,19 +74,19 @@ def write_part(rows: Sequence[Mapping[str, Any]], path: Path, samples: int) -> N
         else:
             columns.append(pa.array(values, field.type))
     unfinished = path.with_suffix(".unfinished")
-    told = schema().with_metadata({**schema().metadata, b"samples": str(samples).encode()})
+    told = schema().with_metadata({**schema().metadata, b"sizes": json.dumps(sizes).encode()})
     pq.write_table(pa.Table.from_arrays(columns, schema=told), unfinished)
     unfinished.replace(path)
 
 
-def samples_in(path: Path) -> int:
-    """How many pictures a part holds; 0 if it is none or damaged, so that it is made again."""
+def sizes_in(path: Path) -> dict[str, int]:
+    """Files that belong to a part → bytes; empty if it is none or damaged, so that it is made again."""
     try:
         found = pq.read_schema(path)
-    except (OSError, pa.ArrowException):
-        return 0
-    text = (found.metadata or {}).get(b"samples", b"0")
-    return int(text) if text.isdigit() and found.equals(schema(), check_metadata=False) else 0
+        sizes = json.loads((found.metadata or {}).get(b"sizes", b"{}"))
+    except (OSError, pa.ArrowException, ValueError, RecursionError):
+        return {}
+    return sizes if isinstance(sizes, dict) else {}
 
 
 def read_part(path: Path) -> Columns:
@@ -94,7 +100,7 @@ def read_part(path: Path) -> Columns:
             raise SourceError(f"{path}: larger than a part may be ({MAX_PART_BYTES} bytes)")
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: not a label table ({error}); delete it and make the dataset again") from None
+        raise SourceError(f"{path}: not a label table; delete it and go on with --resume ({error})") from None
     if not table.schema.equals(schema(), check_metadata=False):
         raise SourceError(f"{path}: has other columns than format {FORMAT}; was it made by another version?")
     out: Columns = {}
@@ -106,5 +112,8 @@ def read_part(path: Path) -> Columns:
             flat = column.flatten().to_numpy(zero_copy_only=False)
             out[name] = np.asarray(flat, dtype=np.float32).reshape(-1, NUMBERS[name])
         else:
-            out[name] = column.to_numpy(zero_copy_only=False)
+            try:
+                out[name] = column.to_numpy(zero_copy_only=False)
+            except UnicodeDecodeError:
+                raise SourceError(f"{path}: column {name} holds text that is not UTF-8; delete it") from None
     return out

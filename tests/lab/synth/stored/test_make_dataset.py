@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -25,6 +26,7 @@ from mien.lab.synth.stored.blocks import part_path
 from mien.lab.synth.stored.clips import sequence_of
 from mien.lab.synth.stored.make import make_dataset
 from mien.lab.synth.stored.order import Order, RigOrder
+from mien.take.folder_lock import locked
 
 SMALL = Order(task="landmarks", count=5, size_px=64, people=3)
 
@@ -98,6 +100,42 @@ def test_the_same_order_gives_the_same_bytes(made: Path, tmp_path: Path) -> None
     assert _digest(again) == _digest(made)
 
 
+def test_the_number_of_processes_changes_nothing(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    larger = SMALL.model_copy(update={"count": 103})  # two blocks
+    make_dataset(larger, tmp_path / "two", 2, False, Told())
+    make_dataset(larger, tmp_path / "none", 0, False, Told())
+    assert _digest(tmp_path / "two") == _digest(tmp_path / "none")
+
+
+def test_a_lost_and_a_cut_picture_are_made_again(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faces"
+    shutil.copytree(made, out)
+    for damage in (lambda p: p.unlink(), lambda p: p.write_bytes(b"")):
+        damage(out / "pictures" / "00000" / "0000001.jpg")
+        assert make_dataset(SMALL, out, 0, True, Told()).new == 5
+        assert _digest(out) == _digest(made)
+
+
+def test_a_folder_is_written_by_one_at_a_time(tmp_path: Path) -> None:
+    out = tmp_path / "faces"
+    out.mkdir()
+    with locked(out, "mien lab synth"), pytest.raises(RequestError, match="another mien lab synth"):
+        make_dataset(SMALL, out, 0, False, Told())
+    assert make_dataset(SMALL, out, 0, False, Told()).new == 5
+
+
+def test_the_manifest_tells_no_place_on_the_machine(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    assert cv2.imwrite(str(photos / "a.png"), np.full((64, 64, 3), 120, np.uint8))
+    order = SMALL.model_copy(update={"backgrounds": str(photos)})
+    make_dataset(order, tmp_path / "faces", 0, False, Told())
+    assert str(tmp_path) not in (tmp_path / "faces" / "manifest.json").read_text()
+    assert cv2.imwrite(str(photos / "b.png"), np.full((64, 64, 3), 120, np.uint8))
+    with pytest.raises(RequestError, match="backgrounds"):
+        make_dataset(order, tmp_path / "faces", 0, True, Told())
+
+
 def test_goes_on_where_it_stopped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mien.lab.synth.stored.order.PICTURES_PER_BLOCK", 2)
     out = tmp_path / "faces"
@@ -129,7 +167,7 @@ def test_another_order_or_a_foreign_folder_is_refused(made: Path, tmp_path: Path
 
 
 def test_another_state_of_the_renderer_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make, "renderer_state", lambda: "other")
+    monkeypatch.setattr(make, "state_of", lambda _: "other")
     with pytest.raises(RequestError, match="another state"):
         make_dataset(SMALL, made, 0, True, Told())
 
@@ -154,14 +192,27 @@ def test_a_task_of_classes_has_only_classes(tmp_path: Path) -> None:
 
 
 def test_groups_have_faces_of_one_split_and_some_none(tmp_path: Path) -> None:
-    order = Order(task="detect", count=8, size_px=128, people=40)
+    order = Order(task="detect", count=14, size_px=128, people=40, first_seed=14)
     make_dataset(order, tmp_path / "groups", 0, False, Told())
     dataset = open_dataset("synthetic", tmp_path / "groups")
     counts = [len(s.boxes_xyxy) for s in dataset if s.boxes_xyxy is not None]
-    assert len(counts) == 8
+    assert len(counts) == 14
     assert max(counts) >= 2
+    assert min(counts) == 0
+    where: dict[str, set[str]] = {}
     for sample in dataset:
-        assert sample.split == hashed_split("synthetic", sample.name)
+        people = sample.attributes.get("subjects", ())
+        assert len(people) == len(sample.boxes_xyxy)  # type: ignore[arg-type]
+        for person in people:
+            where.setdefault(person, set()).add(sample.split)
+        if people:
+            assert sample.attributes["five_xy"].shape == (len(people), 5, 2)
+            for box, five in zip(sample.boxes_xyxy, sample.attributes["five_xy"], strict=True):  # type: ignore[arg-type]
+                assert (five > box[:2]).all()
+                assert (five < box[2:]).all()
+    assert len(where) > 5
+    assert all(len(splits) == 1 for splits in where.values())
+    assert set.union(*where.values()) == {"train", "val", "test"}
 
 
 def test_clips_are_stored_without_loss_and_know_their_events(tmp_path: Path) -> None:

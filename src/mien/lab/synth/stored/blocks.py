@@ -6,9 +6,6 @@ The label table of a block is written last and appears at once: a block without 
 from __future__ import annotations
 
 import errno
-import hashlib
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,7 @@ import cv2
 
 from mien.core.arrays import UInt8
 from mien.errors import SinkError
-from mien.lab.datasets.synthetic_clips import clips_in
-from mien.lab.datasets.synthetic_table import LABELS, PICTURES, samples_in, write_part
+from mien.lab.datasets.synthetic_table import LABELS, PICTURES, sizes_in, write_part
 from mien.lab.synth.stored.clips import make_clips
 from mien.lab.synth.stored.faces import face_sample, row_of
 from mien.lab.synth.stored.groups import group_picture
@@ -33,9 +29,15 @@ def part_path(out: Path, block: int) -> Path:
 
 
 def is_made(order: Order, out: Path, block: int) -> bool:
-    """Whether the block is there with all its samples."""
-    count = clips_in if order.kind.kind == "clips" else samples_in
-    return count(part_path(out, block)) == len(order.block_range(block))
+    """Whether the block is there: its table, for as many samples as asked, and every file as long as it was written."""
+    sizes = sizes_in(part_path(out, block))
+    files = [n for n in sizes if not n.endswith(".parquet")]
+    if len(files) != len(order.block_range(block)):
+        return False
+    try:
+        return all((out / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
 
 
 def make_block(order: Order, out: Path, block: int) -> int:
@@ -49,6 +51,7 @@ def make_block(order: Order, out: Path, block: int) -> int:
     """
     cv2.setNumThreads(1)  # the processes share the cores among themselves
     rows: list[Any] = []
+    sizes: dict[str, int] = {}
     try:
         if order.kind.kind == "clips":
             return make_clips(order, out, block)
@@ -63,8 +66,8 @@ def make_block(order: Order, out: Path, block: int) -> int:
                 sample = face_sample(order, i)
                 image = sample.image
                 rows.append(row_of(sample, name))
-            _write(image, out / PICTURES / name)
-        write_part(rows, part_path(out, block), len(order.block_range(block)))
+            sizes[f"{PICTURES}/{name}"] = _write(image, out / PICTURES / name)
+        write_part(rows, part_path(out, block), sizes)
     except OSError as error:
         raise write_error(out, error) from error
     return len(order.block_range(block))
@@ -76,20 +79,8 @@ def write_error(out: Path, error: OSError) -> SinkError:
     return SinkError(f"{out}: {what}; what is finished stays: make room and go on with --resume")
 
 
-def _write(image: UInt8, path: Path) -> None:
+def _write(image: UInt8, path: Path) -> int:
     good, data = cv2.imencode(path.suffix, image[..., ::-1], _JPEG if path.suffix == ".jpg" else _PNG)
     if not good:
         raise OSError(f"{path.name} cannot be encoded")
-    path.write_bytes(data.tobytes())
-
-
-@cache
-def renderer_state() -> str:
-    """A fingerprint of the code and data that draw: pictures of another state may differ."""
-    digest = hashlib.sha256()
-    for package in ("mien.lab.render", "mien.lab.rigs", "mien.lab.synth", "mien.lab.synth.stored"):
-        folder = files(package)
-        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-            if entry.name.endswith((".py", ".toml")):
-                digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
-    return digest.hexdigest()[:16]
+    return path.write_bytes(data.tobytes())

@@ -43,6 +43,7 @@ def make_clips(order: Order, out: Path, block: int) -> int:
         needed.mkdir(parents=True, exist_ok=True)
     clips: list[dict[str, Any]] = []
     frames: list[Any] = []
+    sizes: dict[str, int] = {}
     wishes = replace(CALM, backgrounds=order.wishes.backgrounds, people=order.people)
     for i in order.block_range(block):
         name = f"{block:05d}/{i:07d}.mkv"
@@ -51,9 +52,12 @@ def make_clips(order: Order, out: Path, block: int) -> int:
         samples = render_sequence(rig, sequence, order.size_px, wishes)
         first = len(frames)
         write_lossless(_collect(samples, name, frames), folder / f"{i:07d}.mkv", order.fps)
+        sizes[f"{CLIPS}/{name}"] = (folder / f"{i:07d}.mkv").stat().st_size
         clips.append(_clip_row(sequence, name, frames[first]))
-    write_part(frames, out / FRAMES / f"{block:05d}.parquet", len(frames))
-    write_clip_part(clips, out / LABELS / f"{block:05d}.parquet")
+    table = f"{FRAMES}/{block:05d}.parquet"
+    write_part(frames, out / table, {})
+    sizes[table] = (out / table).stat().st_size
+    write_clip_part(clips, out / LABELS / f"{block:05d}.parquet", sizes)
     return len(clips)
 
 

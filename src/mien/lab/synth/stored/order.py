@@ -159,7 +159,12 @@ class Order(BaseModel):
                 return i
         return len(self.rigs) - 1
 
+    def told(self) -> dict[str, Any]:
+        """For the manifest: without the places of files on this machine, whose content `state_of` stands for."""
+        table = self.model_dump(mode="json")
+        rigs = [{"name": r.name, "share": r.share} for r in self.rigs]
+        return {**table, "rigs": rigs, "backgrounds": "photographs" if self.backgrounds else None}
+
     def differences(self, other: dict[str, Any]) -> list[str]:
         """Names of what differs from the order of another manifest; `count` may."""
-        mine = self.model_dump(mode="json")
-        return [k for k in mine if k != "count" and mine[k] != other.get(k)]
+        return [name for name, value in self.told().items() if name != "count" and value != other.get(name)]
