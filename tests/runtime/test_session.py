@@ -201,3 +201,23 @@ def test_openvino_is_imported_without_its_telemetry() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_signal_after_sessions_came_and_went_does_not_end_the_process(tiny_model: bytes, tmp_path: Path) -> None:
+    model = tmp_path / "tiny.onnx"
+    model.write_bytes(tiny_model)
+    code = """
+import gc, signal, sys
+from pathlib import Path
+from mien.runtime.session import open_session
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+for _ in range(3):
+    open_sessions = [open_session(Path(sys.argv[1]), backend="openvino", threads=1) for _ in range(2)]
+    del open_sessions[0]
+    gc.collect()
+    del open_sessions
+    gc.collect()
+    signal.raise_signal(signal.SIGTERM)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(model)], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "heard\n" * 3), done.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -35,6 +36,13 @@ def _import_without_telemetry() -> Any:
 _ov = _import_without_telemetry()
 
 
+@cache
+def _core() -> Any:
+    """One for the whole process: as it is made, OpenVINO's CPU plug-in gives the thread a stack for signals, and as it
+    goes it may leave the thread with the freed stack of another one: the next Ctrl-C ends in a segmentation fault."""
+    return _ov.Core()
+
+
 class OpenVINOSession:
     """An ONNX model compiled for the CPU.
 
@@ -55,7 +63,7 @@ class OpenVINOSession:
         if precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = precision
         try:
-            core = _ov.Core()
+            core = _core()
             compiled = core.compile_model(core.read_model(model=content), "CPU", settings)
         except RuntimeError as error:
             raise ModelError(f"{self._who}: OpenVINO cannot open it: {_last_line(error)}") from error
