@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mien.cli.saying import say
 from mien.cli.steps import StepProgress
 from mien.errors import ConfigError
 from mien.pipeline.registry import load, suggestion
@@ -43,7 +44,7 @@ def pseudo(
 
             summary = load("mien.lab.pseudo.labelling:label_source")(order, folder, out, told)
     except KeyboardInterrupt:
-        typer.echo(f"{out}: what is finished stays: the same command goes on", err=True)
+        say(f"{out}: what is finished stays: the same command goes on")
         raise
     kept = ", ".join(f"{split} {count}" for split, count in summary.kept.items()) or "none"
     refused = "; ".join(f"{reason}: {count}" for reason, count in summary.refused.items()) or "none"

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from mien.cli.saying import printed, say
 from mien.cli.steps import StepProgress
+from mien.core.text import storable
 from mien.errors import ConfigError
 from mien.pipeline.registry import load
 
@@ -33,8 +35,10 @@ def synth(
 
     Read them with open_dataset("synthetic:DIR"); check them with mien lab data check synthetic DIR.
     """
-    if not str(out).strip(". ") and str(out) != ".":
+    if not out.name:
         raise ConfigError("--out: name a folder")
+    if backgrounds is not None and not backgrounds.name:
+        raise ConfigError("--backgrounds: name a folder of photographs without people")
     order_type, task_table = load("mien.lab.synth.stored.order:Order"), load("mien.lab.synth.stored.order:TASKS")
     parse = load("mien.lab.synth.stored.order:RigOrder").parse
     facts: dict[str, Any] = {
@@ -57,12 +61,19 @@ def synth(
         with StepProgress(f"drawing {task}", "samples") as progress:
             made = load("mien.lab.synth.stored.make:make_dataset")(order, out, count, resume, progress)
     except KeyboardInterrupt:
-        typer.echo(f"{out}: what is finished stays: go on with --resume", err=True)
+        say(f"{out}: blocks that are finished stay: go on with --resume")
         raise
     splits = ", ".join(f"{name} {k}" for name, k in made.splits.items())
-    rate = f", {made.new / max(made.seconds, 1e-6):.0f} samples/s" if made.new else ""
-    typer.echo(f"{made.samples} samples in {made.out} ({splits}); {made.new} new in {made.seconds:.0f} s{rate}")
-    typer.echo(f'Look at {made.out / "sheet-points.png"}; read them with open_dataset("synthetic:{made.out}")')
+    rate = f", {made.new / max(made.seconds, 1e-6):.1f}/s" if made.new else ""
+    clips = order.kind.kind == "clips"
+    unit, parts = ("clips", f"events and clips without one: {splits}") if clips else ("samples", splits)
+    place = storable(str(made.out))
+    done = printed(
+        f"{made.samples} {unit} in {place} ({parts}); {made.new} new in {made.seconds:.0f} s{rate}\n"
+        f'Look at {place}/sheet.png; read them with open_dataset("synthetic:{place}")'
+    )
+    if not done:
+        raise typer.Exit(1)
 
 
 def _first(error: ValueError) -> str:

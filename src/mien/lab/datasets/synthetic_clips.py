@@ -58,7 +58,8 @@ def write_clip_part(rows: Sequence[dict[str, Any]], path: Path, sizes: Mapping[s
     """
     unfinished = path.with_suffix(".unfinished")
     told = CLIP_SCHEMA.with_metadata({**CLIP_SCHEMA.metadata, b"sizes": json.dumps(dict(sizes)).encode()})
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=told), unfinished)
+    with unfinished.open("wb") as file:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=told), file)
     unfinished.replace(path)
 
 
@@ -86,7 +87,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         if path.stat().st_size > MAX_PART_BYTES:
             raise SourceError(f"{path}: larger than a part may be ({MAX_PART_BYTES} bytes)")
-        table = pq.read_table(path)
+        with path.open("rb") as file:
+            table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: not a clip table ({error}); delete it and make the dataset again") from None
     if not table.schema.equals(CLIP_SCHEMA, check_metadata=False):

@@ -75,14 +75,16 @@ def write_part(rows: Sequence[Mapping[str, Any]], path: Path, sizes: Mapping[str
             columns.append(pa.array(values, field.type))
     unfinished = path.with_suffix(".unfinished")
     told = schema().with_metadata({**schema().metadata, b"sizes": json.dumps(sizes).encode()})
-    pq.write_table(pa.Table.from_arrays(columns, schema=told), unfinished)
+    with unfinished.open("wb") as file:  # the library takes no path that is not UTF-8
+        pq.write_table(pa.Table.from_arrays(columns, schema=told), file)
     unfinished.replace(path)
 
 
 def sizes_in(path: Path) -> dict[str, int]:
     """Files that belong to a part → bytes; empty if it is none or damaged, so that it is made again."""
     try:
-        found = pq.read_schema(path)
+        with path.open("rb") as file:
+            found = pq.read_schema(file)
         sizes = json.loads((found.metadata or {}).get(b"sizes", b"{}"))
     except (OSError, pa.ArrowException, ValueError, RecursionError):
         return {}
@@ -98,7 +100,8 @@ def read_part(path: Path) -> Columns:
     try:
         if path.stat().st_size > MAX_PART_BYTES:
             raise SourceError(f"{path}: larger than a part may be ({MAX_PART_BYTES} bytes)")
-        table = pq.read_table(path)
+        with path.open("rb") as file:
+            table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: not a label table; delete it and go on with --resume ({error})") from None
     if not table.schema.equals(schema(), check_metadata=False):

@@ -75,8 +75,9 @@ def make_block(order: Order, out: Path, block: int) -> int:
 
 def write_error(out: Path, error: OSError) -> SinkError:
     """What to tell about a file that cannot be written."""
-    what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    return SinkError(f"{out}: {what}; what is finished stays: make room and go on with --resume")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SinkError(f"{out}: the disk is full; what is finished stays: make room and go on with --resume")
+    return SinkError(f"{out}: cannot be written: {error.strerror or error}; name a folder that can")
 
 
 def _write(image: UInt8, path: Path) -> int:

@@ -23,7 +23,7 @@ from mien.lab.datasets.dataset import open_dataset
 from mien.lab.datasets.sheet import contact_sheet, write_sheet
 from mien.lab.datasets.synthetic_table import FORMAT, MANIFEST
 from mien.lab.render.surroundings import background_files
-from mien.lab.synth.stored.blocks import is_made, make_block, write_error
+from mien.lab.synth.stored.blocks import is_made, make_block, part_path, write_error
 from mien.lab.synth.stored.faces import face_sample, rig_of_order
 from mien.lab.synth.stored.order import Order
 from mien.lab.synth.stored.state import state_of
@@ -31,7 +31,7 @@ from mien.take.folder_lock import LOCK_FILE, locked
 
 SHEET, SHEET_POINTS = "sheet.png", "sheet-points.png"
 _COMPILED_WITH = 4
-_BYTES = {"jpg": 0.75, "png": 2.4}
+_BYTES = {"jpg": 0.35, "png": 2.4}
 """About how many bytes a pixel takes on disk."""
 
 
@@ -127,7 +127,7 @@ def _check_folder(order: Order, out: Path, resume: bool) -> None:
         mine = order.told()
         told = ", ".join(f"{k}: there {asked.get(k)!r}, asked {mine[k]!r}" for k in differing)
         raise RequestError(f"{out}: holds a dataset of another order ({told}); name a new folder")
-    if order.count < made:
+    if order.count < made and any(part_path(out, b).exists() for b in range(order.blocks, -(-made // order.per_block))):
         raise RequestError(f"{out}: was ordered with {made} samples; --n {order.count} would be fewer")
 
 
@@ -138,7 +138,7 @@ def _check_room(order: Order, out: Path, new: int) -> None:
     free = shutil.disk_usage(out).free
     if need > free:
         raise SinkError(
-            f"{out}: about {need / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; ask for fewer or smaller "
+            f"{out}: about {need / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free; ask for fewer or smaller "
             "pictures, or name a folder on another disk"
         )
 
@@ -231,8 +231,9 @@ def _finish(order: Order, out: Path) -> dict[str, int]:
     if dataset.findings.problems or there != order.count:
         told = "; ".join(str(f) for f in dataset.findings.problems) or f"{there} of {order.count} samples"
         raise SinkError(f"{out}: does not read back as written: {told}; go on with --resume")
-    for name, points in ((SHEET, False), (SHEET_POINTS, True)):
-        write_sheet(contact_sheet(dataset, points=points), out / name)
+    write_sheet(contact_sheet(dataset), out / SHEET)
+    if order.kind.kind != "clips":  # their points are in tables of their own, frame by frame
+        write_sheet(contact_sheet(dataset, points=True), out / SHEET_POINTS)
     if hasattr(os, "sync"):
         os.sync()  # the manifest must not say "complete" before the pictures are on the disk
     people = {p for s in dataset for p in s.attributes.get("subjects", (s.subject,))}
