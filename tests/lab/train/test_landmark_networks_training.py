@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,7 +21,7 @@ from mien.lab.train.landmark_task import (
     map_loss,
     point_loss,
 )
-from mien.lab.train.landmarks import build, load_weights, main, read_recipe
+from mien.lab.train.landmarks import build, face_set, load_weights, main, read_recipe
 from mien.lab.train.loop import BEST, LAST, LOG
 from mien.lab.train.losses import PointTargets, gaussian_maps
 
@@ -186,6 +187,18 @@ def test_recipes_that_ship_are_sound(recipe: Path) -> None:
     assert "train" in uses
     assert uses.count("validation") == 1
     assert not any(e.get("from") == "marked" and e.get("use", "train") != "report" for e in table["data"])
+
+
+def test_what_must_not_be_trained_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="validation only"):
+        face_set({"from": "marked", "place": "marked"}, {"marked": str(tmp_path)})
+    for split, shade in (("train", 90), ("test", 140)):
+        (tmp_path / split / "happy").mkdir(parents=True)
+        assert cv2.imwrite(str(tmp_path / split / "happy" / "a.png"), np.full((8, 8, 3), shade, np.uint8))
+    entry = {"from": "dataset", "name": "folder", "place": "own"}
+    with pytest.raises(ConfigError, match="say which split"):
+        face_set(entry, {"own": str(tmp_path)})
+    assert len(face_set({**entry, "split": "train"}, {"own": str(tmp_path)})) == 1
 
 
 def test_mistakes_in_a_recipe_are_named(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ MICRO_SETS = ("CASME II", "CAS(ME)3", "DFME", "SAMM")
 MICRO_TIMES = ("CASME II", "DFME", "SAMM", "SMIC-HS")
 """Whose durations are pooled: CAS(ME)3 does not keep to the 0.5 s rule and has 30 frames per second."""
 MERGED = {"repression": "others"}
-_HEADER = """# Fitted parameters of real facial movement; no figure in here is a count or a row of a dataset.
+_HEADER = """# Fitted parameters of real facial movement; parameters and smoothed shares, no rows of a dataset.
 # Made by `python -m mien.lab.synth.fit_statistics`; models: unit_sets.py and timing.py.
 # Source: aggregated figures of the label tables of CASME II, CAS(ME)3, DFME, SAMM, SMIC-HS (micro-expressions) and of
 # the long videos of CAS(ME)2 and SAMM. Those datasets are for research by agreement.

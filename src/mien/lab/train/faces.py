@@ -106,7 +106,8 @@ class RenderedFaces:
             rig: a name of `rigs.catalogue`, with the folder of its files.
             folder: None for the built-in head.
             wishes: size and what is asked of the samples.
-            seeds: which samples there are; use other ones for validation.
+            seeds: which samples there are. Persons are numbered, and other seeds show the same ones: validate on the
+                val split of a stored set, not on other seeds.
         """
         self._place = (rig, folder)
         self._wishes = wishes

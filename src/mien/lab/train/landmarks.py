@@ -79,9 +79,15 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
     folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only.
 
     Raises:
-        ConfigError: unknown origin, or a word without a folder.
+        ConfigError: unknown origin, a word without a folder, hand-marked faces to train on, or a dataset to train on
+            without its split named.
     """
     origin, word = table.get("from"), table.get("place")
+    trained_on = table.get("use", "train") == "train"
+    if origin == "marked" and trained_on:
+        raise ConfigError(
+            f'[[data]] {dict(table)}: hand-marked faces are for validation only: use = "validation" or "report"'
+        )
     if word is not None and word not in places:
         raise ConfigError(f'the recipe needs the folder "{word}": --set {word}=FOLDER')
     place = places[word] if word is not None else None
@@ -101,6 +107,9 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
     dataset = open_dataset(str(table["name"]), place)
     if "split" in table:
         dataset = dataset.split(str(table["split"]))
+    elif trained_on and len(dataset.split_counts) > 1:
+        have = ", ".join(dataset.split_counts)
+        raise ConfigError(f'[[data]] {dict(table)}: say which split is trained on (split = "train"); there are: {have}')
     count = int(table.get("count", len(dataset)))
     step = max(1, len(dataset) // max(1, count))
     return DatasetFaces(dataset, range(0, len(dataset), step)[:count])
