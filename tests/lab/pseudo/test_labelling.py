@@ -123,6 +123,17 @@ def test_resuming_makes_only_what_is_missing(collage: Path, tmp_path: Path, monk
     assert (tmp_path / LABELS / "part_00000.parquet").stat().st_mtime_ns == before
     with pytest.raises(RequestError, match="another order"):
         label_source(Order(source="sfhq"), collage, tmp_path)
+    lost = next((tmp_path / "pictures").rglob("*.*"))
+    lost.write_bytes(b"")
+    label_source(order, collage, tmp_path, told.append)
+    assert len(told) == 2
+    assert lost.stat().st_size > 0
+
+
+def test_what_is_labelled_for_tests_is_read_as_such(collage: Path, tmp_path: Path) -> None:
+    kept = label_source(Order(source="sfhq", purpose="test"), collage, tmp_path).kept
+    assert set(kept) == {"test"}
+    assert set(open_dataset("pseudo", tmp_path).split_counts) == {"test"}
 
 
 def test_the_manifest_says_where_everything_comes_from(labelled: Path) -> None:

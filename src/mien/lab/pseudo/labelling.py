@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mien.core.arrays import Float32, UInt8
-from mien.errors import RequestError, SinkError
+from mien.errors import RequestError, SinkError, SourceError
 from mien.lab.datasets.pseudo_labelled import (
     FORMAT,
     KIND,
@@ -116,7 +116,7 @@ def label_source(
         faces, kept, spent = 0, 0, 0.0
         began = time.monotonic()
         blocks = [pictures[i : i + BLOCK] for i in range(0, len(pictures), BLOCK)]
-        missing = [i for i in range(len(blocks)) if not _part(target, i).is_file()]
+        missing = [i for i in range(len(blocks)) if not _is_made(target, i)]
         done = len(pictures) - sum(len(blocks[i]) for i in missing)
         before = done
         for i in missing:
@@ -150,12 +150,24 @@ def _part(target: Path, i: int) -> Path:
     return target / LABELS / f"part_{i:05d}.parquet"
 
 
+def _is_made(target: Path, i: int) -> bool:
+    """Whether a block is there with the pictures of every face that was kept; a damaged one is made again."""
+    try:
+        columns = read_part(_part(target, i))
+        kept = columns["picture"][columns["refused"] == ""]
+        return all((target / PICTURES / str(name)).stat().st_size > 0 for name in kept)
+    except (OSError, SourceError):
+        return False
+
+
 def _rows(teacher: Teacher, picture: Picture, order: Order, target: Path) -> list[dict[str, Any]]:
     """One row per face of a picture; the crops of the kept ones are written."""
     image = picture.image()
     boxes = picture.boxes_xyxy if picture.boxes_xyxy is not None else tuple(teacher.boxes(image))
     limits = order.limits if picture.need_detection else order.limits.model_copy(update={"need_detection": False})
     split = picture.split or hashed_split(f"pseudo/{order.source}", picture.subject)
+    if order.purpose == "test":
+        split = "test"  # what was labelled for tests is never trained on
     rows = []
     for k, box in enumerate(boxes):
         name = picture.name if len(boxes) == 1 else f"{picture.name}_face{k}"
