@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.lab_evaluate import evaluate
 from mien.cli.lab_pseudo import pseudo
 from mien.cli.lab_synth import synth
 from mien.pipeline.registry import load
@@ -17,6 +18,7 @@ data = typer.Typer(
     help="Datasets: what is known, and whether a copy is sound.", no_args_is_help=True, rich_markup_mode=None
 )
 lab.add_typer(data, name="data")
+lab.add_typer(evaluate, name="evaluate")
 lab.command("synth")(synth)
 lab.command("pseudo")(pseudo)
 

@@ -91,6 +91,9 @@ def read_landmark_subset(reading: Reading) -> bool:
                 boxes_xyxy=xywh_to_xyxy(box),
                 landmarks_xy=np.array(points, np.float32),
                 landmark_schema="wflw98",
-                attributes={str(a): 1 for a in entry.get("attributes", ()) if isinstance(a, str)},
+                attributes={
+                    "source": str(entry.get("source", "")),
+                    **{str(a): 1 for a in entry.get("attributes", ()) if isinstance(a, str)},
+                },
             )
     return entries is not None

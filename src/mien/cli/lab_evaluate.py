@@ -1,0 +1,56 @@
+"""`mien lab evaluate …`: measure models on marked data, and write the figures down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mien.cli.saying import printed
+from mien.cli.steps import StepProgress
+from mien.pipeline.registry import load
+
+evaluate = typer.Typer(
+    help="Measure models on marked data: validation only.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@evaluate.callback()
+def _group() -> None:
+    """A group even while it has one command."""
+
+
+@evaluate.command("landmarks")
+def landmarks(
+    data: Annotated[str, typer.Option(help="NAME:PATH of a dataset with 98 points; see `mien lab data list`.")],
+    split: Annotated[str, typer.Option(help="Only this split.")] = "",
+    count: Annotated[int, typer.Option(min=0, help="Faces, evenly spread; 0 = all.")] = 0,
+    preset: Annotated[str, typer.Option(help="Its detector and landmark stage are measured.")] = "balanced",
+    detector: Annotated[str | None, typer.Option(help="This detector stage instead.")] = None,
+    landmarks: Annotated[str | None, typer.Option(help="This landmark stage instead.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="best.pt of a training run instead.")] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Of a checkpoint: mean with the mirror image.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """NME, failure rate, AUC by subset and by part of the face: end to end, and with the true crop.
+
+    NME is the mean over the faces that were found; in failure rate and AUC a missed face counts as a failure.
+    """
+    request = load("mien.lab.evaluate.landmarks:Request")(
+        *(data, split, count, preset, detector, landmarks, checkpoint, flip)
+    )
+    with StepProgress("looking", "faces") as progress:
+
+        def told(done: int, total: int) -> None:
+            if done == 1:
+                progress.started(0, total)
+            progress.advance(1)
+
+        runs = load("mien.lab.evaluate.landmarks:evaluate")(request, told)
+    results: list[dict[str, Any]] = [load("mien.lab.evaluate.landmark_run:figures")(run) for run in runs]
+    tables = load("mien.lab.evaluate.landmarks:tables")
+    text = json.dumps({"runs": results}, indent=2, ensure_ascii=False) if json_output else tables(results)
+    if not printed(text):
+        raise typer.Exit(1)
