@@ -122,7 +122,7 @@ def belonging(faces: tuple[Face, ...], truth_xy: Float32) -> Face | None:
 def tight_box(truth_xy: Float32) -> Float32:
     """(4,) px of the known points' bounding box."""
     known = truth_xy[np.isfinite(truth_xy).all(axis=1)]
-    return np.concatenate([known.min(axis=0), known.max(axis=0)]).astype(np.float32)
+    return np.asarray(np.concatenate([known.min(axis=0), known.max(axis=0)]), np.float32)
 
 
 def true_region(truth_xy: Float32) -> CropTransform | None:

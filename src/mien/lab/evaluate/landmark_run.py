@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,6 @@ from mien.errors import SourceError
 from mien.lab.datasets.dataset import Dataset
 from mien.lab.datasets.sample import Sample
 from mien.lab.metrics.landmarks import LIMIT, area_under_curve, face_errors, face_lengths, failure_rate, nme
-from mien.lab.metrics.score import ratio
 from mien.lab.metrics.uncertainty import REPEATS, Uncertain, by_subject
 
 Protocol = Literal["end to end", "true crop"]
@@ -71,6 +70,7 @@ class LandmarkRun:
         data: on what, in words.
         protocol: "end to end" = the whole given picture, own detector; "true crop" = the region of the marked points.
         names: of the N faces.
+        sizes_wh: width and height of the N pictures, px.
         truth: (N, 98, 2) float32 px; NaN = not marked.
         found: (N, 98, 2) float32 px; NaN in every point = the face was missed.
         attributes: of the N faces.
@@ -81,6 +81,7 @@ class LandmarkRun:
     data: str
     protocol: Protocol
     names: tuple[str, ...]
+    sizes_wh: tuple[tuple[int, int], ...]
     truth: Float32
     found: Float32
     attributes: tuple[Mapping[str, Any], ...]
@@ -100,6 +101,19 @@ class LandmarkRun:
         """(N,) NME by the outer eye corners over some points only."""
         lengths = face_lengths(self.truth, "inter_ocular")
         return face_errors(self.truth[:, list(points)], self.found[:, list(points)], lengths)
+
+    def only(self, keep: Flags) -> LandmarkRun:
+        """The same run with the faces where (N,) `keep` is True."""
+        rows = np.flatnonzero(keep).tolist()
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in rows),
+            sizes_wh=tuple(self.sizes_wh[i] for i in rows),
+            truth=self.truth[rows],
+            found=self.found[rows],
+            attributes=tuple(self.attributes[i] for i in rows),
+            clusters=tuple(self.clusters[i] for i in rows),
+        )
 
     def subset(self, name: str) -> Flags:
         """(N,) True for the faces of a subset of `SUBSETS`."""
@@ -169,8 +183,3 @@ def _interval(
 
 def _plain(value: float) -> float | None:
     return round(value, 6) if np.isfinite(value) else None
-
-
-def found_share(run: LandmarkRun) -> float:
-    """Share of the faces that were found."""
-    return ratio(int(np.isfinite(run.errors).sum()), len(run.errors))

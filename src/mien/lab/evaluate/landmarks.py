@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.core.arrays import Float32
 from mien.errors import RequestError
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.datasets.sample import Sample
@@ -110,20 +111,27 @@ def run_on(
     samples: Sequence[Sample], finder: Finder, data: str, protocols: Sequence[Protocol], told: Told | None = None
 ) -> list[LandmarkRun]:
     """One run per protocol; `told` hears (faces done, of how many)."""
-    found: dict[Protocol, list[Any]] = {p: [] for p in protocols}
-    for number, sample in enumerate(samples):
-        image, truth = sample.image(), np.asarray(sample.landmarks_xy, np.float32)
+    found: dict[Protocol, list[Float32]] = {p: [] for p in protocols}
+    sizes: list[tuple[int, int]] = []
+    truths = [np.asarray(s.landmarks_xy, np.float32) for s in samples]
+    for number, (sample, truth) in enumerate(zip(samples, truths, strict=True)):
+        image = sample.image()
+        sizes.append((image.shape[1], image.shape[0]))
         for protocol in protocols:
             look = finder.in_picture if protocol == "end to end" else finder.in_true_crop
             found[protocol].append(look(image, truth))
         if told is not None:
             told(number + 1, len(samples))
-    truths = np.stack([np.asarray(s.landmarks_xy, np.float32) for s in samples])
-    names = tuple(s.name for s in samples)
-    attributes, clusters = tuple(s.attributes for s in samples), tuple(cluster_of(s) for s in samples)
-    return [
-        LandmarkRun(finder.name, data, p, names, truths, np.stack(found[p]), attributes, clusters) for p in protocols
-    ]
+    names, attributes = tuple(s.name for s in samples), tuple(s.attributes for s in samples)
+    clusters = tuple(cluster_of(s) for s in samples)
+
+    def run(protocol: Protocol) -> LandmarkRun:
+        points = np.stack(found[protocol])
+        return LandmarkRun(
+            finder.name, data, protocol, names, tuple(sizes), np.stack(truths), points, attributes, clusters
+        )
+
+    return [run(p) for p in protocols]
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:
