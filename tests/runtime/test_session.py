@@ -171,6 +171,18 @@ def test_what_a_backend_does_not_offer_is_said(tiny_model: bytes) -> None:
         open_session(tiny_model, threads=0)
 
 
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_free_first_axis_can_be_fixed(backend: str, tiny_model: bytes) -> None:
+    fixed, free = (open_session(tiny_model, backend=backend, threads=1, batch=b) for b in (2, None))
+    assert fixed.inputs["x"].shape == (2, 3)
+    assert fixed.inputs["image"].shape == (1, 3, 4, 5), "not free in the file"
+    assert free.inputs["x"].shape == (None, 3)
+    feeds = {"x": np.ones((2, 3), np.float32), "image": np.zeros((1, 3, 4, 5), np.uint8)}
+    np.testing.assert_array_equal(fixed.run(feeds)["y"], free.run(feeds)["y"])
+    with pytest.raises(ModelError, match="float32 \\(2, 3\\)"):
+        fixed.run({**feeds, "x": np.ones((3, 3), np.float32)})
+
+
 def test_a_provider_that_is_not_there_is_named(tiny_model: bytes) -> None:
     from mien.runtime.onnxruntime import OnnxRuntimeSession
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_model import facts
 
-from mien.errors import ModelError
+from mien.errors import ConfigError, ModelError
 from mien.runtime import store
 from mien.runtime.store import check_files, list_models, model_folder, open_model, read_card, write_card
 
@@ -199,3 +199,12 @@ def test_every_shipped_model_is_sound() -> None:
     for card in list_models():
         assert check_files(model_folder(card.name))[0] == card
         open_model(card.name, threads=1).close()
+
+
+def test_a_model_can_be_opened_for_one_number_of_rows_and_in_full_precision(make_folder: Make) -> None:
+    model = open_model(make_folder(precision="auto"), threads=1, batch=1, precision="f32")
+    assert model.session.inputs["x"].shape == (1, 3)
+    assert model.card.input_specs[0].shape == (None, 3)
+    model.close()
+    with pytest.raises(ConfigError, match="bf16"):
+        open_model(make_folder(name="other"), backend="onnxruntime", precision="bf16")

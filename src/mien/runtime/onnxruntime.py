@@ -12,7 +12,7 @@ import onnxruntime
 
 from mien.core.arrays import AnyArray
 from mien.errors import ConfigError, ModelError
-from mien.runtime.session import Precision, TensorSpec, check_feeds, model_bytes
+from mien.runtime.session import Precision, TensorSpec, check_feeds, model_bytes, with_batch
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -36,6 +36,7 @@ class OnnxRuntimeSession:
         precision: "auto" and "f32" both run the file as it is; "bf16" is not offered.
         providers: execution providers in order of preference, e.g. ("CUDAExecutionProvider",
             "CPUExecutionProvider"); None = the CPU.
+        batch: see `open_session`; checked, otherwise of no effect here.
 
     Raises:
         ModelError: the model cannot be read, or a provider is not in this build of ONNX Runtime.
@@ -49,6 +50,7 @@ class OnnxRuntimeSession:
         threads: int | None = None,
         precision: Precision = "auto",
         providers: Sequence[str] | None = None,
+        batch: int | None = None,
     ) -> None:
         if precision == "bf16":
             raise ConfigError("the onnxruntime backend does not offer precision bf16: use auto or f32, or openvino")
@@ -61,7 +63,8 @@ class OnnxRuntimeSession:
                 f"{', '.join(onnxruntime.get_available_providers())}; for CUDA: pip install onnxruntime-gpu"
             )
         self._session = self._open(content, threads, wanted)
-        self._inputs = MappingProxyType({s.name: s for s in map(self._spec, self._session.get_inputs())})
+        inputs = (with_batch(self._spec(port), batch) for port in self._session.get_inputs())
+        self._inputs = MappingProxyType({s.name: s for s in inputs})
         self._outputs = MappingProxyType({s.name: s for s in map(self._spec, self._session.get_outputs())})
 
     def _open(self, content: bytes, threads: int | None, providers: list[str]) -> Any:

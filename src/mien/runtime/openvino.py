@@ -50,12 +50,20 @@ class OpenVINOSession:
         model: the ONNX file or its content.
         threads: threads of one run; None = OpenVINO's choice (the physical cores).
         precision: "auto" = OpenVINO's choice, which is bf16 on a CPU that has it; "f32" = as trained.
+        batch: see `open_session`.
 
     Raises:
         ModelError: the model cannot be read or compiled.
     """
 
-    def __init__(self, model: bytes | Path, *, threads: int | None = None, precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        model: bytes | Path,
+        *,
+        threads: int | None = None,
+        precision: Precision = "auto",
+        batch: int | None = None,
+    ) -> None:
         content, self._who = model_bytes(model)
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         if threads is not None:
@@ -64,7 +72,10 @@ class OpenVINOSession:
             settings["INFERENCE_PRECISION_HINT"] = precision
         try:
             core = _core()
-            compiled = core.compile_model(core.read_model(model=content), "CPU", settings)
+            network = core.read_model(model=content)
+            if batch is not None:
+                _fix_batch(network, batch)
+            compiled = core.compile_model(network, "CPU", settings)
         except RuntimeError as error:
             raise ModelError(f"{self._who}: OpenVINO cannot open it: {_last_line(error)}") from error
         self._inputs = MappingProxyType({s.name: s for s in map(_spec, compiled.inputs)})
@@ -92,6 +103,16 @@ class OpenVINOSession:
 
     def close(self) -> None:
         self._request = None
+
+
+def _fix_batch(network: Any, batch: int) -> None:
+    shapes = {}
+    for port in network.inputs:
+        shape = port.partial_shape
+        if shape.rank.is_static and len(shape) and shape[0].is_dynamic:
+            shape[0] = batch
+            shapes[port] = shape
+    network.reshape(shapes)
 
 
 def _spec(port: Any) -> TensorSpec:

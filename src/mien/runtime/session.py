@@ -24,7 +24,7 @@ BACKENDS: Mapping[str, str] = {
     "openvino": "mien.runtime.openvino:OpenVINOSession",
     "onnxruntime": "mien.runtime.onnxruntime:OnnxRuntimeSession",
 }
-"""Name → class, in order of preference. The class takes `(model, *, threads, precision)`."""
+"""Name → class, in order of preference. The class takes `(model, *, threads, precision, batch)`."""
 
 BACKEND_VARIABLE = "MIEN_BACKEND"
 
@@ -53,6 +53,13 @@ class TensorSpec:
             and array.ndim == len(self.shape)
             and all(w is None or w == g for w, g in zip(self.shape, array.shape, strict=True))
         )
+
+
+def with_batch(spec: TensorSpec, batch: int | None) -> TensorSpec:
+    """The same input with its first axis fixed to `batch` where it is free; None changes nothing."""
+    if batch is None or not spec.shape or spec.shape[0] is not None:
+        return spec
+    return TensorSpec(spec.name, (batch, *spec.shape[1:]), spec.dtype)
 
 
 @runtime_checkable
@@ -145,7 +152,12 @@ def choose_backend(name: str | None = None) -> str:
 
 
 def open_session(
-    model: bytes | Path, *, backend: str | None = None, threads: int | None = None, precision: Precision = "auto"
+    model: bytes | Path,
+    *,
+    backend: str | None = None,
+    threads: int | None = None,
+    precision: Precision = "auto",
+    batch: int | None = None,
 ) -> Session:
     """Open an ONNX model.
 
@@ -154,6 +166,8 @@ def open_session(
         backend: a name of `BACKENDS`; None = see `choose_backend`.
         threads: threads of one run; None = the backend's own choice.
         precision: of the arithmetic; "auto" = the fastest the backend trusts on this machine.
+        batch: length of every input's first axis where the file leaves it open; None = leave it open. OpenVINO
+            needs a quarter less time for a landmark network of fixed shape.
 
     Raises:
         ModelError: the model cannot be read or compiled, or the backend cannot be imported.
@@ -162,4 +176,4 @@ def open_session(
     if threads is not None and threads < 1:
         raise ConfigError(f"threads: expected at least 1, got {threads}")
     session_class = load_backend(choose_backend(backend))
-    return session_class(model, threads=threads, precision=precision)  # type: ignore[call-arg]
+    return session_class(model, threads=threads, precision=precision, batch=batch)  # type: ignore[call-arg]

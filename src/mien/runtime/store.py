@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from mien.core.arrays import AnyArray
 from mien.errors import ModelError
 from mien.runtime.card import SAFE_NAME, CardFacts, ModelCard
-from mien.runtime.session import Session, TensorSpec, open_session
+from mien.runtime.session import Precision, Session, TensorSpec, open_session, with_batch
 
 MODEL_FILE = "model.onnx"
 CARD_FILE = "card.json"
@@ -115,13 +115,22 @@ def check_files(folder: Path) -> tuple[ModelCard, bytes]:
     return card, content
 
 
-def open_model(name_or_path: str | Path, *, backend: str | None = None, threads: int | None = None) -> Model:
+def open_model(
+    name_or_path: str | Path,
+    *,
+    backend: str | None = None,
+    threads: int | None = None,
+    precision: Precision | None = None,
+    batch: int | None = None,
+) -> Model:
     """Check a model folder and open it.
 
     Args:
         name_or_path: see `model_folder`.
         backend: a name of `mien.runtime.session.BACKENDS`; None = MIEN_BACKEND or the best there is.
         threads: threads of one run; None = the backend's own choice.
+        precision: of the arithmetic; None = what the card says.
+        batch: see `mien.runtime.session.open_session`.
 
     Raises:
         ModelError: the folder is missing, damaged or contradicts itself; the message names the file.
@@ -129,7 +138,8 @@ def open_model(name_or_path: str | Path, *, backend: str | None = None, threads:
     """
     folder = model_folder(name_or_path)
     card, content = check_files(folder)
-    return Model(card, _open_checked(folder, card, content, backend=backend, threads=threads), folder)
+    session = _open_checked(folder, card, content, backend=backend, threads=threads, precision=precision, batch=batch)
+    return Model(card, session, folder)
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -162,15 +172,23 @@ def write_card(folder: Path, facts: CardFacts) -> ModelCard:
 
 
 def _open_checked(
-    folder: Path, card: ModelCard, content: bytes, *, backend: str | None = None, threads: int | None = None
+    folder: Path,
+    card: ModelCard,
+    content: bytes,
+    *,
+    backend: str | None = None,
+    threads: int | None = None,
+    precision: Precision | None = None,
+    batch: int | None = None,
 ) -> Session:
     path = folder / MODEL_FILE
     try:
-        session = open_session(content, backend=backend, threads=threads, precision=card.precision)
+        how = precision or card.precision
+        session = open_session(content, backend=backend, threads=threads, precision=how, batch=batch)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     try:
-        _compare(path, "input", card.input_specs, session.inputs)
+        _compare(path, "input", tuple(with_batch(s, batch) for s in card.input_specs), session.inputs)
         _compare(path, "output", card.output_specs, session.outputs)
     except ModelError:
         session.close()
