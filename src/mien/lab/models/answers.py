@@ -33,3 +33,30 @@ class LandmarkPoints(NamedTuple):
     xy: Tensor
     log_scale: Tensor
     visible_logits: Tensor
+
+
+class WindowAnswer(NamedTuple):
+    """Answer of a network of the detection cascade about windows: P-Net's are (B, C, H, W), the others' (B, C).
+
+    Attributes:
+        logits: (B, 1, …) logit of "a face".
+        box: (B, 4, …) corrections, shares of the window's sides; see `mien.detect.cascade_geometry`.
+        points: (B, 10, …) five points x, y, 0–1 of the window: right eye, left eye, nose, right and left corner of the
+            mouth (the person's own sides); None = the network does not say.
+    """
+
+    logits: Tensor
+    box: Tensor
+    points: Tensor | None
+
+
+class AnchorAnswer(NamedTuple):
+    """Answer of a one-stage detector about its A anchors.
+
+    Attributes:
+        logits: (B, A) logit of "a face".
+        offsets: (B, A, 4): see `mien.lab.models.ssd`.
+    """
+
+    logits: Tensor
+    offsets: Tensor

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mien.lab.models.answers import WindowAnswer
 from mien.lab.models.blocks.convolution import ConvBnAct, ConvSpec
 from mien.lab.models.blocks.exchange import Upsampling, upsample
 
@@ -48,3 +49,30 @@ class VisibilityHead(nn.Module):
         """(B, channels, H, W) → (B, points); H and W even."""
         out: Tensor = self.layers(x)
         return out
+
+
+class WindowHeads(nn.Module):
+    """Heads of a detection cascade: face, box, five points; the same features feed all."""
+
+    def __init__(self, inputs: int, *, points: bool, two_way: bool = False, everywhere: bool = False) -> None:
+        """
+        Args:
+            inputs: features.
+            points: also say where the five points are.
+            two_way: a logit each for "no face" and "face", as published; their difference is the answer.
+            everywhere: for every place of a map (1×1 convolutions) instead of once per sample.
+        """
+        super().__init__()
+
+        def layer(outputs: int) -> nn.Module:
+            return nn.Conv2d(inputs, outputs, 1) if everywhere else nn.Linear(inputs, outputs)
+
+        self.face = layer(2 if two_way else 1)
+        self.box = layer(4)
+        self.points = layer(10) if points else None
+
+    def forward(self, x: Tensor) -> WindowAnswer:
+        """(B, inputs, …) → `WindowAnswer`."""
+        face: Tensor = self.face(x)
+        logits = face[:, 1:] - face[:, :1] if face.shape[1] == 2 else face
+        return WindowAnswer(logits, self.box(x), self.points(x) if self.points is not None else None)
