@@ -32,11 +32,13 @@ def landmarks(
     landmarks: Annotated[str | None, typer.Option(help="This landmark stage instead.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="best.pt of a training run instead.")] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Of a checkpoint: mean with the mirror image.")] = False,
+    out: Annotated[Path | None, typer.Option(help="A folder for figures, curves and the worst faces.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """NME, failure rate, AUC by subset and by part of the face: end to end, and with the true crop.
 
-    NME is the mean over the faces that were found; in failure rate and AUC a missed face counts as a failure.
+    NME is the mean over the faces that were found; in failure rate and AUC a missed face counts as a failure. Some of
+    what --out gets shows the data's pictures: mind its licence.
     """
     request = load("mien.lab.evaluate.landmarks:Request")(
         *(data, split, count, preset, detector, landmarks, checkpoint, flip)
@@ -50,6 +52,9 @@ def landmarks(
 
         runs = load("mien.lab.evaluate.landmarks:evaluate")(request, told)
     results: list[dict[str, Any]] = [load("mien.lab.evaluate.landmark_run:figures")(run) for run in runs]
+    if out is not None:
+        samples, _ = load("mien.lab.evaluate.landmarks:open_samples")(request)
+        load("mien.lab.evaluate.landmark_report:write_report")(samples, runs, results, out)
     tables = load("mien.lab.evaluate.landmarks:tables")
     text = json.dumps({"runs": results}, indent=2, ensure_ascii=False) if json_output else tables(results)
     if not printed(text):

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from mien.core.arrays import Float32, UInt8
 from mien.core.geometry import CropTransform
+from mien.core.measures import Landmarks
 from mien.core.record import Face
-from mien.core.regions import roll_of_eyes_deg
+from mien.core.regions import tight_region_of_detection, tight_region_of_landmarks
 from mien.core.schema import load_schema
 from mien.errors import ModelError
-from mien.lab.evaluate.landmark_finders import belonging, nothing, record_of, tight_box
+from mien.lab.evaluate.landmark_finders import belonging, nothing, record_of
 from mien.lab.models.answers import LandmarkMaps, LandmarkPoints
-from mien.lab.train.augment import MARGIN
+from mien.lab.train.augment import tight_square
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.landmark_task import LandmarkSpec, normalised, read_points
 from mien.lab.train.landmarks import build
@@ -98,11 +99,7 @@ class NetFinder:
         self._detector.close()
 
     def _first_region(self, face: Face) -> CropTransform:
-        roll, points = 0.0, face.keypoints
-        if self._upright and points is not None and "right_eye" in points.schema:
-            roll = roll_of_eyes_deg(points["right_eye"], points["left_eye"])
-        centre = (face.box.xyxy[:2] + face.box.xyxy[2:]) / 2
-        return CropTransform.around(centre, MARGIN * max(*face.box.size_wh, 4.0), self._spec.input_px, roll)
+        return tight_region_of_detection(face.box, face.keypoints if self._upright else None, self._spec.input_px)
 
     def _look(self, image: UInt8, region: CropTransform) -> Float32:
         crop = warp_crop(image, region)
@@ -113,15 +110,12 @@ class NetFinder:
 
 
 def region_of_points(points_xy: Float32, size_px: int, upright: bool) -> CropTransform:
-    """The square around (98, 2) points, side 1.25 × the longer side of their tight box, measured along the eyes if
-    `upright`."""
-    roll = roll_of_eyes_deg(points_xy[60], points_xy[72]) if upright else 0.0
-    roll = roll if np.isfinite(roll) else 0.0
-    a = np.radians(-roll)
-    image_from_upright = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-    left, top, right, bottom = tight_box(np.asarray(points_xy @ image_from_upright, np.float32)).astype(np.float64)
-    centre = image_from_upright @ [(left + right) / 2, (top + bottom) / 2]
-    return CropTransform.around(centre, MARGIN * max(right - left, bottom - top, 1.0), size_px, roll)
+    """The square around (98, 2) points, side 1.25 × the longer side of their tight box: as the runtime cuts it, turned
+    with the head, or parallel to the picture (also where the points do not say how the head is turned)."""
+    known = np.isfinite(points_xy).all(axis=1)
+    landmarks = Landmarks(points_xy, known.astype(np.float32), load_schema("wflw98"))
+    turned = tight_region_of_landmarks(landmarks, size_px) if upright else None
+    return turned if turned is not None else CropTransform.around(*tight_square(points_xy), size_px)
 
 
 def unflipped(answer: LandmarkMaps | LandmarkPoints) -> LandmarkMaps | LandmarkPoints:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 
 from mien.core.arrays import Float32
 from mien.errors import RequestError
-from mien.lab.datasets.dataset import open_dataset
+from mien.lab.datasets.dataset import Dataset, open_dataset
 from mien.lab.datasets.sample import Sample
 from mien.lab.evaluate.landmark_finders import Finder, detector_stage, stage_finder
 from mien.lab.evaluate.landmark_run import (
@@ -89,22 +89,37 @@ def make_finder(request: Request) -> Finder:
     return NetFinder(net, spec, detector, name=name, flip=request.flip, upright=request.turned, decoding=how)
 
 
+def open_samples(request: Request) -> tuple[list[Sample], str]:
+    """The marked faces that are asked for, and what they are in words.
+
+    Raises:
+        RequestError, SourceError: there are none.
+    """
+    dataset = open_dataset(request.data)
+    if request.split:
+        dataset = dataset.split(request.split)
+    samples = marked_samples(dataset, request.count)
+    return samples, _words(dataset, request, len(samples))
+
+
 def evaluate(request: Request, told: Told | None = None) -> list[LandmarkRun]:
     """Look at every marked face, once per protocol.
 
     Raises:
         RequestError, SourceError, ConfigError, ModelError: nothing was measured.
     """
-    dataset = open_dataset(request.data)
-    if request.split:
-        dataset = dataset.split(request.split)
-    samples = marked_samples(dataset, request.count)
-    where = f"{dataset.info.title}{f', {request.split}' if request.split else ''}, {len(samples)} faces"
+    samples, where = open_samples(request)
     finder = make_finder(request)
     try:
         return run_on(samples, finder, where, request.protocols, told)
     finally:
         finder.close()
+
+
+def _words(dataset: Dataset, request: Request, count: int) -> str:
+    """E.g. "WFLW, test, 70 faces"."""
+    splits = request.split or ", ".join(dataset.split_counts)
+    return f"{dataset.info.title}, {splits}, {count} faces"
 
 
 def run_on(
@@ -134,7 +149,7 @@ def run_on(
     return [run(p) for p in protocols]
 
 
-def table(results: Sequence[dict[str, Any]]) -> str:
+def table(results: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table of `landmark_run.figures`: one row per run."""
     head = ("method", "protocol", "faces", "found", "NME %", "median %", "FR@0.1 %", "AUC@0.1", "NME box %", *GROUPS)
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
@@ -148,12 +163,12 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def tables(results: Sequence[dict[str, Any]]) -> str:
+def tables(results: Sequence[Mapping[str, Any]]) -> str:
     """What was looked at, `table` and `subset_table`."""
     return f"{results[0]['data']}\n\n{table(results)}\n\n{subset_table(results)}"
 
 
-def subset_table(results: Sequence[dict[str, Any]]) -> str:
+def subset_table(results: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table by subset: NME % (found faces), FR@0.1 % (misses count), AUC@0.1, and failures of faces."""
     lines = ["| method, protocol | all | " + " | ".join(SUBSETS) + " |", "|---|" + "---|" * (1 + len(SUBSETS))]
     for r in results:
@@ -172,7 +187,7 @@ def shown(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def with_interval(figure: dict[str, float | None], digits: int = 2) -> str:
+def with_interval(figure: Mapping[str, float | None], digits: int = 2) -> str:
     """A figure with its interval in brackets."""
     text = shown(figure["value"], digits)
     if figure["low"] is None:

@@ -1,0 +1,135 @@
+"""What `mien lab evaluate landmarks --out` writes: figures, cumulative error curves, the worst faces.
+
+`worst-points-*.png` shows points without pixels and may be shown where the pictures may not; `worst-*.jpg` shows the
+pictures themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mien.core.arrays import Float32, UInt8
+from mien.errors import SinkError
+from mien.lab.datasets.sample import Sample
+from mien.lab.datasets.sheet import grid, write_sheet
+from mien.lab.evaluate.charts import curves, point_drawings, write_chart
+from mien.lab.evaluate.landmark_finders import tight_box
+from mien.lab.evaluate.landmark_run import GROUPS, SUBSETS, LandmarkRun, group_points
+from mien.lab.evaluate.landmarks import shown, tables
+from mien.lab.metrics.landmarks import LIMIT, cumulative_errors
+
+WORST = 20
+_TILE_PX, _COLUMNS = 320, 5
+_TRUE, _FOUND, _TEXT = (60, 230, 90), (255, 60, 60), (255, 255, 255)
+
+
+def write_report(
+    samples: Sequence[Sample], runs: Sequence[LandmarkRun], results: Sequence[Mapping[str, Any]], out: Path
+) -> list[Path]:
+    """Write everything into a folder (made if it is not there); the files.
+
+    Args:
+        samples: the faces of the runs, in their order.
+        runs: of the same faces.
+        results: `landmark_run.figures` of each.
+        out: the folder.
+
+    Raises:
+        SinkError: a file cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "figures.json").write_text(json.dumps({"runs": list(results)}, indent=2, ensure_ascii=False) + "\n")
+        worst = "\n\n".join(f"{_title(run)}\n\n{worst_table(run)}" for run in runs)
+        (out / "tables.md").write_text(f"{tables(results)}\n\n{worst}\n", encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"{out}: {error.strerror or error}") from error
+    write_error_curves(runs, out / "ced.png")
+    files = [out / name for name in ("figures.json", "tables.md", "ced.png")]
+    for run in runs:
+        name = run.protocol.replace(" ", "-")
+        files += [out / f"worst-points-{name}.png", out / f"worst-{name}.jpg"]
+        write_worst_points(run, files[-2])
+        write_sheet(worst_pictures(run, samples), files[-1])
+    return files
+
+
+def write_error_curves(runs: Sequence[LandmarkRun], path: Path) -> None:
+    """Cumulative error curves up to 0.1; a missed face never counts as found."""
+    at = np.linspace(0.0, LIMIT, 401)
+    lines = {_title(run): (100 * at, 100 * cumulative_errors(run.errors, at)) for run in runs}
+    write_chart(curves(lines, "NME, % of the outer eye corners' distance", "faces, %", steps=True), path)
+
+
+def _title(run: LandmarkRun) -> str:
+    return f"{run.method}, {run.protocol}"
+
+
+def worst(run: LandmarkRun, count: int = WORST) -> list[int]:
+    """Numbers of the worst faces, missed ones first."""
+    order = np.argsort(-np.nan_to_num(run.errors, nan=-1.0, posinf=np.inf), kind="stable")
+    return [int(i) for i in order[:count]]
+
+
+def worst_table(run: LandmarkRun, count: int = WORST, causes: Mapping[str, str] | None = None) -> str:
+    """A Markdown table of the worst faces: number, NME, subsets, NME by group of points; and causes, by name of the
+    face, where they are given."""
+    head = ["face", "NME %", "subsets", *GROUPS, *(["cause"] if causes else [])]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for i in worst(run, count):
+        error = run.errors[i]
+        cells = [run.names[i], f"{100 * error:.1f}" if np.isfinite(error) else "missed"]
+        cells.append(", ".join(s for s in SUBSETS if run.subset(s)[i]) or "–")
+        for group in GROUPS:
+            own = float(run.point_errors(group_points(group))[i])
+            cells.append(shown(100 * own if np.isfinite(own) else None, 1))
+        cells += [causes.get(run.names[i], "–")] if causes else []
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_worst_points(run: LandmarkRun, path: Path, count: int = WORST) -> None:
+    """The worst faces as drawings of the marked points (grey) and the found ones (red), without pixels."""
+    chosen = worst(run, count)
+    titles = [_caption(run, i) for i in chosen]
+    write_chart(point_drawings(titles, run.truth[chosen], run.found[chosen]), path)
+
+
+def _caption(run: LandmarkRun, i: int) -> str:
+    error = run.errors[i]
+    subsets = ", ".join(s for s in SUBSETS if run.subset(s)[i])
+    figure = f"{100 * error:.1f} %" if np.isfinite(error) else "missed"
+    return f"{Path(run.names[i].split('#')[0]).stem}: {figure}" + (f"\n{subsets}" if subsets else "")
+
+
+def worst_pictures(run: LandmarkRun, samples: Sequence[Sample], count: int = WORST) -> UInt8:
+    """(rows · 320, 5 · 320, 3) uint8 RGB: the worst faces' pictures with true (green) and found (red) points.
+
+    Shows the data's pixels: where it may be shown is a matter of the data's licence.
+    """
+    tiles = [_tile(samples[i].image(), run.truth[i], run.found[i], _caption(run, i)) for i in worst(run, count)]
+    return grid(tiles, _TILE_PX, _COLUMNS)
+
+
+def _tile(image: UInt8, truth: Float32, found: Float32, caption: str) -> UInt8:
+    left, top, right, bottom = (float(v) for v in tight_box(truth))
+    side = 1.6 * max(right - left, bottom - top)
+    scale = _TILE_PX / side
+    corner = np.array([(left + right - side) / 2, (top + bottom - side) / 2])
+    matrix = np.array([[scale, 0.0, -scale * corner[0]], [0.0, scale, -scale * corner[1]]])
+    tile = np.ascontiguousarray(cv2.warpAffine(image, matrix, (_TILE_PX, _TILE_PX)), dtype=np.uint8)
+    for points, colour in ((truth, _TRUE), (found, _FOUND)):
+        for x, y in (points - corner) * scale:
+            if np.isfinite(x + y):
+                cv2.circle(tile, (round(float(x) * 16), round(float(y) * 16)), 24, colour, -1, cv2.LINE_AA, 4)
+    for row, text in enumerate(caption.split("\n")):
+        place = (6, 16 + 16 * row)
+        cv2.putText(tile, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(tile, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, _TEXT, 1, cv2.LINE_AA)
+    return tile
