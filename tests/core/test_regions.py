@@ -17,6 +17,7 @@ from mien.core.regions import (
     roll_of_face_deg,
     tight_region_of_detection,
     tight_region_of_landmarks,
+    tight_region_of_wide,
 )
 from mien.core.schema import load_schema
 
@@ -114,6 +115,20 @@ def test_a_detectors_box_leads_to_the_tight_region_of_the_same_face() -> None:
     assert back is not None
     assert side_px(back) == pytest.approx(128, rel=0.01)
     assert np.allclose(back.corners_xy.mean(axis=0), (100, 104), atol=1)
+
+
+@pytest.mark.parametrize("roll", [0, 40, -150])
+def test_a_wide_region_leads_to_the_tight_one_of_a_square_face(roll: float) -> None:
+    turn = CropTransform.around((0, 0), 192, 192, roll)
+    xy = np.clip(upright_face() - 300, -50, 50)
+    xy[0], xy[1] = (-50, -50), (50, 50)
+    points = as_landmarks(turn.to_image(xy).astype(np.float64))
+    wide, tight = region_of_landmarks(points, 192), tight_region_of_landmarks(points, 128)
+    assert wide is not None
+    assert tight is not None
+    guessed = tight_region_of_wide(wide, 128)
+    assert guessed.size_wh == (128, 128)
+    assert np.allclose(guessed.corners_xy, tight.corners_xy, atol=1.5)
 
 
 def test_five_points_turn_the_first_region() -> None:

@@ -98,6 +98,17 @@ def tight_region_of_detection(box: Box, keypoints: Landmarks | None, size_px: in
     return CropTransform.around(centre, side, size_px, roll)
 
 
+def tight_region_of_wide(wide: CropTransform, size_px: int) -> CropTransform:
+    """The tight region of a face of usual proportions whose wide region is given."""
+    linear = wide.image_from_crop[:, :2].astype(np.float64)
+    scale = float(np.hypot(*linear[:, 0]))
+    points_side = scale * wide.size_wh[0] / (_SIDE_PER_DIAGONAL * np.sqrt(2))
+    down = linear[:, 1] / scale * _SHIFT_UP * points_side
+    middle = [(n - 1) / 2 for n in wide.size_wh]
+    roll = float(np.degrees(np.arctan2(linear[0, 1], linear[0, 0])))
+    return CropTransform.around(wide.to_image(middle) + down, TIGHT_MARGIN * points_side, size_px, roll)
+
+
 def detector_region_of_landmarks(landmarks: Landmarks, size_px: int) -> CropTransform | None:
     """The square that a detector would draw around a face with these landmarks, but turned with the head; else None."""
     frame = _upright_frame(landmarks)

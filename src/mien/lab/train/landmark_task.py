@@ -31,9 +31,8 @@ from mien.lab.train.losses import (
     wing_points,
 )
 from mien.landmarks.heatmap import Decoding, crop_from_map, decode
+from mien.landmarks.pixels import MEAN_RGB, STD_RGB
 
-MEAN_RGB, STD_RGB = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-"""ImageNet's, 0–255, as HRNet's code uses them."""
 FAILED = 0.10
 
 

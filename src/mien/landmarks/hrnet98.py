@@ -1,0 +1,45 @@
+"""98 landmarks from heatmaps: HRNetV2-W18, the network of the presets `offline` (256 px) and `balanced` (128 px)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from pydantic import Field
+
+from mien.core.arrays import AnyArray
+from mien.landmarks.heatmap import Decoding, crop_from_map, decode
+from mien.landmarks.network import Answer, NetworkLandmarks, NetworkOptions
+
+
+class Options(NetworkOptions):
+    """Options of `HeatmapLandmarks`."""
+
+    model: str = Field(default="hrnet98-128", description="name of a shipped model, or a folder with model.onnx")
+    min_presence: float = Field(
+        default=0.35,
+        ge=0,
+        le=1,
+        description="mean height of the heatmaps' maxima below which a region shows no face",
+    )
+    decoding: Decoding = Field(default="dark", description="how a point is read from its map; see landmarks.heatmap")
+
+
+class HeatmapLandmarks(NetworkLandmarks):
+    """98 points, each the maximum of a heatmap with a sub-pixel step (DARK: Zhang et al. 2020, eq. 7–9).
+
+    Confidence of a point: height of its maximum (training targets have height 1) × the network's probability that it
+    can be seen. Presence of a face: mean height of the 98 maxima. Source of the network: Wang et al. 2019, "Deep
+    High-Resolution Representation Learning"; seed 001 §4.2.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._decoding = (options or Options()).decoding
+        super().__init__(options or Options(), ("maps", "visible"))
+
+    def _read(self, outputs: Mapping[str, AnyArray]) -> Answer:
+        maps = outputs["maps"]
+        map_xy, height = decode(maps, self._decoding)
+        height = np.clip(np.nan_to_num(height), 0, 1)
+        crop_xy = crop_from_map(map_xy, self.size_px / maps.shape[-1])
+        return Answer(crop_xy, height * outputs["visible"], height.mean(axis=1))

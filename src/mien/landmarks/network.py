@@ -1,0 +1,236 @@
+"""What Mien's own landmark networks have in common: where to look, whether to look again, and what is no face.
+
+A network takes a tight region (`core.regions`: 1.25 × the points' box, upright) and answers in the region's px. The
+region of a face that was in the record before comes from its points there (`feedback`); of a new face from the
+detector's box and eyes. No smoothing: the frame before only tells where to look.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from mien.core.arrays import AnyArray, Float32, UInt8
+from mien.core.geometry import CropTransform
+from mien.core.measures import Landmarks
+from mien.core.record import Face, FrameRecord
+from mien.core.regions import (
+    box_of_landmarks,
+    tight_region_of_detection,
+    tight_region_of_landmarks,
+    tight_region_of_wide,
+)
+from mien.core.schema import load_schema
+from mien.errors import ModelError
+from mien.landmarks.pixels import normalised
+from mien.pipeline.stage import Options as StageOptions
+from mien.pipeline.stage import StageBase
+from mien.runtime.session import Precision
+from mien.runtime.store import Model, open_model
+from mien.runtime.warp import warp_crop
+
+SCHEMA = "wflw98"
+POINTS = 98
+_OUTSIDE = 0.2
+"""Confidence at most of a point outside the picture: it is a guess."""
+_MOVED = 0.12
+"""Share of a region's side by which the true region may lie, or differ in size, before a followed face is looked at
+again."""
+_WORTH_ANOTHER_LOOK = 0.5
+"""A new face whose first look reaches this share of `min_presence` may be a face that was cut badly."""
+
+
+class NetworkOptions(StageOptions):
+    """Options that the stages share; `model`, `precision` and `min_presence` get their defaults there."""
+
+    model: str = Field(description="name of a shipped model, or a folder with model.onnx")
+    precision: Precision | None = Field(
+        default=None, description="arithmetic: auto, f32 or bf16; none = what the model's card says"
+    )
+    second_look: bool = Field(
+        default=True,
+        description="look again, in the region of the points found, at faces that are new or have moved far",
+    )
+    min_presence: float = Field(
+        ge=0, le=1, description="a face whose network says less for 'a face is here' is dropped"
+    )
+    backend: str | None = Field(default=None, description="inference backend; none = the best installed")
+    threads: int | None = Field(default=None, ge=1, description="threads of the network; none = the backend's choice")
+    batch: int = Field(
+        default=1, ge=1, le=64, description="faces per run of the network: on a CPU one at a time is fastest"
+    )
+
+
+class Answer(NamedTuple):
+    """What a network says about N regions.
+
+    crop_xy: (N, 98, 2) float32, px of the region.
+    confidence: (N, 98) float32, 0–1.
+    presence: (N,) float32, 0–1: how much the region looks like a face.
+    """
+
+    crop_xy: Float32
+    confidence: Float32
+    presence: Float32
+
+
+class Look(NamedTuple):
+    """One region and what was found in it. `landmarks` in image px."""
+
+    region: CropTransform
+    landmarks: Landmarks
+    presence: float
+
+
+class NetworkLandmarks(StageBase, ABC):
+    """Fills `Face.landmarks` (schema "wflw98") and drops faces that are none.
+
+    Also sets `Face.box` to the bounding box of the points and `Face.crop` to the region that was looked at.
+    """
+
+    reads = frozenset({"image", "faces"})
+    writes = frozenset({"faces", "faces.landmarks"})
+
+    def __init__(self, options: NetworkOptions, outputs: Sequence[str]) -> None:
+        """
+        Args:
+            options: of the stage.
+            outputs: names of the outputs that the model must have.
+
+        Raises:
+            ModelError: the model is damaged or is no such network.
+            ConfigError: a precision that the backend does not offer.
+        """
+        self.options = options
+        self._model = _open(options, outputs)
+        self.size_px = int(self._model.card.inputs[0].shape[2] or 0)
+        self._before: dict[int, Landmarks] = {}
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Id of the network."""
+        return (self._model.id,)
+
+    @abstractmethod
+    def _read(self, outputs: Mapping[str, AnyArray]) -> Answer:
+        """Points, confidence and presence from the outputs of a run."""
+
+    def step(self, record: FrameRecord) -> FrameRecord:
+        """Find the points of every face; several faces share runs of the network (`batch`)."""
+        if record.image is None or not record.faces:
+            return record
+        known = [self._region(face) for face in record.faces]
+        looks = self.look(record.image, [region for region, _ in known])
+        again = [i for i, (look, (_, new)) in enumerate(zip(looks, known, strict=True)) if self._unsure(look, new)]
+        regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
+        for i, look in zip(again, self.look(record.image, regions), strict=True):
+            looks[i] = look
+        found = [_with_points(f, look) for f, look in zip(record.faces, looks, strict=True) if self._is_face(look)]
+        return replace(record, faces=tuple(found))
+
+    def look(self, image: UInt8, regions: Sequence[CropTransform]) -> list[Look]:
+        """Run the network on square regions of an image, each shown at the network's size.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            regions: any number; `size_wh` must be the network's.
+        """
+        out: list[Look] = []
+        schema = load_schema(SCHEMA)
+        for first in range(0, len(regions), self.options.batch):
+            part = regions[first : first + self.options.batch]
+            answer = self._read(self._model.run({"image": self._pixels(image, part)}))
+            for region, points, confidence, presence in zip(part, *answer, strict=False):
+                xy = region.to_image(points)
+                outside = (xy < -0.5).any(axis=1) | (xy > np.array(image.shape[1::-1]) - 0.5).any(axis=1)
+                sure = np.where(outside, np.minimum(confidence, _OUTSIDE), confidence)
+                out.append(Look(region, Landmarks(xy, sure, schema), float(presence)))
+        return out
+
+    def feedback(self, record: FrameRecord) -> None:
+        """Remember the points of the finished record: where its faces will be looked for in the next one."""
+        self._before = {
+            face.track_id: face.landmarks
+            for face in record.faces
+            if face.track_id is not None and face.landmarks is not None and face.landmarks.schema.name == SCHEMA
+        }
+
+    def reset(self, track_id: int | None = None) -> None:
+        """Forget where one face, or every face, was."""
+        if track_id is None:
+            self._before.clear()
+        else:
+            self._before.pop(track_id, None)
+
+    def close(self) -> None:
+        """Release the network."""
+        self._model.close()
+
+    def _pixels(self, image: UInt8, regions: Sequence[CropTransform]) -> Float32:
+        """(batch, 3, S, S) float32; rows beyond the regions are 0."""
+        pixels: Float32 = np.zeros((self.options.batch, 3, self.size_px, self.size_px), np.float32)
+        for row, region in zip(pixels, regions, strict=False):
+            normalised(warp_crop(image, region, smooth=True), row)
+        return pixels
+
+    def _region(self, face: Face) -> tuple[CropTransform, bool]:
+        """Where to look for a face, and whether it is new."""
+        if face.keypoints is None:
+            last = self._before.get(face.track_id) if face.track_id is not None else None
+            followed = tight_region_of_landmarks(last, self.size_px) if last is not None else None
+            if followed is not None:
+                return followed, False
+            if face.crop is not None:
+                return tight_region_of_wide(face.crop, self.size_px), True
+        return tight_region_of_detection(face.box, face.keypoints, self.size_px), True
+
+    def _unsure(self, look: Look, new: bool) -> bool:
+        """Whether the region was only a guess, or the face has moved on too far since it was chosen."""
+        if not self.options.second_look or look.presence < _WORTH_ANOTHER_LOOK * self.options.min_presence:
+            return False
+        return new or _apart(look.region, tight_region_of_landmarks(look.landmarks, self.size_px)) > _MOVED
+
+    def _is_face(self, look: Look) -> bool:
+        return look.presence >= self.options.min_presence and bool(np.isfinite(look.landmarks.xy).any())
+
+
+def _open(options: NetworkOptions, outputs: Sequence[str]) -> Model:
+    model = open_model(
+        options.model,
+        backend=options.backend,
+        threads=options.threads,
+        precision=options.precision,
+        batch=options.batch,
+    )
+    card = model.card
+    names = [o.name for o in card.outputs]
+    shape = card.inputs[0].shape
+    square = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3] and shape[2] is not None
+    if [i.name for i in card.inputs] != ["image"] or not square or set(outputs) - set(names):
+        model.close()
+        raise ModelError(
+            f"{model.folder}: is no landmark network of this kind: expected an input image (any, 3, S, S) and the "
+            f"outputs {', '.join(outputs)}; its card says {', '.join(str(i.spec) for i in card.inputs)} and "
+            f"{', '.join(names)}; choose another stage or another model"
+        )
+    return model
+
+
+def _apart(a: CropTransform, b: CropTransform | None) -> float:
+    """How far two square regions differ: distance of the centres, or difference of the sides, in sides of the first."""
+    if b is None:
+        return 0.0
+    (top_left, top_right, low_right, _), (other_left, other_right, other_low, _) = a.corners_xy, b.corners_xy
+    side, other = float(np.hypot(*(top_right - top_left))), float(np.hypot(*(other_right - other_left)))
+    centres = float(np.hypot(*((top_left + low_right) - (other_left + other_low)))) / 2
+    return max(centres, abs(side - other)) / side
+
+
+def _with_points(face: Face, look: Look) -> Face:
+    box = box_of_landmarks(look.landmarks, face.box.confidence)
+    return replace(face, landmarks=look.landmarks, crop=look.region, box=box or face.box)
