@@ -102,11 +102,11 @@ def test_the_tight_region_is_a_quarter_larger_than_the_points() -> None:
 
 
 def test_a_detectors_box_leads_to_the_tight_region_of_the_same_face() -> None:
-    """A face 100 px wide and 128 px high from the hairline: the points fill 100 × 99.8 px of it."""
+    """A face 100 px wide and 128 px high from the hairline: the points fill 100 × 102.4 px of it."""
     box = Box(np.array([50, 40, 150, 168], np.float32), 1.0)
     region = tight_region_of_detection(box, None, 128)
-    xy = np.clip(upright_face() - 300, -50, 50) * [1, 0.78 * 1.28] + [100, 104 + 0.11 * 128]
-    xy[0], xy[1] = (50, 104 - 0.28 * 128), (150, 168)  # the corners of the points' box
+    xy = np.clip(upright_face() - 300, -50, 50) * [1, 0.8 * 1.28] + [100, 104 + 0.1 * 128]
+    xy[0], xy[1] = (50, 104 - 0.3 * 128), (150, 168)  # the corners of the points' box
     points = as_landmarks(xy)
     same = tight_region_of_landmarks(points, 128)
     assert same is not None

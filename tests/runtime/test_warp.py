@@ -49,6 +49,9 @@ def test_outside_is_black_and_read_only_images_are_taken() -> None:
     assert out.shape == (40, 40, 3)
     assert (out[:19, :19] == 0).all()
     assert (out[21:, 21:] == 200).all()
+    grey = warp_crop(image, CropTransform.around((0, 0), 40, 40), outside=127)
+    assert (grey[:19, :19] == 127).all()
+    assert (grey[21:, 21:] == 200).all()
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.float32), np.zeros(4, np.uint8), np.zeros((0, 4, 3), np.uint8)])

@@ -6,14 +6,16 @@ only when something is missing. All waiting is in time, never in frames. Bookkee
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from pydantic import Field
 
 from mien.core.arrays import Float32, UInt8
+from mien.core.geometry import CropTransform
 from mien.core.record import Face, FrameRecord
 from mien.core.regions import region_of_detection
 from mien.detect.tracks import Track, crowd_out_repeats, match, match_returning, prominence
@@ -27,6 +29,7 @@ _UNLIKE = 0.7
 0.87 and more, between any two of 13 portraits 0.62 and less."""
 _UNLIKE_LEVEL = 15.0
 """... if they also differ by this many grey levels: in a nearly even picture noise correlates with nothing."""
+_CHECK_PX = 48
 _MS = 1_000_000
 
 
@@ -46,6 +49,26 @@ class Options(stage.Options):
         description="mean change of the picture, in grey levels (0-255), that counts as a scene cut: search at once, "
         "and whoever is found is somebody new",
     )
+    check_interval_ms: int = Field(
+        default=200,
+        ge=0,
+        description="how often a detector that can judge a region is asked whether a followed face is still one; "
+        "0 = in every frame",
+    )
+    min_face_score: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="a followed face that scores less twice running is lost; 0 = landmarks alone decide",
+    )
+
+
+@runtime_checkable
+class FaceScores(Protocol):
+    """A detector that can also judge a region (the cascade's last network)."""
+
+    def face_scores(self, image: UInt8, regions: Sequence[CropTransform]) -> Float32:
+        """(N,) probability, 0–1, that each square region, 48 × 48 px and upright, is a detector's box of a face."""
 
 
 class Tracker:
@@ -55,7 +78,9 @@ class Tracker:
     detector runs in the first frame, in the frame after a face was lost, at a scene cut, after a jump in time,
     and otherwise every `search_interval_ms` while fewer than `max_faces` are followed. Faces are matched by
     overlap with where they are expected, assigned as a whole (Hungarian method). A face whose landmark stage
-    gave no landmarks (dropped it) is lost. Without a landmark stage behind it the detector runs on every frame.
+    gave no landmarks (dropped it) is lost, and so is one that the detector, if it can judge regions (`FaceScores`),
+    takes for no face twice running: landmark networks draw a face also onto a hand in front of one. Without a
+    landmark stage behind it the detector runs on every frame.
     Nobody keeps an id across a scene cut (a sudden change of the picture, or of its size): a face in the same place
     is somebody else's there. So the pictures of a folder can be of different people.
 
@@ -95,6 +120,7 @@ class Tracker:
             self._lost = []
             self._search_at_once = True
         self._lost = [t for t in self._lost if now - t.seen_ns <= self._options.remember_ms * _MS]
+        self._check(record.image, now)
         fresh = self._search(record) if self._search_is_due(now) else {}
         self._now_ns = now
         faces = [self._face(track, fresh.get(track.track_id)) for track in self._tracks]
@@ -159,6 +185,22 @@ class Tracker:
         change = float(np.abs(thumb - before).mean())
         unlike = change > _UNLIKE_LEVEL and _correlation(thumb, before) < _UNLIKE
         return shape != shape_before or change > self._options.cut_level or unlike
+
+    def _check(self, image: UInt8, now_ns: int) -> None:
+        """Show the detector the regions of followed faces whose turn it is; lose those that are none."""
+        if not isinstance(self._detector, FaceScores) or self._options.min_face_score == 0:
+            return
+        interval_ns = self._options.check_interval_ms * _MS
+        regions = {t: t.check_region(_CHECK_PX) for t in self._tracks if t.check_is_due(now_ns, interval_ns)}
+        known = {t: region for t, region in regions.items() if region is not None}
+        if not known:
+            return
+        scores = self._detector.face_scores(image, list(known.values()))
+        refuted = [
+            t for t, s in zip(known, scores, strict=True) if t.refuted(bool(s < self._options.min_face_score), now_ns)
+        ]
+        self._search_at_once |= bool(refuted)
+        self._lose(refuted)
 
     def _search_is_due(self, now_ns: int) -> bool:
         if self._search_at_once or self._searched_ns is None:

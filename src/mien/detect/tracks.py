@@ -9,7 +9,7 @@ from mien.core.arrays import Float32, Float64
 from mien.core.geometry import CropTransform, iou
 from mien.core.measures import Box, Landmarks
 from mien.core.record import Face
-from mien.core.regions import region_of_detection, region_of_landmarks
+from mien.core.regions import detector_region_of_landmarks, region_of_detection, region_of_landmarks
 
 _SAME_IOU = 0.2
 """A detector's box and the box of the points of the same face overlap by 0.5 and more."""
@@ -45,6 +45,8 @@ class Track:
         self._landmarks: Landmarks | None = None
         self._velocity_px_s: Float64 = np.zeros(2)
         self._fresh = True
+        self._checked_ns = t_ns
+        self._doubted = False
 
     def follow(self, face: Face, t_ns: int) -> bool:
         """Take over a finished face. False if its landmarks are too incomplete to follow."""
@@ -67,6 +69,7 @@ class Track:
         self.box, self.seen_ns, self._landmarks = face.box, t_ns, None
         self.has_landmarks, self._fresh = False, True
         self._velocity_px_s = np.zeros(2)
+        self._checked_ns, self._doubted = t_ns, False
 
     def expected_xyxy(self, t_ns: int) -> Float64:
         """(4,) box, px, moved on with the velocity so far."""
@@ -77,6 +80,20 @@ class Track:
         """Where to look for the landmarks: the region of the last ones, else of the box."""
         region = region_of_landmarks(self._landmarks, size_px) if self._landmarks is not None else None
         return region if region is not None else region_of_detection(self.box, None, size_px)
+
+    def check_is_due(self, now_ns: int, interval_ns: int) -> bool:
+        """True if the face was last judged (or found) so long ago, or was doubted then."""
+        return self.has_landmarks and (self._doubted or now_ns - self._checked_ns >= interval_ns)
+
+    def check_region(self, size_px: int) -> CropTransform | None:
+        """What a detector would box, from the last landmarks."""
+        return detector_region_of_landmarks(self._landmarks, size_px) if self._landmarks is not None else None
+
+    def refuted(self, doubtful: bool, now_ns: int) -> bool:
+        """Take note of a judgement. True if it is the second doubtful one running."""
+        twice = doubtful and self._doubted
+        self._doubted, self._checked_ns = doubtful, now_ns
+        return twice
 
 
 def match(tracks: list[Track], faces: list[Face], t_ns: int) -> tuple[list[tuple[Track, Face]], list[Face]]:

@@ -9,16 +9,15 @@ from mien.core.arrays import Float64, UInt8
 from mien.core.geometry import CropTransform
 
 
-def warp_crop(image: UInt8, crop: CropTransform, *, smooth: bool = False) -> UInt8:
-    """The pixels of a crop.
-
-    Bilinear. Pixels from outside the image are black.
+def warp_crop(image: UInt8, crop: CropTransform, *, smooth: bool = False, outside: int = 0) -> UInt8:
+    """The pixels of a crop, bilinear.
 
     Args:
         image: (H, W, C) or (H, W) uint8.
         crop: maps crop px to image px.
         smooth: where a crop px spans two image px or more, halve the image (means of 2 × 2 px) until it spans
             less. False: crops much smaller than the face alias.
+        outside: grey value of pixels from outside the image; 0 = black.
 
     Returns:
         (h, w, C) or (h, w) uint8 with (w, h) = `crop.size_wh`.
@@ -34,7 +33,7 @@ def warp_crop(image: UInt8, crop: CropTransform, *, smooth: bool = False) -> UIn
         crop.size_wh,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(0.0, 0.0, 0.0, 0.0),
+        borderValue=(float(outside),) * 4,
     )
     return np.asarray(out, dtype=np.uint8)
 
