@@ -102,7 +102,7 @@ class NetFinder:
         return tight_region_of_detection(face.box, face.keypoints if self._upright else None, self._spec.input_px)
 
     def _look(self, image: UInt8, region: CropTransform) -> Float32:
-        crop = warp_crop(image, region)
+        crop = warp_crop(image, region, smooth=True)
         views = [crop, np.ascontiguousarray(crop[:, ::-1])] if self._flip else [crop]
         with torch.inference_mode():
             answer = self._net(normalised(torch.from_numpy(np.stack(views))))

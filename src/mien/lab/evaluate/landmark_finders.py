@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mien.core.arrays import Float32, UInt8
-from mien.core.geometry import CropTransform, iou
+from mien.core.geometry import iou
 from mien.core.measures import Box, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.regions import region_of_landmarks
@@ -56,11 +56,16 @@ class StageFinder:
         return nothing() if face is None else self._look(image, face)
 
     def in_true_crop(self, image: UInt8, truth_xy: Float32) -> Float32:
-        """See `Finder`. The region is the one a tracker would give had it followed the true points."""
-        return self._look(image, Face(Box(tight_box(truth_xy), 1.0), crop=true_region(truth_xy)))
+        """See `Finder`. The stage is told that the face was at the true points in the frame before."""
+        marks = Landmarks(truth_xy, np.isfinite(truth_xy).all(axis=1).astype(np.float32), load_schema("wflw98"))
+        face = Face(Box(tight_box(truth_xy), 1.0), track_id=0, crop=region_of_landmarks(marks, _REGION_PX))
+        followed = replace(record_of(image), image=None, faces=(replace(face, landmarks=marks),))
+        return self._look(image, face, followed)
 
-    def _look(self, image: UInt8, face: Face) -> Float32:
+    def _look(self, image: UInt8, face: Face, before: FrameRecord | None = None) -> Float32:
         self._landmarks.reset()
+        if before is not None:
+            self._landmarks.feedback(before)
         faces = self._landmarks.step(replace(record_of(image), faces=(face,))).faces
         return faces[0].landmarks.xy if faces and faces[0].landmarks is not None else nothing()
 
@@ -123,12 +128,6 @@ def tight_box(truth_xy: Float32) -> Float32:
     """(4,) px of the known points' bounding box."""
     known = truth_xy[np.isfinite(truth_xy).all(axis=1)]
     return np.asarray(np.concatenate([known.min(axis=0), known.max(axis=0)]), np.float32)
-
-
-def true_region(truth_xy: Float32) -> CropTransform | None:
-    """The region that follows from the true points; None if too few are known."""
-    known = np.isfinite(truth_xy).all(axis=1).astype(np.float32)
-    return region_of_landmarks(Landmarks(truth_xy, known, load_schema("wflw98")), _REGION_PX)
 
 
 def record_of(image: UInt8) -> FrameRecord:
