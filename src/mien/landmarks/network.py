@@ -41,6 +41,8 @@ _OUTSIDE = 0.2
 _MOVED = 0.12
 """Share of a region's side by which the true region may lie, or differ in size, before a followed face is looked at
 again."""
+_RIM, _CUT_OFF = 0.03, 3
+"""... or if so many points lie within this share of the region's side from its edges: it cuts the face off."""
 _WORTH_ANOTHER_LOOK = 0.5
 """A new face whose first look reaches this share of `min_presence` may be a face that was cut badly."""
 
@@ -193,7 +195,10 @@ class NetworkLandmarks(StageBase, ABC):
         """Whether the region was only a guess, or the face has moved on too far since it was chosen."""
         if not self.options.second_look or look.presence < _WORTH_ANOTHER_LOOK * self.options.min_presence:
             return False
-        return new or _apart(look.region, tight_region_of_landmarks(look.landmarks, self.size_px)) > _MOVED
+        if new or _apart(look.region, tight_region_of_landmarks(look.landmarks, self.size_px)) > _MOVED:
+            return True
+        inside = (look.region.to_crop(look.landmarks.xy) + 0.5) / self.size_px
+        return bool(((inside < _RIM) | (inside > 1 - _RIM)).any(axis=1).sum() >= _CUT_OFF)
 
     def _is_face(self, look: Look) -> bool:
         return look.presence >= self.options.min_presence and bool(np.isfinite(look.landmarks.xy).any())

@@ -78,8 +78,9 @@ class OpenVINOSession:
             compiled = core.compile_model(network, "CPU", settings)
         except RuntimeError as error:
             raise ModelError(f"{self._who}: OpenVINO cannot open it: {_last_line(error)}") from error
-        self._inputs = MappingProxyType({s.name: s for s in map(_spec, compiled.inputs)})
-        self._outputs = MappingProxyType({s.name: s for s in map(_spec, compiled.outputs)})
+        # Compiling moves nodes past each other and then may report the name of a tensor in between.
+        self._inputs = MappingProxyType(_specs(network.inputs, compiled.inputs))
+        self._outputs = MappingProxyType(_specs(network.outputs, compiled.outputs))
         self._request: Any = compiled.create_infer_request()
 
     @property
@@ -115,9 +116,13 @@ def _fix_batch(network: Any, batch: int) -> None:
     network.reshape(shapes)
 
 
-def _spec(port: Any) -> TensorSpec:
-    shape = tuple(n.get_length() if n.is_static else None for n in port.partial_shape)
-    return TensorSpec(port.get_any_name(), shape, np.dtype(port.element_type.to_dtype()).name)
+def _specs(named: Any, compiled: Any) -> dict[str, TensorSpec]:
+    """Name → spec: names as in the file, shapes and types as compiled; both lists have the same order."""
+    out = {}
+    for name, port in zip((p.get_any_name() for p in named), compiled, strict=True):
+        shape = tuple(n.get_length() if n.is_static else None for n in port.partial_shape)
+        out[name] = TensorSpec(name, shape, np.dtype(port.element_type.to_dtype()).name)
+    return out
 
 
 def _last_line(error: Exception) -> str:

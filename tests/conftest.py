@@ -1,0 +1,13 @@
+"""Fixtures for all rooms."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def disc_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the networks of `disc_networks`."""
+    from disc_networks import write_all
+
+    return write_all(tmp_path_factory.mktemp("disc_models"))

@@ -1,0 +1,195 @@
+"""Both landmark stages on Mien's networks: test networks find the points of bright discs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from disc_networks import LANDMARK_PX, layout, record, scene, write_points
+from mien.core.arrays import Float32
+from mien.core.geometry import CropTransform
+from mien.core.measures import Box, Landmarks
+from mien.core.record import Face
+from mien.core.regions import tight_region_of_landmarks
+from mien.core.schema import load_schema
+from mien.errors import ModelError
+from mien.landmarks import hrnet98, points98
+from mien.landmarks.network import NetworkLandmarks
+
+Make = Callable[..., NetworkLandmarks]
+TOLERANCE = {"heatmaps": 0.03, "points": 0.02}
+"""Of a disc's radius."""
+
+
+@pytest.fixture(params=["heatmaps", "points"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make(kind: str, disc_models: Path) -> Make:
+    def made(**options: object) -> NetworkLandmarks:
+        if kind == "heatmaps":
+            table = {"model": str(disc_models / "hrnet98-128"), **options}
+            return hrnet98.HeatmapLandmarks(hrnet98.Options.model_validate(table))
+        table = {"model": str(disc_models / "points98-128"), **options}
+        return points98.PointLandmarks(points98.Options.model_validate(table))
+
+    return made
+
+
+def face_at(x: float, y: float, radius: float, **fields: object) -> Face:
+    """As a detector would find the disc."""
+    box = np.array([x - radius, y - radius, x + radius, y + radius], np.float32)
+    return replace(Face(Box(box, 0.9)), **fields)  # type: ignore[arg-type]
+
+
+def points_of(x: float, y: float, radius: float) -> Float32:
+    return (layout() * radius + np.array([x, y])).astype(np.float32)
+
+
+def error(face: Face, x: float, y: float, radius: float) -> float:
+    """Largest distance in radii."""
+    assert face.landmarks is not None
+    return float(np.linalg.norm(face.landmarks.xy - points_of(x, y, radius), axis=1).max() / radius)
+
+
+@pytest.mark.parametrize("disc", [(100.0, 80.0, 30.0), (60.3, 110.7, 55.0), (200.0, 90.0, 12.0)])
+def test_points_lie_where_the_disc_has_them(make: Make, kind: str, disc: tuple[float, float, float]) -> None:
+    (face,) = make().step(replace(record(scene({"a": disc})), faces=(face_at(*disc),))).faces
+    assert error(face, *disc) < max(TOLERANCE[kind], 0.4 / disc[2])
+    assert face.landmarks is not None
+    assert (face.landmarks.confidence > 0.5).all()
+    assert (face.landmarks.confidence <= 0.91).all()
+    assert np.allclose(face.box.xyxy[:2], face.landmarks.xy.min(axis=0))
+    assert face.crop is not None
+    assert face.crop.size_wh == (LANDMARK_PX, LANDMARK_PX)
+
+
+def test_a_badly_placed_first_region_is_mended_by_the_second_look(make: Make, kind: str) -> None:
+    image, badly = scene({"a": (100, 80, 30)}), face_at(106, 85, 38)
+    given = replace(record(image), faces=(badly,))
+    (face,) = make().step(given).faces
+    assert error(face, 100, 80, 30) < TOLERANCE[kind]
+    (once,) = make(second_look=False).step(given).faces
+    assert once.crop is not None
+    assert face.crop is not None
+    truth = tight_region_of_landmarks(
+        Landmarks(points_of(100, 80, 30), np.ones(98, np.float32), load_schema("wflw98")), LANDMARK_PX
+    )
+    assert truth is not None
+    assert np.abs(face.crop.corners_xy - truth.corners_xy).max() < 1.5
+    assert np.abs(once.crop.corners_xy - truth.corners_xy).max() > 5
+
+
+class Runs:
+    """Counts runs of a stage's network."""
+
+    def __init__(self, stage: NetworkLandmarks) -> None:
+        self._model, self.count = stage._model, 0
+        stage._model = self  # type: ignore[assignment]
+
+    def run(self, feeds):  # type: ignore[no-untyped-def]
+        self.count += 1
+        return self._model.run(feeds)
+
+    def close(self) -> None:
+        self._model.close()
+
+
+def test_a_followed_face_is_looked_at_once_where_it_was(make: Make, kind: str) -> None:
+    stage = make()
+    runs = Runs(stage)
+    for i in range(5):
+        disc = (100.0 + 2 * i, 80.0, 30.0)
+        face = face_at(*(disc if i == 0 else (20, 20, 10)), track_id=7)  # later, where the tracker says does not matter
+        done = stage.step(replace(record(scene({"a": disc}), i, i / 25), faces=(face,)))
+        stage.feedback(done)
+        assert error(done.faces[0], *disc) < TOLERANCE[kind]
+    assert runs.count == 2 + 4
+
+
+def test_a_face_that_jumped_is_looked_at_again(make: Make, kind: str) -> None:
+    stage = make()
+    for i, disc in enumerate([(100.0, 80.0, 30.0), (112.0, 86.0, 30.0)]):
+        stage.feedback(done := stage.step(replace(record(scene({"a": disc}), i), faces=(face_at(*disc, track_id=7),))))
+        assert error(done.faces[0], *disc) < 2 * TOLERANCE[kind]
+
+
+def test_what_was_not_in_the_record_before_is_new(make: Make) -> None:
+    stage = make()
+    disc = (100.0, 80.0, 30.0)
+    given = replace(record(scene({"a": disc})), faces=(face_at(*disc, track_id=7),))
+    stage.feedback(stage.step(given))
+    stage.feedback(record(scene({})))
+    runs = Runs(stage)
+    stage.step(given)
+    assert runs.count == 2
+    stage.feedback(stage.step(given))
+    stage.reset(7)
+    runs.count = 0
+    stage.step(given)
+    assert runs.count == 2
+
+
+def test_a_given_region_is_used_with_its_turn(make: Make, kind: str) -> None:
+    """A tracker's wide region, turned: the points come out turned as well."""
+    disc, turn = (100.0, 80.0, 30.0), CropTransform.around((100, 80), 108, 192, 20.0)
+    given = replace(record(scene({"a": disc})), faces=(face_at(*disc, track_id=1, crop=turn),))
+    (face,) = make(second_look=False).step(given).faces
+    assert face.landmarks is not None
+    angle = np.radians(-20)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    wanted = layout() @ rotation.T * 30 + [100, 80]
+    assert np.linalg.norm(face.landmarks.xy - wanted, axis=1).max() < 30 * TOLERANCE[kind] + 0.5
+
+
+def test_a_region_without_a_face_is_dropped_and_the_others_stay(make: Make, kind: str) -> None:
+    discs = {"a": (100.0, 80.0, 30.0), "b": (220.0, 60.0, 20.0)}
+    faces = (face_at(40, 150, 20), face_at(*discs["a"]), face_at(300, 160, 15), face_at(*discs["b"]))
+    found = make().step(replace(record(scene(discs)), faces=faces)).faces
+    assert len(found) == 2
+    for face, disc in zip(found, discs.values(), strict=True):
+        assert error(face, *disc) < 2 * TOLERANCE[kind]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_several_faces_in_runs_of_any_size_are_the_same(make: Make, batch: int) -> None:
+    discs = {str(i): (60.0 + 100 * i, 80.0, 25.0 - 4 * i) for i in range(3)}
+    given = replace(record(scene(discs)), faces=tuple(face_at(*d) for d in discs.values()))
+    one, many = make().step(given).faces, make(batch=batch).step(given).faces
+    assert len(one) == len(many) == 3
+    for a, b in zip(one, many, strict=True):
+        assert a.landmarks is not None
+        assert b.landmarks is not None
+        assert np.allclose(a.landmarks.xy, b.landmarks.xy, atol=0.02)
+
+
+def test_points_outside_the_picture_are_guesses(make: Make) -> None:
+    disc = (8.0, 80.0, 30.0)
+    (face,) = make().step(replace(record(scene({"a": disc})), faces=(face_at(*disc),))).faces
+    assert face.landmarks is not None
+    outside = face.landmarks.xy[:, 0] < -0.5
+    assert outside.any()
+    assert face.landmarks.confidence[outside].max() <= 0.2 + 1e-6
+    assert face.landmarks.confidence[~outside].min() > 0.5
+
+
+def test_both_backends_agree(make: Make) -> None:
+    given = replace(record(scene({"a": (100, 80, 30)})), faces=(face_at(100, 80, 30),))
+    found = [make(backend=name, threads=1).step(given).faces[0] for name in ("openvino", "onnxruntime")]
+    a, b = (f.landmarks.xy for f in found if f.landmarks is not None)
+    assert np.abs(a - b).max() < 0.1
+
+
+def test_a_network_of_another_kind_is_refused(disc_models: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no landmark network of this kind.*maps, visible"):
+        hrnet98.HeatmapLandmarks(hrnet98.Options(model=str(disc_models / "points98-128")))
+    with pytest.raises(ModelError, match="no landmark network of this kind"):
+        points98.PointLandmarks(points98.Options(model=str(disc_models / "immtcnn-o")))
+    write_points(tmp_path / "damaged")
+    (tmp_path / "damaged" / "model.onnx").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"model\.onnx: 0 bytes"):
+        points98.PointLandmarks(points98.Options(model=str(tmp_path / "damaged")))
