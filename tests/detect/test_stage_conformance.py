@@ -1,6 +1,7 @@
 """What every stage of the registry must do, whatever it computes."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +13,26 @@ from mien.core.measures import Box, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.landmarks.headpose import no_pose
+from mien.pipeline.compose import options_for
 from mien.pipeline.registry import STAGES, load
 from mien.pipeline.stage import FIELDS, Stage
 
 INNER = {"detect/track": {"detector": ScriptedDetector(lambda t: {"a": (20, 20, 20)})}}
 """What stages need beside their default options."""
+NETWORKS = {
+    "detect/cascade": {"proposal": "immtcnn-p", "refine": "immtcnn-r", "output": "immtcnn-o"},
+    "detect/ssd": {"model": "ssd-face"},
+    "landmarks/hrnet98": {"model": "hrnet98-128"},
+    "landmarks/points98": {"model": "points98-128"},
+}
+"""Options that name a network, for which the test's own network of the same name stands in."""
 
 
-def build(name: str) -> Stage:
-    stage: Stage = load(STAGES[name])(**INNER.get(name, {}))
+def build(name: str, disc_models: Path) -> Stage:
+    part = load(STAGES[name])
+    table = {option: str(disc_models / folder) for option, folder in NETWORKS.get(name, {}).items()}
+    options = (options_for(part, table, name),) if table else ()
+    stage: Stage = part(*options, **INNER.get(name, {}))
     return stage
 
 
@@ -50,8 +62,8 @@ IMAGES = {
 
 
 @pytest.fixture(params=STAGES, scope="module")
-def stage(request: pytest.FixtureRequest) -> Stage:
-    return build(request.param)
+def stage(request: pytest.FixtureRequest, disc_models: Path) -> Stage:
+    return build(request.param, disc_models)
 
 
 def record_of(image: UInt8 | None, faces: tuple[Face, ...], t_ns: int = 0) -> FrameRecord:
@@ -110,8 +122,8 @@ def test_measures_with_nan_have_no_confidence(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_reset_and_close_may_be_called_twice(name: str) -> None:
-    stage = build(name)
+def test_reset_and_close_may_be_called_twice(name: str, disc_models: Path) -> None:
+    stage = build(name, disc_models)
     stage.reset()
     stage.reset(7)
     stage.reset()

@@ -18,8 +18,12 @@ from mien.errors import ConfigError, MissingExtraError
 
 STAGES: Mapping[str, str] = {
     "detect/track": "mien.detect.track:Tracker",
+    "detect/cascade": "mien.detect.cascade:CascadeDetector",
+    "detect/ssd": "mien.detect.ssd:SsdDetector",
     "detect/mediapipe": "mien.detect.mediapipe:MediaPipeDetector",
     "detect/quality": "mien.detect.quality:QualityStage",
+    "landmarks/hrnet98": "mien.landmarks.hrnet98:HeatmapLandmarks",
+    "landmarks/points98": "mien.landmarks.points98:PointLandmarks",
     "landmarks/mediapipe": "mien.landmarks.mediapipe:MediaPipeLandmarks",
     "landmarks/headpose": "mien.landmarks.headpose:HeadPoseStage",
     "landmarks/gaze": "mien.landmarks.gaze:GazeStage",
