@@ -30,6 +30,7 @@ from mien.lab.train.losses import (
     visibility,
     wing_points,
 )
+from mien.lab.train.together import Together
 from mien.landmarks.heatmap import Decoding, crop_from_map, decode
 from mien.landmarks.pixels import MEAN_RGB, STD_RGB
 
@@ -71,16 +72,16 @@ class _Crops(Dataset[tuple[UInt8, Float32, Float32, Float32]]):
 
 
 class _From(Sampler[list[int]]):
-    """Batches of whole numbers from a step on, without end."""
+    """Batches of whole numbers from a step on, without end; of several processes each takes its part."""
 
-    def __init__(self, first_step: int, batch: int) -> None:
-        self.first, self.batch = first_step, batch
+    def __init__(self, first_step: int, batch: int, group: Together) -> None:
+        self.first, self.batch, self.group = first_step, batch, group
 
     def __iter__(self) -> Iterator[list[int]]:
-        step = self.first
+        turn = self.first * self.group.size + self.group.rank
         while True:
-            yield list(range(step * self.batch, (step + 1) * self.batch))
-            step += 1
+            yield list(range(turn * self.batch, (turn + 1) * self.batch))
+            turn += self.group.size
 
 
 @dataclass(eq=False)
@@ -113,7 +114,7 @@ class LandmarkTask:
         """Normalised crops and targets."""
         loader: DataLoader[Any] = DataLoader(
             _Crops(self.mixture, self.how, self.spec.input_px, self.seed),
-            batch_sampler=_From(first_step, self.batch),
+            batch_sampler=_From(first_step, self.batch, Together()),
             num_workers=self.workers,
             worker_init_fn=_one_thread,
             prefetch_factor=3 if self.workers else None,

@@ -3,6 +3,9 @@
 A task gives batches by step number, a loss and a score on a validation set (lower is better). As batches depend on the
 step alone, a run that was stopped and resumed takes the same steps as one that was not. (With a budget of minutes the
 learning rate follows the clock and two runs never agree exactly.)
+
+Started by torchrun, several processes train one network together (`train.together`); the first one keeps the clock,
+evaluates, writes and logs.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from torch import Tensor, nn
 
 from mien.errors import RequestError
 from mien.lab.train.checkpoints import MovingAverage, read_checkpoint, write_checkpoint
+from mien.lab.train.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +111,8 @@ class Run:
         self.average = MovingAverage(task.net, schedule.average)
         self.step, self.seconds, self.best = 0, 0.0, math.inf
         self._stop = False
+        self._together = Together()
+        self._progress = 0.0
 
     def resume(self) -> bool:
         """Go on where `last.pt` stopped; False if there is none.
@@ -126,10 +132,13 @@ class Run:
         self.average.from_dict(state["average"])
         self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
         torch.set_rng_state(state["rng"])
+        self._progress = self.progress
         return True
 
     def save(self) -> None:
         """Write `last.pt`."""
+        if not self._together.first:
+            return
         state = {
             "facts": self.facts,
             "net": self.task.net.state_dict(),
@@ -171,14 +180,15 @@ class Run:
         shown = time.monotonic()
         for batch in self.task.batches(self.step):
             self.task.net.train()
-            rate = s.rate(self.progress)
+            rate = s.rate(self._progress)
             parts.add(self._one(batch, rate))
             now = time.perf_counter()
             self.seconds, started = self.seconds + now - started, now
-            if time.monotonic() - shown > 10 or self.progress >= 1:
+            self._progress, self._stop = self._together.agree(self.progress, self._stop)
+            if time.monotonic() - shown > 10 or self._progress >= 1:
                 shown = time.monotonic()
                 self._note({"event": "step", "step": self.step, "rate": rate, "eta_s": self.eta_s, **parts.take()})
-            if self._stop or self.progress >= 1:
+            if self._stop or self._progress >= 1:
                 return
             if self.step % s.evaluate_every == 0:
                 self._evaluate()
@@ -197,6 +207,7 @@ class Run:
         loss, parts = self.task.loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._together.average_gradients(self.task.net)
         norm = nn.utils.clip_grad_norm_(self.task.net.parameters(), self.schedule.clip, foreach=True)
         value = float(loss.detach())
         if math.isfinite(value) and math.isfinite(float(norm)):
@@ -209,6 +220,8 @@ class Run:
 
     def _evaluate(self) -> None:
         """Score the averaged weights; keep them if they are the best so far."""
+        if not self._together.first:
+            return
         net = self.task.net
         own = {k: v.detach().clone() for k, v in net.state_dict().items()}
         net.load_state_dict(self.average.state)
@@ -226,6 +239,8 @@ class Run:
             )
 
     def _note(self, entry: Mapping[str, Any]) -> None:
+        if not self._together.first:
+            return
         line = {"seconds": round(self.seconds, 1), **entry}
         with (self.folder / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
