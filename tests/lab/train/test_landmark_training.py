@@ -17,12 +17,13 @@ from mien.lab.train.landmark_evidence import (
     PERFORMED,
     Evidence,
     Found,
+    Gap,
     limits,
     performance_gains,
     portrait_faces,
     stranger_smile_gain,
 )
-from mien.lab.train.landmark_gap import Gap, measure, photo_faces
+from mien.lab.train.landmark_gap import measure, photo_faces
 from mien.lab.train.landmark_habits import beyond
 from mien.lab.train.landmark_solver import (
     NOT_LEARNED,
@@ -52,7 +53,7 @@ def test_too_few_faces_are_explained() -> None:
     points = np.random.default_rng(0).normal(size=(98, 3)).astype(np.float32)
     sideways = Found(np.stack([points[:, :2]] * 2), np.radians([[-30.0, 0.0], [30.0, 0.0]]))
     with pytest.raises(SourceError, match="fewer than"):
-        measure(sideways, points, 90.0)
+        measure(sideways, points, 90.0, "landmarks/test")
 
 
 def test_a_known_gap_and_pitch_are_found(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_known_gap_and_pitch_are_found(tmp_path: Path) -> None:
     turns = rng.normal(scale=4.0, size=(40, 2))
     xy = np.stack([(moved @ rotation_from_euler(y, p, 0).T)[:, :2] * 200 for y, p in turns])
     reported = np.radians(turns + np.array([0.0, 8.0]))
-    gap, calm = measure(Found(xy.astype(np.float32), reported), reference, 90.0)
+    gap, calm = measure(Found(xy.astype(np.float32), reported), reference, 90.0, "landmarks/test")
     assert calm > 5
     assert np.degrees(gap.pitch_rad) == pytest.approx(8.0, abs=1.5)
     assert gap.offset_mm[33:51, 1] == pytest.approx(np.full(18, 1.8), abs=1.5)
@@ -73,6 +74,7 @@ def test_a_known_gap_and_pitch_are_found(tmp_path: Path) -> None:
     again = Gap.read(tmp_path / "gap.npz")
     assert np.array_equal(again.offset_mm, gap.offset_mm)
     assert again.pitch_rad == gap.pitch_rad
+    assert again.backend == "landmarks/test"
 
 
 def test_shapes_that_a_rig_lacks_are_left_to_the_other() -> None:
@@ -125,9 +127,12 @@ def test_a_short_training_learns_and_ships(tmp_path: Path) -> None:
     assert set(result) == set(load_schema("arkit52").names) - set(NOT_LEARNED)
     assert result["eyeBlinkLeft"][0] > 0.8
     assert result["jawOpen"][0] > 0.7
-    write_onnx(net, Constants(reference, np.ones(52, np.float32), np.zeros(2, np.float32)), tmp_path / "model.onnx")
-    write_solver_card(tmp_path, result, 1024, Provenance("0" * 40, {"jawOpen": 1.2}, 0.7))
-    model = open_model(tmp_path, threads=1)
+    folder = tmp_path / "solver-x"
+    write_onnx(net, Constants(reference, np.ones(52, np.float32), np.zeros(2, np.float32)), folder / "model.onnx")
+    write_solver_card(folder, result, 1024, Provenance("0" * 40, {"jawOpen": 1.2}, 0.7, "landmarks/test"))
+    model = open_model(folder, threads=1)
+    assert model.card.name == "solver-x"
+    assert "backend=landmarks/test;" in model.card.inputs[0].recipe
     assert "jawForward" in model.card.limits[0]
     assert "jawOpen 1.20" in model.card.limits[-1]
     assert model.card.training.commit == "0" * 40

@@ -96,6 +96,31 @@ class Evidence:
             return cls(Found(z["photos_xy"], z["photos_turn"]), Found(z["portrait_xy"], z["portrait_turn"]))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gap:
+    """What a backend's faces are like compared with the rig's.
+
+    Attributes:
+        offset_mm: (98, 2) float32: mean place of the points minus the rig's, front view, x left, y up.
+        pitch_rad: what to take off the backend's pitch to have the rig's.
+        backend: name of the landmark stage, e.g. "landmarks/hrnet98".
+    """
+
+    offset_mm: Float32
+    pitch_rad: float
+    backend: str
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        np.savez(path, offset_mm=self.offset_mm, pitch_rad=self.pitch_rad, backend=self.backend)
+
+    @classmethod
+    def read(cls, path: Path) -> Gap:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as z:
+            return cls(z["offset_mm"].astype(np.float32), float(z["pitch_rad"]), str(z["backend"]))
+
+
 def portrait_faces() -> Iterator[tuple[UInt8, Box]]:
     """Pictures of the portrait with its box: at rest in every pose of `_TURNS`, then every entry of `PERFORMED`."""
     puppet = Puppet(_SIZE_PX)

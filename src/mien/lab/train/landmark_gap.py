@@ -1,6 +1,8 @@
 """Measure where a landmark backend puts its points compared with the rig, on photos that may be trained on.
 
-    python -m mien.lab.train.landmark_gap --rig FOLDER --photos FOLDER --out gap.npz
+    python -m mien.lab.train.landmark_gap --rig FOLDER --photos FOLDER --preset balanced --out gap.npz
+
+The backend is the landmark stage of a preset, with its options, and the head pose stage behind it.
 
 The photos folder holds collages and `boxes.json` (faces with boxes). Frontal faces with closed, calm mouths are
 kept; the median of their front views, made symmetric, minus the rig's mean face is the gap. The backend's zero of
@@ -14,7 +16,6 @@ import argparse
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -27,14 +28,15 @@ from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.errors import SourceError
 from mien.lab.rigs.ict98 import load_rig98
-from mien.lab.train.landmark_evidence import EVIDENCE_NAME, Evidence, Found, calm_faces, portrait_faces
+from mien.lab.train.landmark_evidence import EVIDENCE_NAME, Evidence, Found, Gap, calm_faces, portrait_faces
 from mien.lab.train.landmark_solver import mean_face
-from mien.pipeline.registry import load, stage_table
-from mien.pipeline.stage import Stage
+from mien.pipeline.compose import build_stage
+from mien.pipeline.config import load_config
 
 log = logging.getLogger(__name__)
 
-STAGES = ("landmarks/mediapipe", "landmarks/headpose")
+SLOTS = ("landmarks", "head_pose")
+"""Stages of a preset that make a backend."""
 _FACE_PX = 220.0
 _FEWEST = 5
 
@@ -68,9 +70,10 @@ def _cut(picture: UInt8, box_xywh: Sequence[float]) -> tuple[UInt8, Box]:
     return np.asarray(image, dtype=np.uint8), Box(corner, 1.0)
 
 
-def find_faces(pictures: Iterable[tuple[UInt8, Box]]) -> Found:
-    """Run the backend on pictures of one face each; faces without a pose are left out."""
-    stages: list[Stage] = [load(stage_table()[name])() for name in STAGES]
+def find_faces(pictures: Iterable[tuple[UInt8, Box]], preset: str) -> Found:
+    """Run a preset's backend on pictures of one face each; faces without a pose are left out."""
+    config = load_config(preset)
+    stages = [build_stage(config[slot], slot) for slot in SLOTS]
     points, turns = [], []
     for number, (image, box) in enumerate(pictures):
         stamp = Stamp("photo", number, number * 1_000_000_000)
@@ -87,30 +90,7 @@ def find_faces(pictures: Iterable[tuple[UInt8, Box]]) -> Found:
     return Found(np.array(points, dtype=np.float32), np.array(turns, dtype=np.float64))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gap:
-    """What a backend's faces are like compared with the rig's.
-
-    Attributes:
-        offset_mm: (98, 2) float32: mean place of the points minus the rig's, front view, x left, y up.
-        pitch_rad: what to take off the backend's pitch to have the rig's.
-    """
-
-    offset_mm: Float32
-    pitch_rad: float
-
-    def save(self, path: Path) -> None:
-        """Write an .npz file."""
-        np.savez(path, offset_mm=self.offset_mm, pitch_rad=self.pitch_rad)
-
-    @classmethod
-    def read(cls, path: Path) -> Gap:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as z:
-            return cls(z["offset_mm"].astype(np.float32), float(z["pitch_rad"]))
-
-
-def measure(found: Found, reference: Float32, unit_mm: float) -> tuple[Gap, int]:
+def measure(found: Found, reference: Float32, unit_mm: float, backend: str) -> tuple[Gap, int]:
     """The gap, with the pitch at which it is smallest; and the number of calm faces behind it."""
     best: tuple[float, Gap, int] | None = None
     inner = [*range(6, 27), *range(33, 96)]  # points that do not slide along the silhouette
@@ -127,7 +107,7 @@ def measure(found: Found, reference: Float32, unit_mm: float) -> tuple[Gap, int]
         offset[list(load_schema("wflw98").groups["pupils"])] = 0
         size = float(np.sqrt((offset[inner] ** 2).mean()))
         if best is None or size < best[0]:
-            best = size, Gap(offset, float(pitch)), len(calm)
+            best = size, Gap(offset, float(pitch), backend), len(calm)
     if best is None:
         raise SourceError(f"fewer than {_FEWEST} calm frontal faces were found on the photos; give more of them")
     return best[1], best[2]
@@ -138,17 +118,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rig", required=True, help="folder with ict_light.npz")
     parser.add_argument("--photos", required=True, type=Path, help="folder with collages and boxes.json")
+    parser.add_argument("--preset", default="balanced", help="whose landmark and head pose stages are the backend")
     parser.add_argument("--out", required=True, type=Path, help="file to write (.npz)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     reference, unit_mm = mean_face(load_rig98(options.rig), None)
-    found = find_faces(photo_faces(options.photos))
-    gap, calm = measure(found, reference, unit_mm)
+    found = find_faces(photo_faces(options.photos), options.preset)
+    gap, calm = measure(found, reference, unit_mm, load_config(options.preset)["landmarks"]["use"])
     gap.save(options.out)
-    Evidence(found, find_faces(portrait_faces())).save(options.out.with_name(EVIDENCE_NAME))
+    Evidence(found, find_faces(portrait_faces(), options.preset)).save(options.out.with_name(EVIDENCE_NAME))
     log.info(
-        "%d faces, %d calm and frontal; pitch %+.0f degrees, root mean square gap %.1f mm",
-        *(len(found.xy_px), calm, np.degrees(gap.pitch_rad), np.sqrt((gap.offset_mm**2).mean())),
+        "%s: %d faces, %d calm and frontal; pitch %+.0f degrees, root mean square gap %.1f mm",
+        *(gap.backend, len(found.xy_px), calm, np.degrees(gap.pitch_rad), np.sqrt((gap.offset_mm**2).mean())),
     )
 
 

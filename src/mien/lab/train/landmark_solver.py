@@ -25,7 +25,14 @@ from mien.lab.models.landmark_mlp import Constants, LandmarkMlp, write_onnx
 from mien.lab.rigs.ict98 import Rig98, load_rig98
 from mien.lab.synth.landmark_projection import random_faces
 from mien.lab.synth.people import Habits
-from mien.lab.train.landmark_evidence import EVIDENCE_NAME, Evidence, limits, performance_gains, stranger_smile_gain
+from mien.lab.train.landmark_evidence import (
+    EVIDENCE_NAME,
+    Evidence,
+    Gap,
+    limits,
+    performance_gains,
+    stranger_smile_gain,
+)
 from mien.lab.train.landmark_solver_card import Provenance, write_solver_card
 
 log = logging.getLogger(__name__)
@@ -230,11 +237,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
-    with np.load(options.gap, allow_pickle=False) as z:
-        gap, pitch_rad = z["offset_mm"].astype(np.float32), float(z["pitch_rad"])
-    crowd = Crowd(load_rig98(options.rig), gap, Habits.read(options.habits))
+    gap = Gap.read(options.gap)
+    pitch_rad = gap.pitch_rad
+    crowd = Crowd(load_rig98(options.rig), gap.offset_mm, Habits.read(options.habits))
     seen = Evidence.read(options.gap.with_name(EVIDENCE_NAME))
-    reference, _ = mean_face(crowd.rig, gap)
+    reference, _ = mean_face(crowd.rig, gap.offset_mm)
     start = time.monotonic()
     net = train(crowd, Plan(rounds=options.rounds), reference)
     calibrate(net, draw(crowd, np.random.default_rng(7), HELD_OUT, reference))
@@ -252,7 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     trust = (trust + trust[load_schema("arkit52").mirror]) / 2
     constants = Constants(reference, trust, np.array([0.0, pitch_rad], np.float32))
     write_onnx(net, constants, options.out / "model.onnx")
-    write_solver_card(options.out, result, HELD_OUT, Provenance(options.commit, more, smile))
+    write_solver_card(options.out, result, HELD_OUT, Provenance(options.commit, more, smile, gap.backend))
     log.info("%s written after %.1f minutes", options.out, (time.monotonic() - start) / 60)
 
 

@@ -17,16 +17,14 @@ from mien.runtime.card import CardFacts, DataCard, InputCard, OutputCard, Score,
 from mien.runtime.store import write_card
 
 VERSION = "2"
-BACKEND = "mediapipe"
-"""The landmark stage whose points the gap and the zero of pitch belong to."""
 _LIMITS = (
     "Not measurable from 98 landmarks: tongueOut, jawForward (never given). eyeLook* come from the gaze stage.",
     "Weakly visible: see the scores per shape. A shape's confidence is at most its correlation on held-out faces.",
     "Until about two seconds of a calm face were seen, the person's neutral is unknown and lids, brows and mouth "
     "corners carry the person's own shape.",
     f"Beyond {MAX_YAW_DEG:.0f} degrees of yaw the hidden side is not measured.",
-    f"Belongs to the points of the {BACKEND} backend and to one metric face (see the input's recipe): another "
-    "backend or metric face needs another training.",
+    "Belongs to the points of one backend and to one metric face (see the input's recipe): another backend or metric "
+    "face needs another training.",
     "A hand before the mouth is not noticed: the landmarks guess what is behind it, and so do the shapes.",
     "Learned from a rig, not from people scored by FACS coders: intensities are the rig's, not a coder's.",
 )
@@ -55,11 +53,13 @@ class Provenance:
         commit: of the code they were trained with, or None.
         gains: shape → what it was amplified by after the calibration.
         stranger_smile: the same for mouthSmile where the neutral is unknown.
+        backend: the landmark stage whose points the gap and the zero of pitch belong to.
     """
 
     commit: str | None
     gains: Mapping[str, float]
-    stranger_smile: float = 1.0
+    stranger_smile: float
+    backend: str
 
 
 def metric_face_sha256() -> str:
@@ -86,7 +86,7 @@ def write_solver_card(
         rows.append(_score(f"correlation {name}", unknown, protocol + "unknown", support))
         rows.append(_score(f"mean absolute error {name}", mae, protocol + "known", support))
     facts = CardFacts(
-        name="landmark-solver",
+        name=folder.name,
         version=VERSION,
         task="98 facial landmarks and head turn to ARKit-52 blendshape weights",
         licence="Apache-2.0",
@@ -96,7 +96,7 @@ def write_solver_card(
                 shape=(None, FEATURES),
                 recipe="mien.action_units.features.features: front view minus mean face, front view minus the "
                 "person's neutral, yaw and pitch in radians, 1 if the neutral is known; "
-                f"backend={BACKEND}; metric_face sha256={metric_face_sha256()}",
+                f"backend={origin.backend}; metric_face sha256={metric_face_sha256()}",
             ),
         ),
         outputs=(
