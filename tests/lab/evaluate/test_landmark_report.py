@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from mien.cli.main import app
 from mien.errors import MissingExtraError, RequestError, SinkError
 from mien.lab.evaluate.charts import curves, new_figure, write_chart
-from mien.lab.evaluate.landmark_report import worst, worst_table, write_report
+from mien.lab.evaluate.landmark_report import worst, worst_rows, worst_table, write_report
 from mien.lab.evaluate.landmark_run import figures
 from mien.lab.evaluate.landmarks import Request, main, make_finder, open_samples, table
 
@@ -22,7 +22,7 @@ from mien.lab.evaluate.landmarks import Request, main, make_finder, open_samples
 def test_the_worst_come_first_and_missed_ones_before_them() -> None:
     made = run([2.0, 12.0, None, 4.0])
     assert worst(made) == [2, 1, 3, 0]
-    lines = worst_table(made, 2, {"001.jpg#1": "profile"}).splitlines()
+    lines = worst_table(worst_rows(made, 2), {"001.jpg#1": "profile"}).splitlines()
     assert "| 002.jpg#2 | missed | make-up |" in lines[2]
     assert "| 001.jpg#1 | 12.0 | pose, blur |" in lines[3]
     assert lines[3].endswith("| profile |")

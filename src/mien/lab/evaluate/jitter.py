@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,17 @@ class Jitter:
             "worst": _none(self.worst),
             "groups": plain,
         }
+
+    @classmethod
+    def of_json(cls, plain: Mapping[str, Any]) -> Jitter:
+        """What `as_json` wrote."""
+        groups = {g: _number(v) for g, v in plain["groups"].items()}
+        numbers = _number(plain["all"]), groups, _number(plain["worst"])
+        return cls(plain["name"], plain["preset"], plain["frames"], plain["lost"], *numbers)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _none(value: float) -> float | None:

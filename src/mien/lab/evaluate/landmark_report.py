@@ -45,9 +45,11 @@ def write_report(
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "figures.json").write_text(json.dumps({"runs": list(results)}, indent=2, ensure_ascii=False) + "\n")
-        worst = "\n\n".join(f"{_title(run)}\n\n{worst_table(run)}" for run in runs)
-        (out / "tables.md").write_text(f"{tables(results)}\n\n{worst}\n", encoding="utf-8")
+        rows = [worst_rows(run) for run in runs]
+        figures = {"runs": [{**r, "worst": own} for r, own in zip(results, rows, strict=True)]}
+        (out / "figures.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        lists = "\n\n".join(f"{_title(run)}\n\n{worst_table(own)}" for run, own in zip(runs, rows, strict=True))
+        (out / "tables.md").write_text(f"{tables(results)}\n\n{lists}\n", encoding="utf-8")
     except OSError as error:
         raise SinkError(f"{out}: {error.strerror or error}") from error
     write_error_curves(runs, out / "ced.png")
@@ -77,19 +79,35 @@ def worst(run: LandmarkRun, count: int = WORST) -> list[int]:
     return [int(i) for i in order[:count]]
 
 
-def worst_table(run: LandmarkRun, count: int = WORST, causes: Mapping[str, str] | None = None) -> str:
-    """A Markdown table of the worst faces: number, NME, subsets, NME by group of points; and causes, by name of the
-    face, where they are given."""
+def worst_rows(run: LandmarkRun, count: int = WORST) -> list[dict[str, Any]]:
+    """The worst faces as plain data: face, NME % (None = missed), subsets, NME % by group of points."""
+    out = []
+    for i in worst(run, count):
+        only = run.only(np.arange(len(run.names)) == i)
+        groups = {g: float(only.point_errors(group_points(g))[0]) for g in GROUPS}
+        out.append(
+            {
+                "face": run.names[i],
+                "nme": _per_cent(float(only.errors[0])),
+                "subsets": [s for s in SUBSETS if only.subset(s)[0]],
+                "groups": {g: _per_cent(v) for g, v in groups.items()},
+            }
+        )
+    return out
+
+
+def _per_cent(share: float) -> float | None:
+    return round(100 * share, 3) if np.isfinite(share) else None
+
+
+def worst_table(rows: Sequence[Mapping[str, Any]], causes: Mapping[str, str] | None = None) -> str:
+    """A Markdown table of `worst_rows`, with causes, by name of the face, where they are given."""
     head = ["face", "NME %", "subsets", *GROUPS, *(["cause"] if causes else [])]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for i in worst(run, count):
-        error = run.errors[i]
-        cells = [run.names[i], f"{100 * error:.1f}" if np.isfinite(error) else "missed"]
-        cells.append(", ".join(s for s in SUBSETS if run.subset(s)[i]) or "–")
-        for group in GROUPS:
-            own = float(run.point_errors(group_points(group))[i])
-            cells.append(shown(100 * own if np.isfinite(own) else None, 1))
-        cells += [causes.get(run.names[i], "–")] if causes else []
+    for row in rows:
+        nme = shown(row["nme"], 1) if row["nme"] is not None else "missed"
+        cells = [row["face"], nme, ", ".join(row["subsets"]) or "–", *(shown(row["groups"][g], 1) for g in GROUPS)]
+        cells += [causes.get(row["face"], "–")] if causes else []
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
