@@ -5,6 +5,7 @@ No smoothing: the frame before only tells where to start looking.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
@@ -56,6 +57,7 @@ class HeadPoseStage(StageBase):
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or Options()
         self._face = load_metric_face()
+        self._indices = np.array(self._face.indices)
         self._before: dict[int, tuple[int, Pose]] = {}
 
     def step(self, record: FrameRecord) -> FrameRecord:
@@ -87,34 +89,37 @@ class HeadPoseStage(StageBase):
             return no_pose()
         model = self._face.xyz_mm[used]
         best: Fit | None = None
-        for start in self._starts(face.track_id, model, xy[used], camera, now_ns):
-            fitted = fit_pose(model, xy[used], weights[used], camera, start)
+        xy, weights = xy[used], weights[used]
+        for start in self._starts(face.track_id, model, xy, camera, now_ns):
+            fitted = fit_pose(model, xy, weights, camera, start)
             if fitted is not None and (best is None or fitted.error_mm < best.error_mm):
                 best = fitted
             if best is not None and best.error_mm <= _GOOD_MM:
                 break
         if best is None or not best.error_mm <= self._options.max_error_mm:
             return no_pose()
-        seen = float(face.landmarks.confidence[list(self._face.indices)].mean())
+        seen = float(face.landmarks.confidence[self._indices].mean())
         fit = float(np.clip(1 - (best.error_mm - _GOOD_MM) / (self._options.max_error_mm - _GOOD_MM), 0, 1))
         rotation, translation_mm = best.pose.rotation.astype(np.float32), best.pose.translation_mm.astype(np.float32)
         return HeadPose(rotation, translation_mm, best.error_px, fit * seen)
 
     def _points(self, landmarks: Landmarks) -> tuple[Float64, Float64, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
         """Image px and weights of the metric face's points, and which of them can be used."""
-        index = list(self._face.indices)
-        xy = landmarks.xy[index].astype(np.float64)
-        confidence = np.nan_to_num(landmarks.confidence[index].astype(np.float64))
+        xy = landmarks.xy[self._indices].astype(np.float64)
+        confidence = landmarks.confidence[self._indices].astype(np.float64)
+        confidence[np.isnan(confidence)] = 0.0
         used = np.isfinite(xy).all(axis=1) & (confidence > _LEAST_CONFIDENCE)
         return xy, self._face.weights * confidence, used
 
-    def _starts(self, track_id: int | None, model: Float64, xy: Float64, camera: Float64, now_ns: int) -> list[Pose]:
+    def _starts(
+        self, track_id: int | None, model: Float64, xy: Float64, camera: Float64, now_ns: int
+    ) -> Iterator[Pose]:
         before = self._before.get(track_id) if track_id is not None else None
         if before is not None and 0 <= now_ns - before[0] <= _START_AGE_NS:
-            starts = [before[1]]
+            yield before[1]
         else:
-            starts = _closed_form(model, xy, camera)
-        return [*starts, frontal_pose(model, xy, camera)]
+            yield from _closed_form(model, xy, camera)
+        yield frontal_pose(model, xy, camera)
 
 
 def no_pose() -> HeadPose:

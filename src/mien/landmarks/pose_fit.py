@@ -44,48 +44,67 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
-    """A projection and what changes it.
+    """A projection and what changes it. Flat arrays hold the x of all points, then the y of all points.
 
     Attributes:
-        residual: (n, 2) projection minus point, px.
-        by_pose: (n, 2, 6) derivative by a small turn about the camera's axes (3) and by the translation (3).
-        by_camera: (n, 2, 3) derivative by the point's place in the camera frame.
+        flat_residual: (2 n,) projection minus point, px.
+        jacobian: (6, 2 n) its derivative by a small turn about the camera's axes (3) and by the translation (3).
         robust: (n,) Huber's weight, 0–1.
         cost: weighted robust sum of squares, px²; infinite if a point lies behind the camera.
     """
 
-    residual: Float64
-    by_pose: Float64
-    by_camera: Float64
+    flat_residual: Float64
+    jacobian: Float64
     robust: Float64
     cost: float
+
+    @property
+    def residual(self) -> Float64:
+        """(n, 2) projection minus point, px."""
+        return self.flat_residual.reshape(2, -1).T
+
+    @property
+    def by_pose(self) -> Float64:
+        """(n, 2, 6) derivative by turn and translation."""
+        return self.jacobian.reshape(6, 2, -1).transpose(2, 1, 0)
+
+    @property
+    def by_camera(self) -> Float64:
+        """(n, 2, 3) derivative by the point's place in the camera frame: moving it is moving the head."""
+        return self.by_pose[:, :, 3:]
 
 
 def linearise(model_mm: Float64, xy: Float64, weights: Float64, camera: Float64, pose: Pose) -> Linear:
     """Project (n, 3) model points and compare them with (n, 2) image points, px."""
-    turned = model_mm @ pose.rotation.T
-    x, y, z = turned[:, 0], turned[:, 1], turned[:, 2]
-    camera_z = z + pose.translation_mm[2]
+    n = len(xy)
+    x, y, z = pose.rotation @ model_mm.T
+    shift_x, shift_y, shift_z = pose.translation_mm.tolist()
     focal = float(camera[0, 0])
-    scale = focal / camera_z
-    u, v = (x + pose.translation_mm[0]) * scale, (y + pose.translation_mm[1]) * scale
-    residual = np.empty((len(xy), 2))
-    residual[:, 0] = u + camera[0, 2] - xy[:, 0]
-    residual[:, 1] = v + camera[1, 2] - xy[:, 1]
-    by_camera = np.zeros((len(xy), 2, 3))
-    by_camera[:, 0, 0] = by_camera[:, 1, 1] = scale
-    by_camera[:, 0, 2], by_camera[:, 1, 2] = -u / camera_z, -v / camera_z
-    spin = np.zeros((len(xy), 3, 3))  # how a small turn moves each point
-    spin[:, 0, 1], spin[:, 0, 2], spin[:, 1, 2] = z, -y, x
-    spin[:, 1, 0], spin[:, 2, 0], spin[:, 2, 1] = -z, y, -x
-    by_pose = np.concatenate([by_camera @ spin, by_camera], axis=2)
-    limit_px = HUBER_MM * focal / max(float(pose.translation_mm[2]), 1.0)
-    away = np.sqrt(residual[:, 0] ** 2 + residual[:, 1] ** 2)
-    robust = limit_px / np.maximum(away, limit_px)
-    cost = float((weights * np.where(away > limit_px, 2 * limit_px * away - limit_px**2, away**2)).sum())
-    if not np.isfinite(cost) or camera_z.min() <= 0:
+    depth = z + shift_z
+    scale = focal / depth
+    uv = np.empty((2, n))
+    np.multiply(x + shift_x, scale, out=uv[0])
+    np.multiply(y + shift_y, scale, out=uv[1])
+    a, b = slopes = uv / depth
+    turned = np.zeros((6, 2, n))
+    turned[0] = slopes * -y
+    turned[1] = slopes * x
+    turned[0, 1] -= scale * z
+    turned[1, 0] += scale * z
+    turned[2, 0], turned[2, 1] = -scale * y, scale * x
+    turned[3, 0] = turned[4, 1] = scale
+    turned[5, 0], turned[5, 1] = -a, -b
+    residual = uv - xy.T
+    residual += camera[:2, 2:]
+    limit_px = HUBER_MM * focal / max(shift_z, 1.0)
+    away = np.sqrt(residual[0] ** 2 + residual[1] ** 2)
+    most = np.maximum(away, limit_px)
+    robust = limit_px / most
+    # Huber: away² below the limit, 2 · limit · away − limit² above it.
+    cost = float(weights @ (away * away - (most - limit_px) ** 2))
+    if not isfinite(cost) or depth.min() <= 0:
         cost = float("inf")
-    return Linear(residual, by_pose, by_camera, robust, cost)
+    return Linear(residual.ravel(), turned.reshape(6, 2 * n), robust, cost)
 
 
 def moved(pose: Pose, step: Float64) -> Pose:
@@ -119,15 +138,15 @@ def fit_pose(model_mm: Float64, xy: Float64, weights: Float64, camera: Float64, 
     pose, damping = start, 1e-3
     now = linearise(model_mm, xy, weights, camera, pose)
     for _ in range(_STEPS):
-        jacobian = now.by_pose.reshape(-1, 6)
-        pull = np.repeat(weights * now.robust, 2)
-        normal = (jacobian.T * pull) @ jacobian
-        gradient = jacobian.T @ (pull * now.residual.ravel())
-        diagonal = np.diag(normal) + 1e-9
-        step = _solve((normal + np.diag(damping * diagonal)).tolist(), (-gradient).tolist())
+        pull = weights * now.robust
+        pulled = now.jacobian * np.concatenate([pull, pull])
+        normal = pulled @ now.jacobian.T
+        gradient = (pulled @ now.flat_residual).tolist()
+        normal.ravel()[:: len(normal) + 1] += damping * (normal.diagonal() + 1e-9)
+        step = _solve(normal.tolist(), [-g for g in gradient])
         if step is None:
             return None
-        if -float(gradient @ step) < _ENOUGH * now.cost:
+        if -sum(map(mul, gradient, step)) < _ENOUGH * now.cost:
             break
         tried = moved(pose, np.array(step))
         then = linearise(model_mm, xy, weights, camera, tried)
@@ -135,12 +154,12 @@ def fit_pose(model_mm: Float64, xy: Float64, weights: Float64, camera: Float64, 
             pose, now, damping = tried, then, damping * 0.2
         else:
             damping *= 10
-    depth_mm, length = float(pose.translation_mm[2]), float(np.linalg.norm(pose.translation_mm))
-    if not np.isfinite(now.cost) or depth_mm <= 0:
+    depth_mm, length = float(pose.translation_mm[2]), sqrt(float(pose.translation_mm @ pose.translation_mm))
+    if not isfinite(now.cost) or depth_mm <= 0:
         return None
     if float(pose.rotation[:, 2] @ pose.translation_mm) > _FACING * length:
         return None
-    error_px = sqrt(float((weights * (now.residual**2).sum(axis=1)).sum() / weights.sum()))
+    error_px = sqrt(float(weights @ (now.residual**2).sum(axis=1)) / float(weights.sum()))
     return Fit(pose, error_px * depth_mm / float(camera[0, 0]), error_px)
 
 
