@@ -152,6 +152,14 @@ def test_the_backend_is_chosen_by_argument_variable_and_order(monkeypatch: pytes
         choose_backend()
 
 
+def test_small_networks_prefer_the_backend_that_stays_in_the_callers_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MIEN_BACKEND", raising=False)
+    assert choose_backend(small=True) == "onnxruntime"
+    assert choose_backend("openvino", small=True) == "openvino"
+    monkeypatch.setenv("MIEN_BACKEND", "openvino")
+    assert choose_backend(small=True) == "openvino"
+
+
 def test_a_backend_that_cannot_be_imported_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MIEN_BACKEND", raising=False)
     table = {"openvino": "mien.runtime.not_there:X", "onnxruntime": BACKENDS["onnxruntime"]}

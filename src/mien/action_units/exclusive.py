@@ -7,9 +7,11 @@ browInnerUp and browDown stay together on purpose: sadness is AU 1 + 4.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
-from mien.core.arrays import Float32
+from mien.core.arrays import Float32, Int64
 from mien.core.schema import load_schema
 
 PAIRS: tuple[tuple[str, str], ...] = (
@@ -23,15 +25,20 @@ PAIRS: tuple[tuple[str, str], ...] = (
 
 def without_contradictions(weights: Float32) -> Float32:
     """(52,) weights with one of each pair at 0 and mouthClose <= jawOpen. NaN stays NaN and excludes nothing."""
-    index = load_schema("arkit52").index
+    one, other, close, jaw = _indices()
     out = weights.copy()
-    for one, other in PAIRS:
-        i, j = index(one), index(other)
-        if np.isfinite(out[i]) and np.isfinite(out[j]):
-            common = min(out[i], out[j])
-            out[i] -= common
-            out[j] -= common
-    close, jaw = index("mouthClose"), index("jawOpen")
+    common = np.minimum(out[one], out[other])
+    common[np.isnan(common)] = 0.0
+    out[one] -= common
+    out[other] -= common
     if out[close] > out[jaw]:
         out[close] = out[jaw]
     return out
+
+
+@cache
+def _indices() -> tuple[Int64, Int64, int, int]:
+    """Of the first and the second shapes of the pairs, of mouthClose and of jawOpen."""
+    index = load_schema("arkit52").index
+    one, other = np.array([[index(a), index(b)] for a, b in PAIRS]).T
+    return one, other, index("mouthClose"), index("jawOpen")

@@ -29,6 +29,9 @@ def stable_weights() -> Float64:
     return weights
 
 
+_STABLE_WEIGHTS = stable_weights()
+
+
 def apparent_yaw_pitch(rotation: npt.ArrayLike, translation_mm: npt.ArrayLike) -> Float64:
     """(B, 2) radians: how the head is turned relative to the ray it is seen along; in-plane roll taken out.
 
@@ -38,12 +41,13 @@ def apparent_yaw_pitch(rotation: npt.ArrayLike, translation_mm: npt.ArrayLike) -
     """
     r = np.asarray(rotation, dtype=np.float64)
     ray = np.asarray(translation_mm, dtype=np.float64)
-    ray = ray / np.maximum(np.linalg.norm(ray, axis=-1, keepdims=True), 1e-9)
+    ray = ray / np.maximum(np.sqrt((ray * ray).sum(axis=-1, keepdims=True)), 1e-9)
     # Third row of FRONTAL · view⁻¹ · rotation; the view's third axis is the ray, its others only add roll.
-    row = -np.einsum("bk,bkj->bj", ray, r)
-    yaw = np.arcsin(np.clip(-row[:, 0], -1.0, 1.0))
-    pitch = -np.arctan2(row[:, 1], row[:, 2])
-    return np.stack([yaw, pitch], axis=-1)
+    row = -(ray[:, :, None] * r).sum(axis=1)
+    out = np.empty((len(row), 2))
+    out[:, 0] = np.arcsin(np.minimum(np.maximum(-row[:, 0], -1.0), 1.0))
+    out[:, 1] = -np.arctan2(row[:, 1], row[:, 2])
+    return out
 
 
 def front_view(xy_px: npt.ArrayLike, yaw_pitch_rad: npt.ArrayLike, reference: npt.ArrayLike) -> Float32:
@@ -59,36 +63,47 @@ def front_view(xy_px: npt.ArrayLike, yaw_pitch_rad: npt.ArrayLike, reference: np
     """
     ref = np.asarray(reference, dtype=np.float64)
     points = np.asarray(xy_px, dtype=np.float64)
-    flip = np.array([1.0, -1.0])
-    z = points @ (flip * [1.0, 1j])
+    z = points[..., 0] - 1j * points[..., 1]
+    known = np.isfinite(points[..., 0]) & np.isfinite(points[..., 1])
     turn = _turns(np.asarray(yaw_pitch_rad, dtype=np.float64))
-    seen = ref @ turn.transpose(0, 2, 1)
-    weights = np.where(np.isfinite(z), stable_weights(), 0.0)
-    a, b = _similarity(seen[..., 0] + 1j * seen[..., 1], np.where(np.isfinite(z), z, 0.0), weights)
+    seen = turn[:, :2] @ ref.T
+    a, b = _similarity(seen[:, 0] + 1j * seen[:, 1], np.where(known, z, 0.0), np.where(known, _STABLE_WEIGHTS, 0.0))
     placed = (z - b[:, None]) / np.where(np.abs(a) > 0, a, np.nan)[:, None]
-    flat = np.stack([placed.real, placed.imag], axis=-1) - ref[:, 2][None, :, None] * turn[:, None, :2, 2]
-    return np.asarray(flat @ np.linalg.inv(turn[:, :2, :2]).transpose(0, 2, 1), dtype=np.float32)
+    # What the depth of a point does to it is taken off, then the turn of the plane is undone: a 2 × 2 inverse.
+    x = placed.real - turn[:, 0, 2, None] * ref[:, 2]
+    y = placed.imag - turn[:, 1, 2, None] * ref[:, 2]
+    (m00, m01), (m10, m11) = (turn[:, i, 0, None] for i in (0, 1)), (turn[:, i, 1, None] for i in (0, 1))
+    determinant = m00 * m11 - m01 * m10
+    out = np.empty((*z.shape, 2), dtype=np.float32)
+    out[..., 0] = (m11 * x - m10 * y) / determinant
+    out[..., 1] = (m00 * y - m01 * x) / determinant
+    return out
 
 
 def _turns(yaw_pitch_rad: Float64) -> Float64:
     """(B, 3, 3) R_y(yaw) · R_x(-pitch), limited to turns that can be undone."""
-    yaw, pitch = np.clip(yaw_pitch_rad, -_MAX_TURN_RAD, _MAX_TURN_RAD).T
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
-    zero = np.zeros_like(cy)
-    rows = [cy, -sy * sp, sy * cp, zero, cp, sp, -sy, -cy * sp, cy * cp]
-    return np.asarray(np.stack(rows, axis=-1).reshape(-1, 3, 3), dtype=np.float64)
+    limited = np.minimum(np.maximum(yaw_pitch_rad, -_MAX_TURN_RAD), _MAX_TURN_RAD)
+    (cy, cp), (sy, sp) = np.cos(limited).T, np.sin(limited).T
+    out = np.zeros((len(limited), 3, 3))
+    out[:, 0, 0], out[:, 0, 1], out[:, 0, 2] = cy, -sy * sp, sy * cp
+    out[:, 1, 1], out[:, 1, 2] = cp, sp
+    out[:, 2, 0], out[:, 2, 1], out[:, 2, 2] = -sy, -cy * sp, cy * cp
+    return out
 
 
 def _similarity(
     source: npt.NDArray[np.complex128], target: npt.NDArray[np.complex128], weights: Float64
 ) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128]]:
     """a, b (B,) with target ≈ a · source + b in the weighted least-squares sense; points as complex numbers."""
+    used = np.flatnonzero(weights.any(axis=0))
+    source, target, weights = source[:, used], target[:, used], weights[:, used]
     total = np.maximum(weights.sum(axis=1), 1e-9)
     s0 = (weights * source).sum(axis=1) / total
     t0 = (weights * target).sum(axis=1) / total
     s = source - s0[:, None]
-    power = np.maximum((weights * np.abs(s) ** 2).sum(axis=1), 1e-12)
-    a = (weights * np.conj(s) * (target - t0[:, None])).sum(axis=1) / power
+    pull = weights * np.conj(s)
+    power = np.maximum((pull * s).real.sum(axis=1), 1e-12)
+    a = (pull * (target - t0[:, None])).sum(axis=1) / power
     return a, t0 - a * s0
 
 
@@ -105,13 +120,16 @@ def features(
     """
     mean = np.asarray(reference, dtype=np.float32)[:, :2]
     view = np.asarray(front, dtype=np.float32)
-    base = np.broadcast_to(mean, view.shape) if neutral is None else np.asarray(neutral, dtype=np.float32)
+    base = mean if neutral is None else np.asarray(neutral, dtype=np.float32)
     view = np.where(np.isfinite(view), view, base)
-    n = len(view)
-    known = np.full((n, 1), 0.0 if neutral is None else 1.0, dtype=np.float32)
-    turn = np.clip(np.asarray(yaw_pitch_rad, dtype=np.float32), -_MAX_TURN_RAD, _MAX_TURN_RAD)
-    parts = [(view - mean).reshape(n, -1), (view - base).reshape(n, -1), turn, known]
-    return np.asarray(np.concatenate(parts, axis=1), dtype=np.float32)
+    n, width = len(view), 2 * POINTS
+    out = np.empty((n, FEATURES), dtype=np.float32)
+    np.subtract(view, mean, out=out[:, :width].reshape(n, POINTS, 2))
+    np.subtract(view, base, out=out[:, width : 2 * width].reshape(n, POINTS, 2))
+    turn = np.asarray(yaw_pitch_rad, dtype=np.float32)
+    out[:, 2 * width : -1] = np.minimum(np.maximum(turn, -_MAX_TURN_RAD), _MAX_TURN_RAD)
+    out[:, -1] = 0.0 if neutral is None else 1.0
+    return out
 
 
 def mirror_features() -> tuple[npt.NDArray[np.int64], Float32]:

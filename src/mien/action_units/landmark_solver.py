@@ -17,7 +17,7 @@ from mien.action_units.exclusive import without_contradictions
 from mien.action_units.facs import action_units
 from mien.action_units.features import apparent_yaw_pitch, features, front_view
 from mien.action_units.lids import shut, together
-from mien.action_units.neutral import Neutral, activity, part_of_shape
+from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
 from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes
 from mien.core.arrays import Float32
 from mien.core.measures import Blendshapes, Gaze, Landmarks
@@ -28,6 +28,7 @@ from mien.pipeline.stage import StageBase
 from mien.runtime.store import open_model
 
 _BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+_JAW_OPEN = load_schema("arkit52").index("jawOpen")
 
 SCHEMA = "wflw98"
 _EYES = [list(load_schema(SCHEMA).groups[name]) for name in ("left_eye", "right_eye")]
@@ -64,18 +65,14 @@ class LandmarkSolver(StageBase):
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self._model = open_model(self.options.model, backend=self.options.backend, threads=1)
-        constants = self._model.run({"features": np.zeros((1, self._width), dtype=np.float32)})
+        self._model = open_model(self.options.model, backend=self.options.backend, threads=1, small=True)
+        width = int(self._model.card.inputs[0].shape[1] or 0)
+        constants = self._model.run({"features": np.zeros((1, width), dtype=np.float32)})
         self._reference: Float32 = constants["reference"].astype(np.float32)
         self._turn_offset = constants["turn_offset"].astype(np.float64)
         self._visibility = Visibility(constants["reliability"].astype(np.float32), self.options.max_yaw_deg)
-        self._part_of_shape = part_of_shape()
+        self._part_of_shape = np.array([list(PARTS).index(part) for part in part_of_shape()])
         self._neutrals: dict[int, Neutral] = {}
-
-    @property
-    def _width(self) -> int:
-        width = self._model.card.inputs[0].shape[1]
-        return int(width or 0)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -139,7 +136,7 @@ class LandmarkSolver(StageBase):
         weights = np.where(sure > 0, weights, np.nan)
         sure = np.where(np.isfinite(weights), sure, 0.0)
         shapes = Blendshapes.of(without_contradictions(weights.astype(np.float32)), np.clip(sure, 0.0, 1.0))
-        gap = lip_gap(front[0]), float(sure[load_schema("arkit52").index("jawOpen")])
+        gap = lip_gap(front[0]), float(sure[_JAW_OPEN])
         return replace(face, blendshapes=shapes, action_units=action_units(shapes, {"lip_gap": gap}))
 
     def _neutral_of(self, face: Face) -> Neutral | None:
@@ -156,7 +153,7 @@ class LandmarkSolver(StageBase):
         own = None
         known: Float32 = np.zeros(52, dtype=np.float32)
         if neutral is not None:
-            known = np.array([neutral.known(p) for p in self._part_of_shape], dtype=np.float32)
+            known = np.array([neutral.known(p) for p in PARTS], dtype=np.float32)[self._part_of_shape]
             if known.any():
                 own = neutral.shape(self._reference)
                 rows.append(features(front, own[None], turn, self._reference))

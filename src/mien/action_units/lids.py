@@ -13,16 +13,17 @@ import numpy.typing as npt
 
 from mien.core.arrays import Float32
 
-_LIDS = (((69, 75), (70, 74), (71, 73)), ((61, 67), (62, 66), (63, 65)))
-"""Upper and lower points of the left and the right eye."""
+_UPPER = np.array([(69, 70, 71), (61, 62, 63)])
+_LOWER = np.array([(75, 74, 73), (67, 66, 65)])
+"""Points of the left and the right eye's lids, one above the other."""
 _SHUT, _OPEN = 0.16, 0.38
 
 
 def openings(front: Float32) -> Float32:
     """(2,) height of the left and the right eye's opening in units of the front view; NaN = eye not seen."""
-    upper = np.array([[front[u, 1] for u, _ in eye] for eye in _LIDS])
-    lower = np.array([[front[d, 1] for _, d in eye] for eye in _LIDS])
-    return np.asarray(np.maximum(upper - lower, 0.0).mean(axis=1), dtype=np.float32)
+    height = front[:, 1]
+    gaps = np.maximum(height[_UPPER] - height[_LOWER], 0.0)
+    return np.asarray(gaps.sum(axis=1) / np.float32(gaps.shape[1]), dtype=np.float32)
 
 
 def shut(front: Float32, neutral: Float32) -> Float32:
@@ -33,7 +34,8 @@ def shut(front: Float32, neutral: Float32) -> Float32:
         neutral: (98, 2) of the person, or of the mean face.
     """
     usual = np.maximum(openings(neutral), 1e-3)
-    return np.asarray(np.clip((_OPEN - openings(front) / usual) / (_OPEN - _SHUT), 0.0, 1.0), dtype=np.float32)
+    shutness = (_OPEN - openings(front) / usual) / (_OPEN - _SHUT)
+    return np.asarray(np.minimum(np.maximum(shutness, 0.0), 1.0), dtype=np.float32)
 
 
 def together(left_right: Float32, seen: Float32, looking: npt.NDArray[np.bool_]) -> Float32:
@@ -50,7 +52,7 @@ def together(left_right: Float32, seen: Float32, looking: npt.NDArray[np.bool_])
     """
     shut_eye, other = (0, 1) if left_right[0] >= left_right[1] else (1, 0)
     apart = left_right[shut_eye] - left_right[other]
-    plainly = float(np.clip((_HALF_LID - left_right[other]) / (_HALF_LID - _LOW_LID), 0.0, 1.0))
+    plainly = min(max((_HALF_LID - float(left_right[other])) / (_HALF_LID - _LOW_LID), 0.0), 1.0)
     believed = plainly * float(seen[other]) * float(looking[other])
     out = left_right.copy()
     out[other] += (1 - believed) * apart

@@ -37,6 +37,7 @@ _LONGEST_STEP_S = 0.25
 ASYMMETRY_KEPT = 0.4
 """Share of a neutral's difference between left and right that is believed."""
 _POINTS = {name: np.array(points) for name, points in PARTS.items()}
+_MIRROR = np.array([-1, 1], dtype=np.float32)
 
 
 def part_of_shape() -> tuple[str, ...]:
@@ -92,11 +93,11 @@ class Neutral:
     def shape(self, mean_face: Float32) -> Float32:
         """(98, 2) front view of the neutral; the mean face where nothing is known."""
         out = np.asarray(mean_face[:, :2], dtype=np.float32).copy()
-        for name, points in PARTS.items():
+        for name, points in _POINTS.items():
             if self._parts[name].seconds > 0:
-                out[list(points)] = self.front[list(points)]
+                out[points] = self.front[points]
         # Faces are nearly symmetric; what was covered or turned away while learning is not a crooked mouth.
-        mirrored = out[load_schema("wflw98").mirror] * np.array([-1, 1], dtype=np.float32)
+        mirrored = out[load_schema("wflw98").mirror] * _MIRROR
         return out + (1 - ASYMMETRY_KEPT) / 2 * (mirrored - out)
 
     def learn(self, t_ns: int, front: Float32, activities: Mapping[str, float], trust: float) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from math import isfinite
+
 import numpy as np
 import numpy.typing as npt
 
@@ -59,22 +62,25 @@ class Visibility:
             self._member[i, list(_region(name))] = 1.0
         self._member /= self._member.sum(axis=1, keepdims=True)
         self._sides = np.array([_side(n) for n in _SHAPES])
+        self._middle = self._sides == 0
 
     def confidence(
         self, landmarks: Float32, xy: Float32, yaw_pitch_deg: npt.NDArray[np.float64], pose_confidence: float
     ) -> Float32:
         """(52,) 0–1; 0 where half of a shape's points are NaN, or its side is turned away too far."""
-        lost = ~np.isfinite(xy).all(axis=1)
-        points = np.where(lost, 0.0, landmarks)
-        sure = self._member @ points.astype(np.float32)
-        sure[self._member @ lost.astype(np.float32) > 0.34] = 0.0
-        yaw, pitch = yaw_pitch_deg
-        away = np.maximum(yaw * self._sides, 0.5 * abs(yaw) * (self._sides == 0))
-        turned = 1 - np.clip((away - _FULL_YAW_DEG) / (self._max_yaw_deg - _FULL_YAW_DEG), 0.0, 1.0) * 0.8
-        turned[yaw * self._sides > self._max_yaw_deg] = 0.0
-        nod = 1 - 0.7 * float(np.clip((abs(pitch) - _FULL_PITCH_DEG) / (_MAX_PITCH_DEG - _FULL_PITCH_DEG), 0.0, 1.0))
-        posed = 0.5 + 0.5 * float(np.clip(pose_confidence, 0.0, 1.0))
-        return np.asarray(sure * turned * nod * posed * self._reliability, dtype=np.float32)
+        lost = ~(np.isfinite(xy[:, 0]) & np.isfinite(xy[:, 1]))
+        points = np.where(lost, np.float32(0), landmarks)
+        sure = self._member @ points
+        if lost.any():
+            sure[self._member @ lost.astype(np.float32) > 0.34] = 0.0
+        yaw, pitch = yaw_pitch_deg.tolist()
+        toward = yaw * self._sides
+        away = np.maximum(toward, 0.5 * abs(yaw) * self._middle)
+        turned = 1 - _share(away, _FULL_YAW_DEG, self._max_yaw_deg) * 0.8
+        turned[toward > self._max_yaw_deg] = 0.0
+        nod = 1 - 0.7 * min(max((abs(pitch) - _FULL_PITCH_DEG) / (_MAX_PITCH_DEG - _FULL_PITCH_DEG), 0.0), 1.0)
+        posed = 0.5 + 0.5 * min(max(pose_confidence, 0.0), 1.0)
+        return np.asarray(sure * turned * (nod * posed) * self._reliability, dtype=np.float32)
 
     def trust(self, yaw_pitch_deg: npt.NDArray[np.float64], confidence: Float32) -> float:
         """0–1: how much a view may teach about the neutral face."""
@@ -84,10 +90,15 @@ class Visibility:
         return float(np.exp(-((yaw / 20.0) ** 2) - (pitch / 20.0) ** 2)) * share
 
 
+def _share(angle: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
+    """0 up to `low`, 1 from `high` on, straight in between."""
+    return np.minimum(np.maximum((angle - low) / (high - low), 0.0), 1.0)
+
+
 def lip_gap(front: Float32) -> float:
     """Height of the opening between the lips in units of the outer eye corners' distance; NaN = lips not seen."""
     gaps = [float(front[upper, 1] - front[lower, 1]) for upper, lower in _LIPS]
-    return max(float(np.mean(gaps)), 0.0)
+    return max(sum(gaps) / len(gaps), 0.0)
 
 
 def look_shapes(gaze: Gaze | None) -> tuple[Float32, Float32]:
@@ -96,11 +107,23 @@ def look_shapes(gaze: Gaze | None) -> tuple[Float32, Float32]:
     sure: Float32 = np.zeros(len(_SHAPES), dtype=np.float32)
     if gaze is None:
         return values, sure
-    index = load_schema("arkit52").index
-    eyes = (("Left", gaze.left_yaw_pitch_deg, 1.0), ("Right", gaze.right_yaw_pitch_deg, -1.0))
-    for eye, (side, (yaw, pitch), outwards) in enumerate(eyes):
-        for name, angle in (("Out", yaw * outwards), ("In", -yaw * outwards), ("Up", pitch), ("Down", -pitch)):
-            if np.isfinite(angle):
-                values[index(f"eyeLook{name}{side}")] = np.clip(angle / GAZE_DEG_AT_ONE[name], 0.0, 1.0)
-                sure[index(f"eyeLook{name}{side}")] = gaze.confidence[eye]
+    angles = (*gaze.left_yaw_pitch_deg.tolist(), *gaze.right_yaw_pitch_deg.tolist())
+    confidence = gaze.confidence.tolist()
+    for shape, angle, sign, at_one in _looks():
+        amount = angles[angle] * sign / at_one
+        if isfinite(amount):
+            values[shape] = min(max(amount, 0.0), 1.0)
+            sure[shape] = confidence[angle // 2]
     return values, sure
+
+
+@cache
+def _looks() -> tuple[tuple[int, int, float, float], ...]:
+    """For each eyeLook* shape: its index, which of the angles (left yaw, left pitch, right yaw, right pitch) it is
+    read from, with which sign, and the angle at weight 1."""
+    index = load_schema("arkit52").index
+    rows = []
+    for eye, (side, outwards) in enumerate((("Left", 1.0), ("Right", -1.0))):
+        for name, angle, sign in (("Out", 0, outwards), ("In", 0, -outwards), ("Up", 1, 1.0), ("Down", 1, -1.0)):
+            rows.append((index(f"eyeLook{name}{side}"), 2 * eye + angle, sign, GAZE_DEG_AT_ONE[name]))
+    return tuple(rows)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -122,6 +123,7 @@ def open_model(
     threads: int | None = None,
     precision: Precision | None = None,
     batch: int | None = None,
+    small: bool = False,
 ) -> Model:
     """Check a model folder and open it.
 
@@ -130,7 +132,7 @@ def open_model(
         backend: a name of `mien.runtime.session.BACKENDS`; None = MIEN_BACKEND or the best there is.
         threads: threads of one run; None = the backend's own choice.
         precision: of the arithmetic; None = what the card says.
-        batch: see `mien.runtime.session.open_session`.
+        batch, small: see `mien.runtime.session.open_session`.
 
     Raises:
         ModelError: the folder is missing, damaged or contradicts itself; the message names the file.
@@ -138,7 +140,8 @@ def open_model(
     """
     folder = model_folder(name_or_path)
     card, content = check_files(folder)
-    session = _open_checked(folder, card, content, backend=backend, threads=threads, precision=precision, batch=batch)
+    how: dict[str, Any] = {"precision": precision or card.precision, "backend": backend, "threads": threads}
+    session = _open_checked(folder, card, content, batch=batch, small=small, **how)
     return Model(card, session, folder)
 
 
@@ -171,20 +174,10 @@ def write_card(folder: Path, facts: CardFacts) -> ModelCard:
     return card
 
 
-def _open_checked(
-    folder: Path,
-    card: ModelCard,
-    content: bytes,
-    *,
-    backend: str | None = None,
-    threads: int | None = None,
-    precision: Precision | None = None,
-    batch: int | None = None,
-) -> Session:
+def _open_checked(folder: Path, card: ModelCard, content: bytes, *, batch: int | None = None, **how: Any) -> Session:
     path = folder / MODEL_FILE
     try:
-        how = precision or card.precision
-        session = open_session(content, backend=backend, threads=threads, precision=how, batch=batch)
+        session = open_session(content, batch=batch, **{"precision": card.precision, **how})
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     try:
