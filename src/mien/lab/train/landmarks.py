@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import torch
@@ -31,10 +29,10 @@ from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.faces import DatasetFaces, FaceSet, Mixture, RenderedFaces, Share, read_marked_faces
 from mien.lab.train.landmark_task import LandmarkSpec, LandmarkTask, mean_points
 from mien.lab.train.loop import Run, Schedule
+from mien.lab.train.recipe import read_recipe, settings
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 _HRNETS = {"hrnet-w18": W18, "hrnet-w12": W12, "hrnet-w9": W9}
 _REGRESSORS = {"regressor-mobile": MOBILE, "regressor-tiny": TINY}
 
@@ -48,28 +46,12 @@ def build(table: Mapping[str, Any]) -> nn.Module:
     options = dict(table)
     kind = str(options.pop("kind", ""))
     if kind in _HRNETS:
-        return HrNet(_spec(HrNetSpec, options, _HRNETS[kind]))
+        return HrNet(settings(HrNetSpec, options, _HRNETS[kind]))
     if kind in _REGRESSORS:
-        return Regressor(_spec(RegressorSpec, options, _REGRESSORS[kind]))
+        return Regressor(settings(RegressorSpec, options, _REGRESSORS[kind]))
     if kind == "lab":
-        return Lab(_spec(LabSpec, options))
+        return Lab(settings(LabSpec, options))
     raise ConfigError(f"[model] kind {kind!r}: choose one of {', '.join([*_HRNETS, *_REGRESSORS, 'lab'])}")
-
-
-def _spec(cls: type[T], options: Mapping[str, Any], start: T | None = None) -> T:
-    """A frozen settings object from a table of a recipe."""
-    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
-    if unknown := set(options) - known:
-        raise ConfigError(
-            f"{cls.__name__}: no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
-        )
-    given = {n: getattr(start, n) for n in known} if start is not None else {}
-    given |= {k: _tuples(v) for k, v in options.items()}
-    return cls(**given)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
@@ -134,27 +116,15 @@ def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Sc
         raise ConfigError('the recipe has no [[data]] with use = "validation" to choose the best weights by')
     return LandmarkTask(
         net=build(recipe["model"]),
-        spec=_spec(LandmarkSpec, recipe.get("task", {})),
+        spec=settings(LandmarkSpec, recipe.get("task", {})),
         mixture=Mixture(parts),
         validation=checks,
-        how=_spec(Augmentation, recipe.get("augmentation", {})),
+        how=settings(Augmentation, recipe.get("augmentation", {})),
         batch=schedule.batch,
         half=schedule.half,
         seed=schedule.seed,
         workers=workers,
     )
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """A recipe file.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read as a recipe: {error}") from error
 
 
 def load_weights(net: nn.Module, path: Path) -> list[str]:
@@ -182,10 +152,10 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     recipe = read_recipe(options.config)
-    settings = dict(recipe.get("schedule", {}))
+    table = dict(recipe.get("schedule", {}))
     if options.minutes is not None:
-        settings["minutes"] = options.minutes
-    schedule = _spec(Schedule, settings)
+        table["minutes"] = options.minutes
+    schedule = settings(Schedule, table)
     torch.manual_seed(schedule.seed)
     places = dict(p.split("=", 1) for p in options.places if "=" in p)
     task = make_task(recipe, places, schedule, options.workers)
