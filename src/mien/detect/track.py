@@ -18,12 +18,11 @@ from mien.core.arrays import Float32, UInt8
 from mien.core.geometry import CropTransform
 from mien.core.record import Face, FrameRecord
 from mien.core.regions import region_of_detection
-from mien.detect.tracks import Track, crowd_out_repeats, match, match_returning, prominence
+from mien.detect.tracks import REGION_PX, Track, crowd_out_repeats, match, match_returning, prominence
 from mien.pipeline import stage
 from mien.pipeline.stage import Stage
 
 _THUMB_WH = (32, 18)
-_REGION_PX = 192
 _UNLIKE = 0.7
 """Two pictures whose grey values correlate less are of different scenes: from frame to frame of eleven clips it is
 0.87 and more, between any two of 13 portraits 0.62 and less."""
@@ -102,6 +101,7 @@ class Tracker:
     def __init__(self, options: Options | None = None, *, detector: Stage) -> None:
         self._options = options or Options()
         self._detector = detector
+        self._judge = detector if isinstance(detector, FaceScores) and self._options.min_face_score > 0 else None
         self.reads = detector.reads | {"image"}
         self.writes = detector.writes | {"faces", "faces.track_id"}
         self._first_id = 0
@@ -188,14 +188,14 @@ class Tracker:
 
     def _check(self, image: UInt8, now_ns: int) -> None:
         """Show the detector the regions of followed faces whose turn it is; lose those that are none."""
-        if not isinstance(self._detector, FaceScores) or self._options.min_face_score == 0:
+        if self._judge is None:
             return
         interval_ns = self._options.check_interval_ms * _MS
         regions = {t: t.check_region(_CHECK_PX) for t in self._tracks if t.check_is_due(now_ns, interval_ns)}
         known = {t: region for t, region in regions.items() if region is not None}
         if not known:
             return
-        scores = self._detector.face_scores(image, list(known.values()))
+        scores = self._judge.face_scores(image, list(known.values()))
         refuted = [
             t for t, s in zip(known, scores, strict=True) if t.refuted(bool(s < self._options.min_face_score), now_ns)
         ]
@@ -246,9 +246,9 @@ class Tracker:
     def _face(self, track: Track, detected: Face | None) -> Face:
         if detected is not None:
             track.box = detected.box
-            crop = region_of_detection(detected.box, detected.keypoints, _REGION_PX)
+            crop = region_of_detection(detected.box, detected.keypoints, REGION_PX)
             return replace(detected, track_id=track.track_id, crop=crop)
-        return Face(track.box, track_id=track.track_id, crop=track.region(_REGION_PX))
+        return Face(track.box, track_id=track.track_id, crop=track.region())
 
 
 def _correlation(a: Float32, b: Float32) -> float:

@@ -11,6 +11,8 @@ from mien.core.measures import Box, Landmarks
 from mien.core.record import Face
 from mien.core.regions import detector_region_of_landmarks, region_of_detection, region_of_landmarks
 
+REGION_PX = 192
+"""Side of the crop that a followed face's region is told as."""
 _SAME_IOU = 0.2
 """A detector's box and the box of the points of the same face overlap by 0.5 and more."""
 _REPEAT_IOU = 0.5
@@ -43,6 +45,7 @@ class Track:
         self.has_landmarks = False
         self.surprise = 0.0
         self._landmarks: Landmarks | None = None
+        self._region: CropTransform | None = None
         self._velocity_px_s: Float64 = np.zeros(2)
         self._fresh = True
         self._checked_ns = t_ns
@@ -50,7 +53,8 @@ class Track:
 
     def follow(self, face: Face, t_ns: int) -> bool:
         """Take over a finished face. False if its landmarks are too incomplete to follow."""
-        if face.landmarks is not None and region_of_landmarks(face.landmarks, 32) is None:
+        region = region_of_landmarks(face.landmarks, REGION_PX) if face.landmarks is not None else None
+        if face.landmarks is not None and region is None:
             return False
         dt = (t_ns - self.seen_ns) / 1e9
         self.surprise = 1.0 - iou(self.expected_xyxy(t_ns), face.box.xyxy)
@@ -59,14 +63,14 @@ class Track:
             share = 1 - np.exp(-dt / _VELOCITY_MEMORY_S)
             self._velocity_px_s = self._velocity_px_s + share * (new - self._velocity_px_s)
         self._fresh = False
-        self.box, self.seen_ns, self._landmarks = face.box, t_ns, face.landmarks
+        self.box, self.seen_ns, self._landmarks, self._region = face.box, t_ns, face.landmarks, region
         self.has_landmarks = face.landmarks is not None
         self.confirmed = True
         return True
 
     def revive(self, face: Face, t_ns: int) -> None:
         """Follow again from a detected face; its motion before is forgotten."""
-        self.box, self.seen_ns, self._landmarks = face.box, t_ns, None
+        self.box, self.seen_ns, self._landmarks, self._region = face.box, t_ns, None, None
         self.has_landmarks, self._fresh = False, True
         self._velocity_px_s = np.zeros(2)
         self._checked_ns, self._doubted = t_ns, False
@@ -76,10 +80,9 @@ class Track:
         ahead_s = float(np.clip((t_ns - self.seen_ns) / 1e9, 0, _FORESIGHT_S))
         return self.box.xyxy.astype(np.float64) + np.tile(self._velocity_px_s * ahead_s, 2)
 
-    def region(self, size_px: int) -> CropTransform:
+    def region(self) -> CropTransform:
         """Where to look for the landmarks: the region of the last ones, else of the box."""
-        region = region_of_landmarks(self._landmarks, size_px) if self._landmarks is not None else None
-        return region if region is not None else region_of_detection(self.box, None, size_px)
+        return self._region or region_of_detection(self.box, None, REGION_PX)
 
     def check_is_due(self, now_ns: int, interval_ns: int) -> bool:
         """True if the face was last judged (or found) so long ago, or was doubted then."""

@@ -106,6 +106,7 @@ class Pipeline:
         stages: (slot, stage) in order.
         fields: what records carry at the end.
         notes: what the composition left out, in words.
+        models: ids of all models, in the order of the stages, without repeats.
     """
 
     def __init__(
@@ -114,11 +115,7 @@ class Pipeline:
         self.stages = tuple(stages)
         self.notes = tuple(notes)
         self.fields = check_wiring(self.stages, provided)
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Ids of all models, in the order of the stages, without repeats."""
-        return tuple(dict.fromkeys(m for _, stage in self.stages for m in stage.models))
+        self.models = tuple(dict.fromkeys(m for _, stage in self.stages for m in stage.models))
 
     def process(self, record: FrameRecord) -> FrameRecord:
         """Run every stage on one record, time them, and show the result to every stage.
