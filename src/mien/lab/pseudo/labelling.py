@@ -34,11 +34,9 @@ from mien.lab.datasets.pseudo_labelled import (
 )
 from mien.lab.datasets.splits import hashed_split
 from mien.lab.pseudo.cut import cut
-from mien.lab.pseudo.models import model_hashes
 from mien.lab.pseudo.sources import SOURCES, Listing, Picture, Purpose, list_source, source_info
-from mien.lab.pseudo.teacher import Look, Teacher
+from mien.lab.pseudo.teacher import AnyTeacher, Look, Teacher
 from mien.lab.pseudo.verdict import Limits, refusal
-from mien.lab.pseudo.views import VIEWS
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +90,11 @@ class Summary:
 
 
 def label_source(
-    order: Order, folder: str | Path, out: str | Path, told: Callable[[Progress], None] = lambda _: None
+    order: Order,
+    folder: str | Path,
+    out: str | Path,
+    told: Callable[[Progress], None] = lambda _: None,
+    teacher: AnyTeacher | None = None,
 ) -> Summary:
     """Label a source into a folder that `open_dataset("pseudo:OUT")` reads. Again with the same order = resume.
 
@@ -101,6 +103,7 @@ def label_source(
         folder: where the source is.
         out: the dataset's folder; made if it is not there.
         told: called after every picture.
+        teacher: who labels; closed at the end. None = `Teacher`.
 
     Raises:
         RequestError: the purpose is not allowed, or `out` holds another order.
@@ -110,7 +113,7 @@ def label_source(
     listing = list_source(order.source, folder, order.purpose)
     pictures = _chosen(listing, order.count)
     target = Path(out)
-    teacher = Teacher()
+    teacher = teacher or Teacher()
     try:
         _begin(target, order, teacher)
         faces, kept, spent = 0, 0, 0.0
@@ -160,7 +163,7 @@ def _is_made(target: Path, i: int) -> bool:
         return False
 
 
-def _rows(teacher: Teacher, picture: Picture, order: Order, target: Path) -> list[dict[str, Any]]:
+def _rows(teacher: AnyTeacher, picture: Picture, order: Order, target: Path) -> list[dict[str, Any]]:
     """One row per face of a picture; the crops of the kept ones are written."""
     image = picture.image()
     boxes = picture.boxes_xyxy if picture.boxes_xyxy is not None else tuple(teacher.boxes(image))
@@ -219,11 +222,11 @@ def _known(value: Float32 | None) -> Float32:
     return value
 
 
-def _begin(target: Path, order: Order, teacher: Teacher) -> None:
+def _begin(target: Path, order: Order, teacher: AnyTeacher) -> None:
     """Make the folder, or check that it is the same order's."""
     if (target / MANIFEST).is_file():
         before = read_manifest(target / MANIFEST)
-        if before.get("order") != order.model_dump() or before.get("teacher") != _teacher(teacher):
+        if before.get("order") != order.model_dump() or before.get("teacher") != dict(teacher.description):
             raise RequestError(f"{target}: holds labels of another order or teacher; choose another folder")
         return
     for name in (LABELS, PICTURES):
@@ -231,12 +234,7 @@ def _begin(target: Path, order: Order, teacher: Teacher) -> None:
     _write_manifest(target, order, teacher, None)
 
 
-def _teacher(teacher: Teacher) -> dict[str, Any]:
-    views = [asdict(v) | {"shift": list(v.shift)} for v in VIEWS]
-    return {"models": list(teacher.models), "sha256": dict(model_hashes()), "views": views}
-
-
-def _write_manifest(target: Path, order: Order, teacher: Teacher, summary: Summary | None) -> None:
+def _write_manifest(target: Path, order: Order, teacher: AnyTeacher, summary: Summary | None) -> None:
     permission = source_info(order.source).permission
     manifest = {
         "kind": KIND,
@@ -246,7 +244,7 @@ def _write_manifest(target: Path, order: Order, teacher: Teacher, summary: Summa
         "licence": permission.licence,
         "credit": permission.credit,
         "order": order.model_dump(),
-        "teacher": _teacher(teacher),
+        "teacher": dict(teacher.description),
         "complete": summary is not None,
         "counts": None if summary is None else {k: v for k, v in asdict(summary).items() if k != "seconds_per_face"},
     }

@@ -6,8 +6,10 @@ Nothing is decided here: `verdict` says which faces are believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -22,7 +24,8 @@ from mien.core.regions import region_of_detection, region_of_landmarks
 from mien.core.schema import load_schema
 from mien.detect.mediapipe import MediaPipeDetector
 from mien.lab.datasets.face_truth import FaceTruth
-from mien.lab.pseudo.views import VIEWS, looked_at, points_back
+from mien.lab.pseudo.models import model_hashes
+from mien.lab.pseudo.views import VIEWS, View, looked_at, points_back
 from mien.lab.rigs.landmarks import five_points
 from mien.landmarks.gaze import GazeStage
 from mien.landmarks.headpose import HeadPoseStage
@@ -81,6 +84,23 @@ class Look:
         return np.concatenate([self.xy.min(axis=0), self.xy.max(axis=0)])
 
 
+class AnyTeacher(Protocol):
+    """Whoever labels faces of single pictures."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Who it is, as plain data for the manifest: labels of two teachers are not mixed in a folder."""
+
+    def boxes(self, image: UInt8) -> list[Float32]:
+        """(4,) boxes of every face it finds, most confident first."""
+
+    def label(self, image: UInt8, box_xyxy: Float32) -> Look | None:
+        """The face in a box; None if there is none."""
+
+    def close(self) -> None:
+        """Release the networks."""
+
+
 class Teacher:
     """Labels faces of single pictures. Close it after use."""
 
@@ -88,23 +108,23 @@ class Teacher:
         self._detector = MediaPipeDetector()
         self._network = MediaPipeLandmarks()
         self._schema = load_schema("wflw98")
-
-    @cached_property
-    def _solvers(self) -> tuple[Stage, ...]:
-        return HeadPoseStage(), GazeStage(), LandmarkSolver(SolverOptions(learn_neutral=False))
+        self._inferred = Inferred()
 
     @property
     def models(self) -> tuple[str, ...]:
         """Ids of the networks, solver included (its id holds the hash of its weights)."""
-        solver = self._solvers[-1]
-        return (*self._detector.models, *self._network.models, *getattr(solver, "models", ()))
+        return (*self._detector.models, *self._network.models, *self._inferred.models)
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """See `AnyTeacher`."""
+        return {"models": list(self.models), "sha256": dict(model_hashes()), "views": described(VIEWS)}
 
     def close(self) -> None:
         """Release the networks."""
         self._detector.close()
         self._network.close()
-        for stage in self._solvers:
-            stage.close()
+        self._inferred.close()
 
     def boxes(self, image: UInt8) -> list[Float32]:
         """(4,) boxes of every face the detector finds, most confident first."""
@@ -136,7 +156,7 @@ class Teacher:
         back = ((xy + 0.5) / scale - 0.5).astype(np.float32)
         spread_px = (spread / scale).astype(np.float32)
         visible = np.clip(seen, 0, 1).astype(np.float32)
-        return Look(back, spread_px, visible, presence, gap, self._truth(back, spread_px, visible))
+        return Look(back, spread_px, visible, presence, gap, self._inferred.truth(back, spread_px, visible))
 
     def _detected(self, image: UInt8) -> tuple[Face, ...]:
         return self._detector.step(FrameRecord(Stamp("picture", 0, 0), (image.shape[1], image.shape[0]), image)).faces
@@ -158,13 +178,31 @@ class Teacher:
             meshes.append(mesh.xyz)
         return np.array(answers, dtype=np.float32), np.array(presence, dtype=np.float32), meshes
 
-    def _truth(self, xy: Float32, spread_px: Float32, visible: Float32) -> FaceTruth:
+
+class Inferred:
+    """What follows from points: pose, gaze and shapes, by Mien's own stages."""
+
+    @cached_property
+    def _solvers(self) -> tuple[Stage, ...]:
+        return HeadPoseStage(), GazeStage(), LandmarkSolver(SolverOptions(learn_neutral=False))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids of the solver's networks."""
+        return self._solvers[-1].models
+
+    def close(self) -> None:
+        """Release the solver."""
+        for stage in self._solvers:
+            stage.close()
+
+    def truth(self, xy: Float32, spread_px: Float32, visible: Float32) -> FaceTruth:
         """Pose, gaze and shapes of the points, seen by a portrait's camera that looks at the middle of the face."""
         eyes = float(np.linalg.norm(xy[OUTER_EYE_CORNERS[0]] - xy[OUTER_EYE_CORNERS[1]]))
         side = max(round(_PORTRAIT_MM / _EYE_CORNERS_MM * max(eyes, 1.0)), 2)
         centred = (xy - xy.mean(axis=0) + (side - 1) / 2).astype(np.float32)
         face = Face(Box(np.concatenate([centred.min(axis=0), centred.max(axis=0)]), 1.0))
-        face = replace(face, landmarks=Landmarks(centred, visible, self._schema))
+        face = replace(face, landmarks=Landmarks(centred, visible, load_schema("wflw98")))
         record = FrameRecord(Stamp("picture", 0, 0), (side, side), None, (face,))
         for stage in self._solvers:
             record = stage.step(record)
@@ -182,6 +220,11 @@ class Teacher:
             blendshapes=None if shapes is None else shapes.values,
             action_units=None if face.action_units is None else face.action_units.values,
         )
+
+
+def described(views: tuple[View, ...]) -> list[dict[str, Any]]:
+    """Views as plain data."""
+    return [asdict(v) | {"shift": list(v.shift)} for v in views]
 
 
 def _working_scale(box_xyxy: Float32) -> float:
