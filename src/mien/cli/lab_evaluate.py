@@ -59,3 +59,47 @@ def landmarks(
     text = json.dumps({"runs": results}, indent=2, ensure_ascii=False) if json_output else tables(results)
     if not printed(text):
         raise typer.Exit(1)
+
+
+@evaluate.command("detect")
+def detect(
+    data: Annotated[str, typer.Option(help="NAME:PATH of a dataset with boxes, e.g. widerface:FOLDER.")],
+    detector: Annotated[str, typer.Option(help="cascade, mtcnn, ssd or mediapipe.")] = "cascade",
+    run: Annotated[Path | None, typer.Option(help="A folder of mien.lab.train.detect instead.")] = None,
+    stages: Annotated[str, typer.Option(help="Of --run: the stages that give P-, R- and O-Net.")] = "p,r,o",
+    least_px: Annotated[float, typer.Option(min=0, help="Faces with a shorter side below are ignored.")] = 24.0,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Probability from which a finding counts; default: its own.")
+    ] = None,
+    backgrounds: Annotated[Path | None, typer.Option(help="Folder of pictures without people.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for the pictures with boxes drawn in.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Average precision as WIDER FACE takes it; recall, precision, false findings by size; false ones where nobody is.
+
+    What --out gets shows the data's pictures: mind its licence.
+    """
+    finders = "mien.lab.evaluate.detect_finders:"
+    finder: Any
+    if run is not None:
+        finder = load(finders + "run_finder")(run, tuple(stages.split(",")))
+    else:
+        finder = load(finders + "named_finder")(detector)
+    try:
+        with StepProgress("looking", "pictures") as progress:
+
+            def told(done: int, total: int) -> None:
+                if done == 1:
+                    progress.started(0, total)
+                progress.advance(1)
+
+            how = {"least_px": least_px, "threshold": threshold, "without_people": backgrounds, "told": told}
+            found = load("mien.lab.evaluate.detect:evaluate")(finder, data, **how)
+    finally:
+        finder.close()
+    if out is not None:
+        load("mien.lab.evaluate.detect:write_pictures")(found, data, out)
+    result: dict[str, Any] = load("mien.lab.evaluate.detect:figures")(found)
+    table = load("mien.lab.evaluate.detect:table")
+    if not printed(json.dumps(result, indent=2, ensure_ascii=False) if json_output else table(result)):
+        raise typer.Exit(1)
