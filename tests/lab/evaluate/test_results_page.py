@@ -43,15 +43,17 @@ def test_sections_are_written_and_words_around_them_stay(tmp_path: Path) -> None
     causes.write_text(json.dumps({"001.jpg#1": "missed: a hand"}))
     data = ["add", "--figures", str(figures_file(tmp_path, 6.0, None)), "--title", "Ours", "--seen", "held out"]
     main(["--store", str(store), *data, "--causes", str(causes)])
-    main(["--store", str(store), "write", "--page", str(page)])
+    write = ["--store", str(store), "write", "--page", str(page), "--images", str(tmp_path)]
+    main(write)
     text = page.read_text()
     assert "old" not in text
     assert text.index("Before.") < text.index("| Ours | end to end | 1 of 2 | 6.00") < text.index("After.")
     assert "made-up faces; held out |" in text
     assert "| 001.jpg#1 | missed |" in text
     assert "missed: a hand |" in text
-    main(["--store", str(store), "write", "--page", str(page)])
+    main(write)
     assert page.read_text() == text
+    assert (tmp_path / "landmarks-ced.png").stat().st_size > 2000
 
 
 def test_every_kind_of_figure_has_its_section(tmp_path: Path) -> None:
@@ -69,7 +71,8 @@ def test_every_kind_of_figure_has_its_section(tmp_path: Path) -> None:
         path = tmp_path / "facts.json"
         path.write_text(json.dumps(facts))
         assert add(store, path, "", "held out") == 1
-    main(["--store", str(store), "write", "--page", str(page)])
+    main(["--store", str(store), "write", "--page", str(page), "--images", str(tmp_path)])
+    assert (tmp_path / "landmarks-robustness.png").stat().st_size > 2000
     text = page.read_text()
     assert "| m, end to end, 3 faces | 5.0 / 0 | – / 100 |" in text
     assert "| p, still | 1 of 2 | 5 |" in text

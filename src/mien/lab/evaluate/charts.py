@@ -99,6 +99,33 @@ def point_drawings(titles: Sequence[str], marked: Float32, found: Float32, colum
     return figure
 
 
+def error_drawings(titles: Sequence[str], found: Float32, distances: Float64, most: float, columns: int = 5) -> Figure:
+    """Small drawings of the found points alone, coloured by how far from the truth each is: shows no marks.
+
+    Args:
+        titles: one per face.
+        found: (N, 98, 2) px; NaN = missed, an empty place.
+        distances: (N, 98) of the points from the truth, any unit.
+        most: distance from which on a point is as red as it gets.
+    """
+    rows = -(-len(titles) // columns)
+    figure = new_figure(2.3 * columns, 2.5 * rows + 0.4)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    dots = None
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, title, points, far in zip(grid.flat, titles, found, distances, strict=False):
+        axes.set_title(title, fontsize=7)
+        axes.set_aspect("equal")
+        _face(axes, points, "#c9ccd3")
+        dots = axes.scatter(points[:, 0], points[:, 1], c=far, s=7, cmap="coolwarm", vmin=0, vmax=most, zorder=3)
+        axes.invert_yaxis()
+    if dots is not None:
+        bar = figure.colorbar(dots, ax=grid, orientation="horizontal", fraction=0.02, aspect=60)
+        bar.set_label("distance from the marked point, % of the outer eye corners' distance", fontsize=8)
+    return figure
+
+
 def _face(axes: Axes, points_xy: Float32, colour: str) -> None:
     schema = load_schema("wflw98")
     for group in _LINES:

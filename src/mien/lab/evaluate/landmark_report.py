@@ -1,7 +1,7 @@
 """What `mien lab evaluate landmarks --out` writes: figures, cumulative error curves, the worst faces.
 
-`worst-points-*.png` shows points without pixels and may be shown where the pictures may not; `worst-*.jpg` shows the
-pictures themselves.
+`worst-*.jpg` shows the pictures, `worst-points-*.png` the marked points: both are the data's. `worst-errors-*.png`
+shows only what was found and how far off it is.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mien.core.arrays import Float32, UInt8
+from mien.core.arrays import Float32, Float64, UInt8
 from mien.errors import SinkError
 from mien.lab.datasets.sample import Sample
 from mien.lab.datasets.sheet import grid, write_sheet
-from mien.lab.evaluate.charts import curves, point_drawings, write_chart
+from mien.lab.evaluate.charts import curves, error_drawings, point_drawings, write_chart
 from mien.lab.evaluate.landmark_finders import tight_box
 from mien.lab.evaluate.landmark_run import GROUPS, SUBSETS, LandmarkRun, group_points
 from mien.lab.evaluate.landmarks import shown, tables
-from mien.lab.metrics.landmarks import LIMIT, cumulative_errors
+from mien.lab.metrics.landmarks import LIMIT, cumulative_errors, face_lengths
 
 WORST = 20
 _TILE_PX, _COLUMNS = 320, 5
+_MOST = 25.0
+"""Error, per cent of the outer eye corners' distance, from which on points are drawn red."""
 _TRUE, _FOUND, _TEXT = (60, 230, 90), (255, 60, 60), (255, 255, 255)
 
 
@@ -52,20 +54,21 @@ def write_report(
         (out / "tables.md").write_text(f"{tables(results)}\n\n{lists}\n", encoding="utf-8")
     except OSError as error:
         raise SinkError(f"{out}: {error.strerror or error}") from error
-    write_error_curves(runs, out / "ced.png")
+    write_error_curves({_title(run): run.errors for run in runs}, out / "ced.png")
     files = [out / name for name in ("figures.json", "tables.md", "ced.png")]
     for run in runs:
         name = run.protocol.replace(" ", "-")
-        files += [out / f"worst-points-{name}.png", out / f"worst-{name}.jpg"]
-        write_worst_points(run, files[-2])
-        write_sheet(worst_pictures(run, samples), files[-1])
+        write_worst_points(run, out / f"worst-points-{name}.png")
+        write_worst_errors(run, out / f"worst-errors-{name}.png")
+        write_sheet(worst_pictures(run, samples), out / f"worst-{name}.jpg")
+        files += [out / f"worst-{name}.jpg", *(out / f"worst-{what}-{name}.png" for what in ("points", "errors"))]
     return files
 
 
-def write_error_curves(runs: Sequence[LandmarkRun], path: Path) -> None:
-    """Cumulative error curves up to 0.1; a missed face never counts as found."""
+def write_error_curves(errors: Mapping[str, Float64], path: Path) -> None:
+    """Cumulative error curves up to 0.1 of faces' NME (a share; infinity = missed), by title."""
     at = np.linspace(0.0, LIMIT, 401)
-    lines = {_title(run): (100 * at, 100 * cumulative_errors(run.errors, at)) for run in runs}
+    lines = {title: (100 * at, 100 * cumulative_errors(e, at)) for title, e in errors.items()}
     write_chart(curves(lines, "NME, % of the outer eye corners' distance", "faces, %", steps=True), path)
 
 
@@ -117,6 +120,14 @@ def write_worst_points(run: LandmarkRun, path: Path, count: int = WORST) -> None
     chosen = worst(run, count)
     titles = [_caption(run, i) for i in chosen]
     write_chart(point_drawings(titles, run.truth[chosen], run.found[chosen]), path)
+
+
+def write_worst_errors(run: LandmarkRun, path: Path, count: int = WORST) -> None:
+    """The worst faces as drawings of the found points alone, coloured by their errors."""
+    chosen = worst(run, count)
+    lengths = face_lengths(run.truth[chosen], "inter_ocular")[:, None]
+    distances = 100 * np.linalg.norm(run.found[chosen] - run.truth[chosen], axis=2) / lengths
+    write_chart(error_drawings([_caption(run, i) for i in chosen], run.found[chosen], distances, _MOST), path)
 
 
 def _caption(run: LandmarkRun, i: int) -> str:

@@ -39,6 +39,8 @@ from mien.lab.rigs.rig import Rig
 log = logging.getLogger(__name__)
 
 YAWS_DEG = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0)
+_MOST_NME = 30.0
+"""Upper end of the charts' scale, per cent: beyond, a face is lost."""
 YAW_UNIT = "yaw, degrees (drawn faces)"
 Marked = tuple[UInt8, Float32]
 
@@ -73,6 +75,13 @@ class Curve:
             "nme": [round(v, 4) if np.isfinite(v) else None for v in self.nme],
             "failures": [round(v, 4) for v in self.failures],
         }
+
+    @classmethod
+    def of_json(cls, plain: Mapping[str, Any]) -> Curve:
+        """What `as_json` wrote."""
+        nme = tuple(float("nan") if v is None else v for v in plain["nme"])
+        names = {k: plain[k] for k in ("kind", "unit", "method", "protocol", "faces")}
+        return cls(**names, levels=tuple(plain["levels"]), nme=nme, failures=tuple(plain["failures"]))
 
 
 def pixel_curve(
@@ -159,6 +168,7 @@ def write_curves(curves: Sequence[Curve], path: Path) -> None:
                 axes[row, column].plot(
                     range(len(c.levels)), getattr(c, values), "o-", markersize=3, color=COLOURS[i % len(COLOURS)]
                 )
+            axes[row, column].set_ylim(0, (_MOST_NME, 102)[row])
             axes[row, column].set_xticks(range(len(c.levels)), [f"{v:g}" for v in c.levels], fontsize=7)
     figure.legend(
         handles=[axes[0, 0].lines[i] for i in range(len(names))],

@@ -17,12 +17,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mien.errors import RequestError, SinkError, SourceError
+from mien.lab.evaluate.landmark_report import write_error_curves
+from mien.lab.evaluate.landmark_robustness import Curve, write_curves
 from mien.lab.evaluate.results_tables import SECTIONS
 
 log = logging.getLogger(__name__)
 
-STORE, PAGE = Path("docs/results"), Path("docs/results.md")
+STORE, PAGE, IMAGES = Path("docs/results"), Path("docs/results.md"), Path("docs/images")
 _ROWS = {"landmarks": "runs", "robustness": "curves", "jitter": "rows", "clips": "clips"}
 _KEYS = {
     "landmarks": ("table", "method", "protocol", "data"),
@@ -106,6 +110,31 @@ def write_page(store: Path, page: Path) -> list[str]:
     return done
 
 
+def write_charts(store: Path, images: Path) -> list[Path]:
+    """Draw the curves that the page shows, from the kept data; the files.
+
+    Raises:
+        SourceError: data that cannot be read. SinkError: a picture cannot be written.
+    """
+    done = []
+    for kind, name in (("landmarks", "landmarks-ced.png"), ("robustness", "landmarks-robustness.png")):
+        if not (store / f"{kind}.json").is_file():
+            continue
+        entries = read_facts(store / f"{kind}.json")["entries"]
+        done.append(images / name)
+        if kind == "robustness":
+            write_curves([Curve.of_json(e) for e in entries], done[-1])
+            continue
+        runs = [e for e in entries if e["table"] == "main"]
+        missed = float("inf")
+        errors = {
+            f"{e['method']}, {e['protocol']}": np.array([missed if v is None else v / 100 for v in e["errors"]])
+            for e in runs
+        }
+        write_error_curves(errors, done[-1])
+    return done
+
+
 def with_section(text: str, name: str, body: str) -> str:
     """The page with a section's content replaced; a section that is not there is put at the end.
 
@@ -138,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     adding.add_argument("--causes", type=Path, help="JSON: face → cause, for the table of the worst")
     writing = actions.add_parser("write", help="write the sections of the page")
     writing.add_argument("--page", type=Path, default=PAGE)
+    writing.add_argument("--images", type=Path, default=IMAGES, help="folder of the page's pictures")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.action == "add":
@@ -145,6 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         log.info("%s: %d entries kept", options.store, count)
     else:
         log.info("%s: %s", options.page, ", ".join(write_page(options.store, options.page)))
+        log.info("%s", ", ".join(map(str, write_charts(options.store, options.images))))
 
 
 if __name__ == "__main__":
