@@ -37,6 +37,21 @@ def test_a_problem_is_said_on_stderr_with_advice_and_exit_code_1(monkeypatch: py
     assert "cannot run here yet" in result.stdout
 
 
+def test_a_preset_that_cannot_run_here_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mien.pipeline import config
+
+    shipped = config.load_config
+    tables = {
+        "same": shipped("balanced"),
+        "own": {**shipped("balanced"), "landmarks": {"use": "landmarks/hrnet98", "model": "not-there"}},
+    }
+    monkeypatch.setattr(config, "preset_names", lambda: list(tables))
+    monkeypatch.setattr(config, "load_config", lambda name="same": tables[name])
+    (finding,) = checks.check_other_presets()
+    assert (finding.name, finding.state) == ("own", "note")
+    assert "no shipped model 'not-there'" in finding.value
+
+
 def test_warnings_and_notes_do_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     _only(monkeypatch, Finding("a", "b", "c", "warning", "d"), Finding("a", "e", "f", "note"))
     result = CliRunner().invoke(app, ["doctor"])
@@ -100,7 +115,7 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("boom")
 
     monkeypatch.setattr(checks, "check_codecs", broken)
-    for name in ("check_preset", "check_mediapipe", "check_inference"):
+    for name in ("check_preset", "check_other_presets", "check_mediapipe", "check_inference"):
         monkeypatch.setattr(checks, name, list)
     monkeypatch.setattr(checks, "check_cameras", broken)
     found = {f.area: f for f in checks.run_checks() if "boom" in f.value}

@@ -34,7 +34,7 @@ MEDIAPIPE_MODELS = (
     "face_landmark/face_landmark_with_attention.tflite",
     "face_detection/face_detection_short_range.tflite",
 )
-OPTIONAL_AREAS = ("conflicts", "mediapipe", "cameras")
+OPTIONAL_AREAS = ("conflicts", "mediapipe", "other presets", "cameras")
 LOW_SPACE_BYTES = 1_000_000_000
 
 
@@ -66,6 +66,7 @@ def run_checks() -> list[Finding]:
         ("inference", check_inference),
         ("mediapipe", check_mediapipe),
         ("default preset", check_preset),
+        ("other presets", check_other_presets),
         ("video", check_codecs),
         ("cameras", check_cameras),
         ("space", lambda: check_space(Path("out"))),
@@ -233,6 +234,31 @@ def check_preset() -> list[Finding]:
             out.append(Finding(area, f"output {name}", _text(error), "problem", _advice(error)))
     if len(out) == 1:
         out.append(Finding(area, "outputs", ", ".join(config["outputs"])))
+    return out
+
+
+def check_other_presets() -> list[Finding]:
+    """Every other preset with stages of its own is built too: its models, and the extras it needs."""
+    from mien.errors import MienError
+    from mien.pipeline.compose import compose
+    from mien.pipeline.config import load_config, preset_names
+    from mien.pipeline.stage import SourceInfo
+
+    def stages(config: dict[str, Any]) -> list[Any]:
+        return [config[slot]["use"] if slot == "detect" else config[slot] for slot in config["stages"]]
+
+    tried = [stages(load_config())]
+    out = []
+    for name in preset_names():
+        config = load_config(name)
+        if stages(config) in tried:
+            continue
+        tried.append(stages(config))
+        try:
+            with compose(config, SourceInfo("doctor", "video", (640, 360))) as pipeline:
+                out.append(Finding("other presets", name, ", ".join(pipeline.models)))
+        except MienError as error:
+            out.append(Finding("other presets", name, str(error), "note"))
     return out
 
 
