@@ -71,13 +71,21 @@ def make_face(image: UInt8, points_xy: Float32, visible: Float32 | None = None, 
 class DatasetFaces:
     """The samples of a dataset that have 98 points."""
 
-    def __init__(self, dataset: Dataset | Sequence[Sample], numbers: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset | Sequence[Sample],
+        numbers: Sequence[int] | None = None,
+        *,
+        trusted_contour: bool = False,
+    ) -> None:
         """
         Args:
             dataset: samples with `landmarks_xy` of schema "wflw98".
             numbers: which of them; None = all.
+            trusted_contour: a teacher's contour counts on turned heads too: the teacher learnt the visible outline.
         """
         self._samples = dataset
+        self._trusted = trusted_contour
         self._numbers = numbers
 
     def __len__(self) -> int:
@@ -100,7 +108,8 @@ class DatasetFaces:
         width = float(np.linalg.norm(face.points_xy[72] - face.points_xy[60]))
         doubt = np.nan_to_num(truth.landmark_spread_px / max(DOUBTFUL_SPREAD * width, 1e-3), nan=np.inf)
         weight = face.weight / (1 + doubt**2)
-        weight[:CONTOUR_POINTS] *= contour_worth(truth.pose_ypr_deg)
+        if not self._trusted:
+            weight[:CONTOUR_POINTS] *= contour_worth(truth.pose_ypr_deg)
         return Face(face.image, face.points_xy, face.visible, weight.astype(np.float32))
 
 

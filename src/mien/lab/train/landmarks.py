@@ -26,7 +26,7 @@ from mien.lab.models.regressor import MOBILE, TINY, Regressor, RegressorSpec
 from mien.lab.render.random_scene import Wishes
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.checkpoints import read_checkpoint
-from mien.lab.train.faces import DatasetFaces, FaceSet, Mixture, RenderedFaces, Share, read_marked_faces
+from mien.lab.train.faces import DatasetFaces, FaceSet, KeptFaces, Mixture, RenderedFaces, Share, read_marked_faces
 from mien.lab.train.landmark_task import LandmarkSpec, LandmarkTask, mean_points
 from mien.lab.train.loop import Run, Schedule
 from mien.lab.train.recipe import read_recipe, settings
@@ -58,7 +58,8 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
     """Faces as an entry of a recipe's [[data]] says.
 
     `from` is "dataset" (with `name`, `split`), "rendered" (`rig`, `seeds` = [first, last], `size_px`) or "marked" (a
-    folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only.
+    folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only;
+    `keep` = true reads all into memory at the start; `contour` = true trusts a teacher's contour on turned heads too.
 
     Raises:
         ConfigError: unknown origin, a word without a folder, hand-marked faces to train on, or a dataset to train on
@@ -94,7 +95,9 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
         raise ConfigError(f'[[data]] {dict(table)}: say which split is trained on (split = "train"); there are: {have}')
     count = int(table.get("count", len(dataset)))
     step = max(1, len(dataset) // max(1, count))
-    return DatasetFaces(dataset, range(0, len(dataset), step)[:count])
+    numbers = range(0, len(dataset), step)[:count]
+    faces = DatasetFaces(dataset, numbers, trusted_contour=bool(table.get("contour", False)))
+    return KeptFaces(faces.face(i) for i in range(len(faces))) if table.get("keep") else faces
 
 
 def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Schedule, workers: int) -> LandmarkTask:
