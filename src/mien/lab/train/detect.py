@@ -131,10 +131,12 @@ class CascadeRun:
             finished = self.out / stage.name / "finished"
             if finished.is_file():
                 continue
-            self._one(stage, self.stages[:at])
+            if not self._one(stage, self.stages[:at]):
+                return
             finished.write_text("the stage was trained to its end\n", encoding="utf-8")
 
-    def _one(self, stage: Stage, before: Sequence[Stage]) -> None:
+    def _one(self, stage: Stage, before: Sequence[Stage]) -> bool:
+        """Train a stage; False if it was stopped before its end."""
         folder = self.out / stage.name
         folder.mkdir(parents=True, exist_ok=True)
         nets = [trained(self.out, s) for s in _latest(before, stage)]
@@ -155,6 +157,7 @@ class CascadeRun:
             run.average.state = {k: v.detach().clone() for k, v in net.state_dict().items()}
         log.info("%s: %d windows, %s", stage.name, len(windows), _counts(windows))
         log.info("%s: best score %.4g", stage.name, run.train())
+        return run.progress >= 1
 
     def _windows(self, stage: Stage, nets: Sequence[nn.Module], split: str) -> Windows:
         path = self.out / stage.name / (WINDOWS if split == "train" else HELD_OUT)

@@ -24,6 +24,7 @@ from mien.lab.train.detector_paste import Canvas, Owners, Patch, body, cover_fac
 
 SIZE = 512
 _LEAST_PX = 10.0
+_DOUBTED = 0.25
 _SEEN, _GONE = 0.5, 0.12
 """Share of a face from which it is asked for; and below which nothing of it is there."""
 
@@ -180,9 +181,17 @@ def _place(work: _Work, side: float, rng: np.random.Generator) -> Float64 | None
     return None
 
 
+def _cutout_number(cutouts: Cutouts, rng: np.random.Generator) -> int:
+    """Any face; one in four from those that the landmark network doubts: profiles, hidden and odd ones."""
+    doubted = np.flatnonzero(~np.isfinite(cutouts.five_xy[:, 0, 0]))
+    if len(doubted) and rng.random() < _DOUBTED:
+        return int(rng.choice(doubted))
+    return int(rng.integers(len(cutouts)))
+
+
 def _add_cutout(work: _Work, sources: Sources, rng: np.random.Generator) -> None:
     cutouts = sources.cutouts
-    i = int(rng.integers(len(cutouts)))
+    i = _cutout_number(cutouts, rng)
     image, box, five = cutouts.images[i], cutouts.boxes_xyxy[i], cutouts.five_xy[i]
     if rng.random() < 0.5:
         image = np.ascontiguousarray(image[:, ::-1])

@@ -46,6 +46,7 @@ class WindowSpec:
         shares: of negatives, positives, parts in a batch.
         colour: strength of the change of brightness and of each colour.
         grey: share of windows without colour.
+        duotone: share of windows in two colours by chance, one for dark and one for light (posters, night cameras).
         cover: share of windows with a rectangle of one colour before them.
     """
 
@@ -57,6 +58,7 @@ class WindowSpec:
     shares: tuple[float, float, float] = (3.0, 1.0, 1.0)
     colour: float = 0.2
     grey: float = 0.15
+    duotone: float = 0.08
     cover: float = 0.15
 
 
@@ -125,6 +127,7 @@ def flat(answer: WindowAnswer, count: int) -> WindowAnswer:
     return WindowAnswer(answer.logits.float().reshape(count, -1), answer.box.float().reshape(count, -1), points)
 
 
+_DUOTONE = ((-1.0, -0.2), (0.0, 1.0))
 _RATES = {"1e-2": 1e-2, "1e-3": 1e-3}
 
 
@@ -150,6 +153,9 @@ def shaken(windows: Windows, spec: WindowSpec, rng: np.random.Generator) -> Batc
     image = image * torch.from_numpy(gain.astype(np.float32)) + torch.from_numpy(lift.astype(np.float32))
     grey = torch.from_numpy(rng.random(count) < spec.grey)
     image[grey] = image[grey].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    two = np.flatnonzero(rng.random(count) < spec.duotone)
+    dark, light = (torch.from_numpy(rng.uniform(*span, (len(two), 3, 1, 1)).astype(np.float32)) for span in _DUOTONE)
+    image[two] = dark + (light - dark) * (image[two].mean(dim=1, keepdim=True) + 1) / 2
     for i in np.flatnonzero(rng.random(count) < spec.cover):
         tall, wide = (size * rng.uniform(0.1, 0.45, 2)).astype(int)
         y, x = int(rng.integers(size - tall + 1)), int(rng.integers(size - wide + 1))

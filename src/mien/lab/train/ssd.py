@@ -1,0 +1,127 @@
+"""Train the single-shot detector as a recipe says, on the scenes that the cascade learns from.
+
+    python -m mien.lab.train.ssd --config recipes/detector-ssd.toml --out RUN --set fer2013=FILE --set sfhq=FOLDER \\
+        --set drawn=FOLDER --set backgrounds=FOLDER [--export FOLDER/ssd-face]
+
+The same command goes on where the run stopped. --export writes a model folder with the best weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import torch
+from torch import Tensor, nn
+
+from mien.lab.export import export
+from mien.lab.models.ssd import Ssd, SsdSpec, anchors_of
+from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.detector_export import DATA
+from mien.lab.train.detector_scenes import make_scene
+from mien.lab.train.detector_sources import Places, read_sources
+from mien.lab.train.detector_ssd import SmallScene, SsdTask, small_scene
+from mien.lab.train.loop import BEST, Run, Schedule
+from mien.lab.train.recipe import read_recipe, settings
+from mien.runtime.card import CardFacts, InputCard, ModelCard, OutputCard, TrainingCard
+
+log = logging.getLogger(__name__)
+
+_HELD_OUT_FIRST = 11_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScenesSpec:
+    """Which scenes.
+
+    Attributes:
+        scenes: first and last (not included) number of those that are learnt from.
+        held_out_scenes: how many of held-out material judge.
+    """
+
+    scenes: tuple[int, int] = (30000, 32000)
+    held_out_scenes: int = 100
+
+
+class _Decoded(nn.Module):
+    """Probabilities and boxes, for tracing."""
+
+    def __init__(self, net: Ssd) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        answer = self.net(x)
+        return torch.sigmoid(answer.logits), self.net.decoded(answer)
+
+
+def export_ssd(net: Ssd, folder: Path, command: str) -> ModelCard:
+    """The detector as a model folder, named as the folder."""
+    size, anchors = net.spec.size_px, len(anchors_of(net.spec))
+    facts = CardFacts(
+        name=folder.name,
+        version="1",
+        task="faces in one look at a picture (SSD): the baseline of the cascade",
+        licence="Apache-2.0",
+        inputs=(
+            InputCard(
+                name="image",
+                shape=(1, 3, size, size),
+                recipe="RGB, (x − 127.5) / 128; the picture fitted into the top-left corner, see mien.detect.ssd",
+            ),
+        ),
+        outputs=(
+            OutputCard(name="scores", shape=(1, anchors), schema=None, unit="probability of a face"),
+            OutputCard(
+                name="boxes", shape=(1, anchors, 4), schema=None, unit="left, top, right, bottom, 0–1 of the input"
+            ),
+        ),
+        training=TrainingCard(command=command, data=DATA),
+        limits=("A baseline: the cascade finds more, above all small faces.",),
+    )
+    return export(_Decoded(net), torch.zeros(1, 3, size, size), folder, facts)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="WORD=PLACE", dest="places")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--export", type=Path, help="a folder for the model, e.g. …/ssd-face")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    recipe = read_recipe(options.config)
+    schedule = settings(Schedule, {"batch": 16, **recipe.get("schedule", {})})
+    torch.manual_seed(schedule.seed)
+    net, spec = Ssd(settings(SsdSpec, recipe.get("model", {}))), settings(ScenesSpec, recipe.get("data", {}))
+    folders = {k: Path(v) for k, v in (p.split("=", 1) for p in options.places if "=" in p)}
+    places = Places(folders, frozenset(recipe.get("held_out", ())), options.out)
+    held = range(_HELD_OUT_FIRST, _HELD_OUT_FIRST + spec.held_out_scenes)
+    scenes, held_out = (
+        _scenes(places, split, numbers, net.spec.size_px)
+        for split, numbers in (("train", range(*spec.scenes)), ("val", held))
+    )
+    task = SsdTask(net, scenes, held_out, schedule.batch, schedule.seed, schedule.half)
+    run = Run(task, schedule, options.out, {"model": dict(recipe.get("model", {}))})
+    if run.resume():
+        log.info("going on at step %d", run.step)
+    log.info("%d scenes; best score %.4g", len(scenes), run.train())
+    if options.export is not None:
+        net.load_state_dict(read_checkpoint(options.out / BEST)["net"])
+        export_ssd(net, options.export, f"python -m mien.lab.train.ssd --config {options.config}")
+
+
+def _scenes(places: Places, split: str, numbers: range, size_px: int) -> list[SmallScene]:
+    sources = read_sources(places, split)
+    return [small_scene(make_scene(sources, n), size_px) for n in numbers]
+
+
+if __name__ == "__main__":
+    main()
