@@ -108,7 +108,7 @@ class CascadeDetector(StageBase):
     def find(self, image: UInt8) -> tuple[Float32, Float32, Float32]:
         """Boxes (N, 4) px, probabilities (N,) and key points (N, 5, 2) px of an (H, W, 3) uint8 RGB picture."""
         halves = geometry.halvings(image)
-        found = self._propose(halves, image.shape[1::-1])
+        found = self._propose(halves, (image.shape[1], image.shape[0]))
         if len(found.boxes):
             found = self._look(self._refine, halves, found, geometry.R_SIZE, self.options.thresholds[1])
             found = found.at(geometry.suppressed(found.boxes, found.scores, _SAME_REFINED))
