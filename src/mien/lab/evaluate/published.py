@@ -28,4 +28,4 @@ QUOTED: Mapping[str, Mapping[str, float]] = {
     "YuNet + PFLD trained on WFLW, end to end": {"nme": 7.62, "fr10": 17.1},
     "PFLD trained on WFLW, true crop": {"nme": 5.08, "fr10": 8.6},
 }
-"""On the same 70 faces, as they were passed on with the task; not measured here."""
+"""On the same 70 faces, as they were passed on with these faces; not measured here."""
