@@ -19,9 +19,12 @@ def pseudo(
     out: Annotated[Path, typer.Option(help="The dataset's folder; again with the same options = go on.")],
     purpose: Annotated[str, typer.Option(help="train or test; refused where a source does not allow it.")] = "test",
     n: Annotated[int, typer.Option("--n", min=0, help="Pictures, evenly spread over the source; 0 = all.")] = 0,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="best.pt of a heatmap network of your own: it labels instead of MediaPipe (self-training)."),
+    model: Annotated[
+        str | None,
+        typer.Option(help="A heatmap network of Mien's (name or folder) labels instead of MediaPipe: self-training."),
+    ] = None,
+    refused_by: Annotated[
+        Path | None, typer.Option(help="Earlier labels of this source: look only at what they refused.")
     ] = None,
 ) -> None:
     """Make real pictures a dataset with 98 points, kept where the teacher agrees with itself in several views.
@@ -35,9 +38,11 @@ def pseudo(
         raise ConfigError(f'--source: there is no source "{source}"{suggestion(source, sources)}')
     if purpose not in ("train", "test"):
         raise ConfigError(f'--purpose: train or test, not "{purpose}"')
-    teacher = None if checkpoint is None else load("mien.lab.pseudo.own_teacher:OwnTeacher")(checkpoint)
-    order = load("mien.lab.pseudo.labelling:Order")(source=source, purpose=purpose, count=n)
-    if checkpoint is not None:  # it has no detector that could agree
+    teacher = None if model is None else load("mien.lab.pseudo.own_teacher:OwnTeacher")(model)
+    order = load("mien.lab.pseudo.labelling:Order")(
+        source=source, purpose=purpose, count=n, refused_by="" if refused_by is None else str(refused_by)
+    )
+    if model is not None:  # it has no detector that could agree
         order = order.model_copy(update={"limits": order.limits.model_copy(update={"need_detection": False})})
     try:
         with StepProgress(f"labelling {source}", "pictures") as progress:

@@ -30,6 +30,7 @@ from mien.errors import ModelError
 from mien.landmarks.pixels import normalised
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
+from mien.runtime.card import ModelCard
 from mien.runtime.session import Precision
 from mien.runtime.store import Model, open_model
 from mien.runtime.warp import warp_crop
@@ -117,6 +118,11 @@ class NetworkLandmarks(StageBase, ABC):
     def models(self) -> tuple[str, ...]:
         """Id of the network."""
         return (self._model.id,)
+
+    @property
+    def card(self) -> ModelCard:
+        """Of the network."""
+        return self._model.card
 
     @abstractmethod
     def _read(self, outputs: Mapping[str, AnyArray]) -> Answer:

@@ -12,7 +12,7 @@ from torch import nn
 from mien.errors import ConfigError
 from mien.lab.models.answers import LandmarkMaps, LandmarkPoints
 from mien.lab.train.checkpoints import read_checkpoint
-from mien.lab.train.faces import KeptFaces, Mixture, RenderedFaces, Share, make_face, read_marked_faces
+from mien.lab.train.faces import KeptFaces, Mixture, RenderedFaces, Share, make_face, raised_contour, read_marked_faces
 from mien.lab.train.landmark_task import (
     LandmarkSpec,
     LandmarkTask,
@@ -228,3 +228,23 @@ def test_marked_faces_are_read() -> None:
     assert len(faces) == 70
     face = faces.face(0)
     assert face.points_xy.shape == (98, 2)
+
+
+def test_the_contour_is_raised_towards_the_eyes_whichever_way_the_head_lies() -> None:
+    xy = np.zeros((98, 2), np.float32)
+    xy[60:76] = (50, 40)
+    xy[76:88] = (50, 80)
+    xy[:33] = (20, 60)
+    moved = raised_contour(xy) - xy
+    unit = 40 / 0.784
+    assert moved[0] == pytest.approx([0, -0.081 * unit], rel=1e-4)
+    assert moved[32] == pytest.approx([0, -0.081 * unit], rel=1e-4)
+    assert moved[26] == pytest.approx([0, -0.005 * unit], rel=1e-4)
+    assert not moved[7:26].any()
+    assert not moved[33:].any()
+    lying = raised_contour(xy[:, ::-1].copy())
+    assert lying == pytest.approx(raised_contour(xy)[:, ::-1])
+    xy[90:96] = np.nan
+    assert np.isfinite(raised_contour(xy)[:33]).all(), "inner lips are not needed"
+    xy[80] = np.nan
+    assert np.array_equal(raised_contour(xy), xy, equal_nan=True), "without a mouth nothing is known of up"

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -52,6 +52,8 @@ class Order(BaseModel):
         purpose: what the labels are for; refused where the source does not allow it.
         count: pictures of the listing, evenly spread over it; 0 = all.
         limits: what a face must keep.
+        refused_by: folder of earlier labels of the same source: only pictures of which a face was refused there are
+            looked at, a second opinion; "" = all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +62,7 @@ class Order(BaseModel):
     purpose: Purpose = "test"
     count: int = Field(default=0, ge=0)
     limits: Limits = Limits()
+    refused_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def label_source(
         SinkError: `out` cannot be written.
     """
     listing = list_source(order.source, folder, order.purpose)
-    pictures = _chosen(listing, order.count)
+    pictures = _chosen(listing, order)
     target = Path(out)
     teacher = teacher or Teacher()
     try:
@@ -142,11 +145,23 @@ def label_source(
         teacher.close()
 
 
-def _chosen(listing: Listing, count: int) -> tuple[Picture, ...]:
-    total = len(listing.pictures)
+def _chosen(listing: Listing, order: Order) -> tuple[Picture, ...]:
+    if order.refused_by:
+        wanted = _refused(Path(order.refused_by), order.source)
+        listing = replace(listing, pictures=tuple(p for p in listing.pictures if p.name in wanted))
+    total, count = len(listing.pictures), order.count
     if not count or count >= total:
         return listing.pictures
     return tuple(listing.pictures[i] for i in np.linspace(0, total - 1, count).round().astype(int).tolist())
+
+
+def _refused(folder: Path, source: str) -> frozenset[str]:
+    """Names of the pictures of which earlier labels refuse a face."""
+    before = read_manifest(folder / MANIFEST).get("source")
+    if before != source:
+        raise RequestError(f"{folder}: holds labels of {before}, not of {source}")
+    names = (n for part in _parts(folder) for n in part["name"][part["refused"] != ""])
+    return frozenset(str(n).rpartition("_face")[0] or str(n) for n in names)
 
 
 def _part(target: Path, i: int) -> Path:

@@ -59,7 +59,8 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
 
     `from` is "dataset" (with `name`, `split`), "rendered" (`rig`, `seeds` = [first, last], `size_px`) or "marked" (a
     folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only;
-    `keep` = true reads all into memory at the start; `contour` = true trusts a teacher's contour on turned heads too.
+    `keep` = true reads all into memory at the start; `contour` = true trusts a teacher's contour on turned heads too;
+    `raised` = true moves the contour's ends to where people mark them.
 
     Raises:
         ConfigError: unknown origin, a word without a folder, hand-marked faces to train on, or a dataset to train on
@@ -96,7 +97,8 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
     count = int(table.get("count", len(dataset)))
     step = max(1, len(dataset) // max(1, count))
     numbers = range(0, len(dataset), step)[:count]
-    faces = DatasetFaces(dataset, numbers, trusted_contour=bool(table.get("contour", False)))
+    how = {"trusted_contour": bool(table.get("contour", False)), "raised": bool(table.get("raised", False))}
+    faces = DatasetFaces(dataset, numbers, **how)
     return KeptFaces(faces.face(i) for i in range(len(faces))) if table.get("keep") else faces
 
 
