@@ -64,13 +64,13 @@ class OwnTeacher:
         Returns:
             None if the points found are none of a face.
         """
-        region: CropTransform | None = tight_region_of_detection(Box(box_xyxy, 1.0), None, self._stage.size_px)
+        region = tight_region_of_detection(Box(box_xyxy, 1.0), None, self._stage.size_px)
         for _ in range(LOOKS):
-            assert region is not None
             found = self._stage.look(image, [region])[0]
-            region = tight_region_of_landmarks(found.landmarks, self._stage.size_px)
-            if region is None:
+            better = tight_region_of_landmarks(found.landmarks, self._stage.size_px)
+            if better is None:
                 return None
+            region = better
         answers, presence, seen = self._views(image, region)
         xy = np.median(answers, axis=0).astype(np.float32)
         spread = np.linalg.norm(answers - xy, axis=2).mean(axis=0).astype(np.float32)
