@@ -85,7 +85,9 @@ class CardFacts(_Part):
     authors: tuple[Text, ...] = ()
     inputs: tuple[InputCard, ...] = Field(min_length=1)
     outputs: tuple[OutputCard, ...] = Field(min_length=1)
-    precision: Literal["auto", "f32"] = Field(default="auto", description="f32 = the network does not survive bf16 arithmetic")
+    precision: Literal["auto", "f32"] = Field(
+        default="auto", description="f32 = the network does not survive bf16 arithmetic"
+    )
     training: TrainingCard
     scores: tuple[Score, ...] = ()
     limits: tuple[Text, ...] = Field(default=(), description="where the model fails, in plain sentences")
