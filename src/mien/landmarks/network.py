@@ -124,6 +124,10 @@ class NetworkLandmarks(StageBase, ABC):
         """Of the network."""
         return self._model.card
 
+    def _run(self, pixels: Float32) -> Mapping[str, AnyArray]:
+        """The network's outputs for (N, 3, S, S) crops."""
+        return self._model.run({"image": pixels})
+
     @abstractmethod
     def _read(self, outputs: Mapping[str, AnyArray]) -> Answer:
         """Points, confidence and presence from the outputs of a run."""
@@ -152,7 +156,7 @@ class NetworkLandmarks(StageBase, ABC):
         schema = load_schema(SCHEMA)
         for first in range(0, len(regions), self.options.batch):
             part = regions[first : first + self.options.batch]
-            answer = self._read(self._model.run({"image": self._pixels(image, part)}))
+            answer = self._read(self._run(self._pixels(image, part)))
             for region, points, confidence, presence in zip(part, *answer, strict=False):
                 xy = region.to_image(points)
                 outside = (xy < -0.5).any(axis=1) | (xy > np.array(image.shape[1::-1]) - 0.5).any(axis=1)
