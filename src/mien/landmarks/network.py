@@ -57,7 +57,8 @@ class NetworkOptions(StageOptions):
     )
     second_look: bool = Field(
         default=True,
-        description="look again, in the region of the points found, at faces that are new or have moved far",
+        description="look again, in the region of the points found, at faces that are new or have moved far; the look "
+        "that shows more of a face counts",
     )
     min_presence: float = Field(
         ge=0, le=1, description="a face whose network says less for 'a face is here' is dropped"
@@ -140,8 +141,8 @@ class NetworkLandmarks(StageBase, ABC):
         looks = self.look(record.image, [region for region, _ in known])
         again = [i for i, (look, (_, new)) in enumerate(zip(looks, known, strict=True)) if self._unsure(look, new)]
         regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
-        for i, look in zip(again, self.look(record.image, regions), strict=True):
-            looks[i] = look
+        for i, second in zip(again, self.look(record.image, regions), strict=True):
+            looks[i] = max(second, looks[i], key=lambda look: look.presence)
         found = [_with_points(f, look) for f, look in zip(record.faces, looks, strict=True) if self._is_face(look)]
         return replace(record, faces=tuple(found))
 
