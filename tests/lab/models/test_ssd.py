@@ -1,5 +1,6 @@
 """The single-shot detector: anchors, decoding, matching, loss, export."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,16 @@ from mien.lab.models.answers import AnchorAnswer
 from mien.lab.models.ssd import Ssd, SsdSpec, anchors_of, encoded
 from mien.lab.train.detector_ssd import FACE, NONE, UNJUDGED, SceneBatch, SmallScene, SsdTask, anchor_loss, matched
 from mien.lab.train.ssd import _Decoded, export_ssd
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small wait for each other's threads longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 SMALL = SsdSpec(size_px=64, width=8, anchors_px=((12.0,), (24.0,), (48.0,)))
 
@@ -65,7 +76,8 @@ def test_it_learns_one_scene_by_heart_and_the_runtime_finds_the_face(tmp_path: P
     image = np.full((64, 64, 3), 90, np.uint8)
     image[20:44, 12:36] = (230, 60, 60)
     scene = SmallScene(image, np.array([[12, 20, 36, 44]], np.float32) / 64, np.zeros(1, bool))
-    task = SsdTask(Ssd(SMALL), [scene], [scene], batch=4, half=False, colour=0.0)
+    net = Ssd(SMALL)
+    task = SsdTask(net, SMALL, [scene], [scene], batch=4, half=False, colour=0.0)
     optimizer = torch.optim.Adam(task.net.parameters(), lr=5e-3)
     task.net.train()
     for _, batch in zip(range(60), task.batches(0), strict=False):
@@ -74,9 +86,10 @@ def test_it_learns_one_scene_by_heart_and_the_runtime_finds_the_face(tmp_path: P
         loss.backward()
         optimizer.step()
     task.net.eval()
-    assert task.evaluate()["score"] < 1.0
-    export_ssd(task.net, tmp_path / "ssd-face", "a test")
-    gaps = parity(_Decoded(task.net), torch.randn(1, 3, 64, 64), tmp_path / "ssd-face")
+    with torch.inference_mode():
+        assert task.evaluate()["score"] < 1.0
+    export_ssd(net, tmp_path / "ssd-face", "a test")
+    gaps = parity(_Decoded(net), torch.randn(1, 3, 64, 64), tmp_path / "ssd-face")
     assert max(gaps["onnxruntime auto"].values()) < 1e-2
     detector = SsdDetector(Options(model=str(tmp_path / "ssd-face"), min_confidence=0.4))
     boxes, _ = detector.find(image)

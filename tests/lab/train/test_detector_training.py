@@ -100,7 +100,7 @@ def test_a_mirrored_window_has_mirrored_answers() -> None:
     scene = scene_of((100, 90, 130, 150))
     square = np.array([[95, 92, 145, 142]], np.float32)
     windows = cut(scene, square, 24)
-    plain = WindowSpec(colour=0, grey=0, duotone=0, cover=0)
+    plain = WindowSpec(colour=0, shade=0, grey=0, duotone=0, cover=0)
     both = [shaken(windows, plain, np.random.default_rng(s)) for s in range(8)]
     straight = next(b for b in both if torch.allclose(b.box, torch.from_numpy(windows.boxes)))
     turned = next(b for b in both if not torch.allclose(b.box, torch.from_numpy(windows.boxes)))

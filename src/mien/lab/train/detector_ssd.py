@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from mien.core.arrays import Float32, UInt8
 from mien.detect.cascade_geometry import normalised, overlaps
 from mien.lab.models.answers import AnchorAnswer
-from mien.lab.models.ssd import Ssd, anchors_of, encoded
+from mien.lab.models.ssd import SsdSpec, anchors_of, encoded
 from mien.lab.train.detector_scenes import SIZE, Scene
 
 FACE, NONE, UNJUDGED = 1, 0, -1
@@ -84,14 +84,16 @@ class SsdTask:
     """See `loop.Task`.
 
     Attributes:
-        net: the detector.
+        net: the detector, answers `AnchorAnswer`.
+        spec: its size.
         scenes: what is learnt from.
         held_out: scenes of other pictures and people; they choose the best weights.
         batch, seed, half: as the schedule has them.
         colour: strength of the change of brightness and of each colour.
     """
 
-    net: Ssd
+    net: nn.Module
+    spec: SsdSpec
     scenes: Sequence[SmallScene]
     held_out: Sequence[SmallScene]
     batch: int = 16
@@ -101,7 +103,7 @@ class SsdTask:
 
     def __post_init__(self) -> None:
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._anchors = anchors_of(self.net.spec)
+        self._anchors = anchors_of(self.spec)
 
     def batches(self, first_step: int) -> Iterator[SceneBatch]:
         """Batches by number."""

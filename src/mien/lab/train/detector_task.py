@@ -45,6 +45,7 @@ class WindowSpec:
         hard: share of face or not losses that count, the largest ones.
         shares: of negatives, positives, parts in a batch.
         colour: strength of the change of brightness and of each colour.
+        shade: strength of light that falls from one side: deviation of the logarithm of its slope, centre to edge.
         grey: share of windows without colour.
         duotone: share of windows in two colours by chance, one for dark and one for light (posters, night cameras).
         cover: share of windows with a rectangle of one colour before them.
@@ -57,6 +58,7 @@ class WindowSpec:
     hard: float = 0.7
     shares: tuple[float, float, float] = (3.0, 1.0, 1.0)
     colour: float = 0.2
+    shade: float = 0.35
     grey: float = 0.15
     duotone: float = 0.08
     cover: float = 0.15
@@ -148,6 +150,10 @@ def shaken(windows: Windows, spec: WindowSpec, rng: np.random.Generator) -> Batc
     points[turned] = points[turned][:, _MIRRORED] * np.tile([-1, 1], 5).astype(np.float32)
     points[turned, 0::2] += 1
     image[turned] = image[turned].flip(-1)
+    along = np.linspace(-1, 1, size, dtype=np.float32)
+    slope = rng.normal(0, spec.shade, (2, count, 1)).astype(np.float32)
+    light = np.exp(slope[0] * along)[:, None, :] * np.exp(slope[1] * along)[:, :, None]
+    image = (image + 1) * torch.from_numpy(light)[:, None] - 1
     gain = np.exp(rng.normal(0, spec.colour, (count, 1, 1, 1)) + rng.normal(0, spec.colour / 3, (count, 3, 1, 1)))
     lift = rng.normal(0, spec.colour / 2, (count, 1, 1, 1))
     image = image * torch.from_numpy(gain.astype(np.float32)) + torch.from_numpy(lift.astype(np.float32))

@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         _scenes(places, split, numbers, net.spec.size_px)
         for split, numbers in (("train", range(*spec.scenes)), ("val", held))
     )
-    task = SsdTask(net, scenes, held_out, schedule.batch, schedule.seed, schedule.half)
+    task = SsdTask(net, net.spec, scenes, held_out, schedule.batch, schedule.seed, schedule.half)
     run = Run(task, schedule, options.out, {"model": dict(recipe.get("model", {}))})
     if run.resume():
         log.info("going on at step %d", run.step)
