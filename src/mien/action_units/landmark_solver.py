@@ -69,6 +69,7 @@ class LandmarkSolver(StageBase):
         width = int(self._model.card.inputs[0].shape[1] or 0)
         constants = self._model.run({"features": np.zeros((1, width), dtype=np.float32)})
         self._reference: Float32 = constants["reference"].astype(np.float32)
+        self._lids: Float32 = constants["lids"].astype(np.float32)
         self._turn_offset = constants["turn_offset"].astype(np.float64)
         self._visibility = Visibility(constants["reliability"].astype(np.float32), self.options.max_yaw_deg)
         self._part_of_shape = np.array([list(PARTS).index(part) for part in part_of_shape()])
@@ -159,8 +160,8 @@ class LandmarkSolver(StageBase):
                 rows.append(features(front, own[None], turn, self._reference))
         out = self._model.run({"features": np.concatenate(rows)})["weights"]
         strange, familiar = out[0], out[-1]
-        strange[_BLINKS] = np.fmax(strange[_BLINKS], shut(front[0], mean))
-        familiar[_BLINKS] = np.fmax(familiar[_BLINKS], shut(front[0], mean if own is None else own))
+        strange[_BLINKS] = np.fmax(strange[_BLINKS], shut(front[0], mean, self._lids))
+        familiar[_BLINKS] = np.fmax(familiar[_BLINKS], shut(front[0], mean if own is None else own, self._lids))
         weights = (1 - known) * strange + known * familiar
         return strange, weights, known
 

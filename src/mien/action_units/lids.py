@@ -1,9 +1,10 @@
 """Shut eyes, read from the opening between the lids itself.
 
 A network trained on a rig stops short of 1 on real faces, where trackers draw a shut eye in ways of their own.
-The opening relative to the person's open eye is plain. The built-in portrait's shut eye is tracked at 0.15 of it.
-Lids that follow a lowered gaze leave at least 0.38 (the lowest twentieth of the ICT rig's people at -20°; half of them
-leave 0.5, the other rigs' people more): above it the opening says nothing.
+The opening relative to the person's open eye is plain. How far a backend closes a shut eye is its own: MediaPipe tracks
+the built-in portrait's at 0.15 of its opening, Mien's heatmaps at about 0.6. Lids that follow a lowered gaze leave at
+least 0.38 where shut is 0.15 (the lowest twentieth of the ICT rig's people at -20°; half of them leave 0.5, the other
+rigs' people more): above it the opening says nothing. The two thresholds come with the solver's model.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from mien.core.arrays import Float32
 _UPPER = np.array([(69, 70, 71), (61, 62, 63)])
 _LOWER = np.array([(75, 74, 73), (67, 66, 65)])
 """Points of the left and the right eye's lids, one above the other."""
-_SHUT, _OPEN = 0.16, 0.38
 
 
 def openings(front: Float32) -> Float32:
@@ -26,15 +26,17 @@ def openings(front: Float32) -> Float32:
     return np.asarray(gaps.sum(axis=1) / np.float32(gaps.shape[1]), dtype=np.float32)
 
 
-def shut(front: Float32, neutral: Float32) -> Float32:
-    """(2,) 0–1 for the left and the right eye: 1 = shut, 0 = open at least 0.38 as far as in the neutral.
+def shut(front: Float32, neutral: Float32, lids: Float32) -> Float32:
+    """(2,) 0–1 for the left and the right eye: 1 = shut, 0 = open.
 
     Args:
         front: (98, 2) front view.
         neutral: (98, 2) of the person, or of the mean face.
+        lids: (2,) opening, relative to the neutral's, up to which an eye is shut and from which it is open.
     """
+    closed, opened = lids.tolist()
     usual = np.maximum(openings(neutral), 1e-3)
-    shutness = (_OPEN - openings(front) / usual) / (_OPEN - _SHUT)
+    shutness = (opened - openings(front) / usual) / (opened - closed)
     return np.asarray(np.minimum(np.maximum(shutness, 0.0), 1.0), dtype=np.float32)
 
 

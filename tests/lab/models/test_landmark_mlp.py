@@ -40,7 +40,11 @@ def rows() -> np.ndarray:
 def test_torch_and_onnx_agree(net: LandmarkMlp, tmp_path: Path, backend: str) -> None:
     reference = np.random.default_rng(0).normal(size=(98, 3)).astype(np.float32)
     trust = np.linspace(0, 1, 52).astype(np.float32)
-    write_onnx(net, Constants(reference, trust, np.array([0.0, 0.1], np.float32)), tmp_path / "model.onnx")
+    write_onnx(
+        net,
+        Constants(reference, trust, np.array([0.0, 0.1], np.float32), np.array([0.2, 0.4], np.float32)),
+        tmp_path / "model.onnx",
+    )
     session = open_session(tmp_path / "model.onnx", backend=backend, threads=1, precision="f32")
     out = session.run({"features": rows()})
     with torch.no_grad():
@@ -49,7 +53,7 @@ def test_torch_and_onnx_agree(net: LandmarkMlp, tmp_path: Path, backend: str) ->
     assert np.allclose(out["weights"], expected, atol=1e-5)
     assert np.array_equal(out["reference"], reference)
     assert np.array_equal(out["reliability"], trust)
-    assert np.array_equal(out["turn_offset"], np.array([0.0, 0.1], np.float32))
+    assert np.array_equal(out["turn_offset"], np.array([0.0, 0.1], np.float32), np.array([0.2, 0.4], np.float32))
 
 
 def test_a_mirrored_face_gives_mirrored_weights(net: LandmarkMlp) -> None:

@@ -128,7 +128,7 @@ def test_a_short_training_learns_and_ships(tmp_path: Path) -> None:
     assert result["eyeBlinkLeft"][0] > 0.8
     assert result["jawOpen"][0] > 0.7
     folder = tmp_path / "solver-x"
-    write_onnx(net, Constants(reference, np.ones(52, np.float32), np.zeros(2, np.float32)), folder / "model.onnx")
+    write_onnx(net, Constants(reference, np.ones(52, np.float32), *np.zeros((2, 2), np.float32)), folder / "model.onnx")
     write_solver_card(folder, result, 1024, Provenance("0" * 40, {"jawOpen": 1.2}, 0.7, "landmarks/test"))
     model = open_model(folder, threads=1)
     assert model.card.name == "solver-x"

@@ -81,11 +81,13 @@ class Constants:
         reference: (98, 3) mean face.
         reliability: (52,) correlation of each shape on held-out faces.
         turn_offset: (2,) radians: what to take off the backend's yaw and pitch.
+        lids: (2,) opening of the lids, relative to the open eye, below which an eye is shut and from which it is open.
     """
 
     reference: Float32
     reliability: Float32
     turn_offset: Float32
+    lids: Float32
 
 
 def write_onnx(net: LandmarkMlp, constants: Constants, path: Path) -> None:
@@ -106,6 +108,7 @@ def write_onnx(net: LandmarkMlp, constants: Constants, path: Path) -> None:
         "reference": constants.reference.astype(np.float32),
         "reliability": constants.reliability.astype(np.float32),
         "turn_offset": constants.turn_offset.astype(np.float32),
+        "lids": constants.lids.astype(np.float32),
     }
     for i, layer in enumerate(net.linear):
         arrays[f"w{i}"] = layer.weight.detach().numpy().T.copy()
@@ -134,6 +137,7 @@ def write_onnx(net: LandmarkMlp, constants: Constants, path: Path) -> None:
             helper.make_tensor_value_info("reference", TensorProto.FLOAT, [POINTS, 3]),
             helper.make_tensor_value_info("reliability", TensorProto.FLOAT, [SHAPES]),
             helper.make_tensor_value_info("turn_offset", TensorProto.FLOAT, [2]),
+            helper.make_tensor_value_info("lids", TensorProto.FLOAT, [2]),
         ],
         [numpy_helper.from_array(a, name) for name, a in arrays.items()],
     )

@@ -249,7 +249,8 @@ def main(arguments: list[str] | None = None) -> None:
     smile = stranger_smile_gain(partial(unclipped, net), seen, pitch_rad, reference)
     amplify(net, more, {**more, "mouthSmile": smile})
     log.info("amplified: %s; mouthSmile of strangers: %.3f", more, smile)
-    log.info("%s", limits(partial(unclipped, net), seen, pitch_rad, reference))
+    found = limits(partial(unclipped, net), seen, pitch_rad, reference)
+    log.info("%s", found)
     result = scores(net, draw(crowd, np.random.default_rng(99), HELD_OUT, reference))
     for name, (known, unknown, mae) in result.items():
         log.info("%-20s r %.2f (neutral unknown %.2f), mean error %.3f", name, known, unknown, mae)
@@ -257,7 +258,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name, (known, _, _) in result.items():
         trust[load_schema("arkit52").index(name)] = max(known, 0.0)
     trust = (trust + trust[load_schema("arkit52").mirror]) / 2
-    constants = Constants(reference, trust, np.array([0.0, pitch_rad], np.float32))
+    constants = Constants(reference, trust, np.array([0.0, pitch_rad], np.float32), found.lids)
     write_onnx(net, constants, options.out / "model.onnx")
     write_solver_card(options.out, result, HELD_OUT, Provenance(options.commit, more, smile, gap.backend))
     log.info("%s written after %.1f minutes", options.out, (time.monotonic() - start) / 60)

@@ -102,6 +102,7 @@ def write_solver_card(
         outputs=(
             OutputCard(name="weights", shape=(None, 52), schema="arkit52", unit="weight, 0–1"),
             OutputCard(name="turn_offset", shape=(2,), schema=None, unit="radians to take off yaw and pitch first"),
+            OutputCard(name="lids", shape=(2,), schema=None, unit="opening of shut and open lids, 1 = at rest"),
             OutputCard(name="reference", shape=(98, 3), schema=None, unit="mean face; outer eye corners are 1 apart"),
             OutputCard(
                 name="reliability",
