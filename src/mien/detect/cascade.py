@@ -42,7 +42,7 @@ class Options(StageOptions):
     min_face_px: float = Field(default=24.0, ge=12, description="smallest face that is looked for, px of the picture")
     factor: float = Field(default=geometry.FACTOR, gt=0.3, lt=0.95, description="ratio of the pyramid's levels")
     thresholds: tuple[float, float, float] = Field(
-        default=(0.6, 0.7, 0.7), description="least probability of a face after P-Net, R-Net and O-Net, each 0–1"
+        default=(0.5, 0.15, 0.9), description="least probability of a face after P-Net, R-Net and O-Net, each 0–1"
     )
     max_candidates: int = Field(default=400, ge=1, description="at most this many candidates of P-Net are refined")
     max_faces: int = Field(default=64, ge=1, description="at most this many faces, the most confident first")
