@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 OWN := import sys; sys.exit(sys.prefix == sys.base_prefix)
-NEEDS := Mien needs Python 3.11 or 3.12 (MediaPipe, its first face backend, has no wheel for other versions)
+NEEDS := Mien needs Python 3.11 or 3.12 (no other version was tested; MediaPipe, the comparison, has no wheel for others)
 
 .PHONY: run test lint bench clean python venv
 .DEFAULT_GOAL := run
@@ -30,7 +30,7 @@ lint: venv
 	$(BIN)/lint-imports --no-cache
 
 bench: venv ## frames per second, beside MediaPipe alone
-	@$(MAKE) --no-print-directory $(VENV)/.run
+	@$(MAKE) --no-print-directory $(VENV)/.bench
 	$(BIN)/python benchmarks/pipeline.py
 
 python: # is there a Python to make the environment with?
@@ -52,13 +52,17 @@ venv: $(if $(filter-out file default undefined,$(origin PYTHON)),python)
 		$(MAKE) --no-print-directory python && echo "making $(VENV) with $(PYTHON)" && "$(PYTHON)" -m venv --clear $(VENV); }
 
 $(VENV)/.run: pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
 	@touch $@
+
+$(VENV)/.bench: pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe]'
+	@touch $@ $(VENV)/.run
 
 $(VENV)/.test: pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe,lab,usd,dev]'
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.bench
 
 clean: ## remove outputs and caches, keep the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,7 +18,6 @@ def _only(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
 
 
 def test_it_looks_at_everything_and_capture_can_run_here() -> None:
-    pytest.importorskip("mediapipe", reason="the default preset needs the extra 'mediapipe'")
     result = CliRunner().invoke(app, ["doctor", "--json"])
     table = json.loads(result.stdout)
     assert [f for f in table["findings"] if f["state"] == "problem"] == []

@@ -204,7 +204,7 @@ def test_nobody_keeps_an_id_across_a_cut() -> None:
 
 
 def test_the_detector_behind_follows_as_many_as_the_tracker_may() -> None:
-    from mien.detect.mediapipe import Options as DetectorOptions
+    from mien.detect.cascade import Options as DetectorOptions
 
     (limit,) = (m.le for m in Options.model_fields["max_faces"].metadata if hasattr(m, "le"))
     assert DetectorOptions().max_faces >= limit

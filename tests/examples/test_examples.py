@@ -32,7 +32,6 @@ def test_examples_are_short_and_tested(path: Path) -> None:
 
 
 def test_capture_to_csv(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("mediapipe")
     _main("capture_to_csv")()
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     smile = [float(row["AU12"]) for row in rows if row["AU12"] != "nan"]
@@ -44,14 +43,12 @@ def test_capture_to_csv(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_strongest_moments(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("mediapipe")
     _main("strongest_moments")()
     moved = {line.split()[1] for line in capsys.readouterr().out.splitlines()}
     assert {"jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight"} <= moved
 
 
 def test_nod_or_shake(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("mediapipe")
     _main("nod_or_shake")()
     out = capsys.readouterr().out
     assert "still" in out

@@ -22,12 +22,12 @@ def test_shipped_presets_name_only_what_exists(name: str) -> None:
 def test_overrides_are_toml_values_or_text() -> None:
     config = load_config(
         "balanced",
-        ["detect.max_faces=3", 'outputs=["parquet"]', "overlay.character = false", "detect.detector.model=full"],
+        ["detect.max_faces=3", 'outputs=["parquet"]', "overlay.character = false", "detect.detector.min_face_px=40"],
     )
     assert config["detect"]["max_faces"] == 3
     assert config["outputs"] == ["parquet"]
     assert config["overlay"] == {"character": False}
-    assert config["detect"]["detector"]["model"] == "full"
+    assert config["detect"]["detector"]["min_face_px"] == 40
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ class Options(NetworkOptions):
 
     model: str = Field(default="hrnet98-128", description="name of a shipped model, or a folder with model.onnx")
     min_presence: float = Field(
-        default=0.35,
+        default=0.44,
         ge=0,
         le=1,
         description="mean height of the heatmaps' maxima below which a region shows no face",
@@ -33,8 +33,10 @@ class HeatmapLandmarks(NetworkLandmarks):
     """98 points, each the maximum of a heatmap with a sub-pixel step (DARK: Zhang et al. 2020, eq. 7–9).
 
     Confidence of a point: height of its maximum (training targets have height 1) × the network's probability that it
-    can be seen. Presence of a face: mean height of the 98 maxima. Source of the network: Wang et al. 2019, "Deep
-    High-Resolution Representation Learning"; seed 001 §4.2.
+    can be seen. Presence of a face: mean height of the 98 maxima. First weights: 0.21–0.33 where a face has just left,
+    below 0.46 on 99 of 100 background cut-outs, 0.45 and more on 69 of 70 hard WFLW faces; `min_presence` was chosen
+    after seeing these. Source of the network: Wang et al. 2019, "Deep High-Resolution Representation Learning"; seed
+    001 §4.2.
     """
 
     def __init__(self, options: Options | None = None) -> None:
