@@ -1,4 +1,4 @@
-"""98 landmarks from heatmaps: HRNetV2-W18, the network of the presets `offline` (256 px) and `balanced` (128 px)."""
+"""98 landmarks from heatmaps: HRNetV2-W18, the network of the presets `balanced` and, mirrored, `offline`."""
 
 from __future__ import annotations
 
