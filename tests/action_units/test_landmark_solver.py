@@ -295,8 +295,8 @@ def test_landmarks_of_another_schema_are_named(solver: LandmarkSolver) -> None:
         solve(solver, face)
 
 
-TAUGHT_BY = {"landmarks/points98": "landmarks/hrnet98"}
-"""A network that learnt from another one's answers puts its points where that one does."""
+SAME_LABELS = {"landmarks/points98": "landmarks/hrnet98"}
+"""A network that learnt from the same labels means the same places."""
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -306,7 +306,7 @@ def test_the_model_belongs_to_the_presets_landmarks_and_the_shipped_metric_face(
     recipe = model.card.inputs[0].recipe
     model.close()
     backend = config["landmarks"]["use"]
-    assert f"backend={TAUGHT_BY.get(backend, backend)};" in recipe
+    assert f"backend={SAME_LABELS.get(backend, backend)};" in recipe
     assert f"metric_face sha256={metric_face_sha256()}" in recipe, (
         "metric_face.toml has changed since the landmark solver was trained, and its zero of pitch with it: run "
         "mien.lab.train.landmark_gap, then mien.lab.train.landmark_solver (recipes/landmark-solver.md)"

@@ -100,3 +100,9 @@ def test_both_backends_find_the_same(disc_models: Path, detector: CascadeDetecto
     other = CascadeDetector(options(disc_models, backend="onnxruntime", threads=1))
     for a, b in zip(detector.find(scene(DISCS)), other.find(scene(DISCS)), strict=True):
         assert np.allclose(np.sort(a, axis=0), np.sort(b, axis=0), atol=0.1)
+
+
+@pytest.mark.parametrize("thresholds", [(5, -1, 9), (0.5, 0.5, 1.1), (0.5, float("nan"), 0.5)])
+def test_thresholds_are_probabilities(thresholds: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="thresholds"):
+        Options(thresholds=thresholds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
@@ -32,6 +32,8 @@ the end (share of the smaller one, so that a face inside a face goes too)."""
 _R_BATCH, _O_BATCH = 32, 8
 """Crops per run: a fixed number, since OpenVINO prepares itself anew for every other one."""
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
 
 class Options(StageOptions):
     """Options of `CascadeDetector`."""
@@ -41,7 +43,7 @@ class Options(StageOptions):
     output: str = Field(default="immtcnn-o", description="O-Net: the same")
     min_face_px: float = Field(default=24.0, ge=12, description="smallest face that is looked for, px of the picture")
     factor: float = Field(default=geometry.FACTOR, gt=0.3, lt=0.95, description="ratio of the pyramid's levels")
-    thresholds: tuple[float, float, float] = Field(
+    thresholds: tuple[Probability, Probability, Probability] = Field(
         default=(0.5, 0.15, 0.9), description="least probability of a face after P-Net, R-Net and O-Net, each 0–1"
     )
     max_candidates: int = Field(default=400, ge=1, description="at most this many candidates of P-Net are refined")

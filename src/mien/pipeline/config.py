@@ -63,8 +63,13 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     out = dict(base)
     for key, value in changes.items():
         both_tables = isinstance(value, dict) and isinstance(out.get(key), dict)
-        out[key] = _merged(out[key], value) if both_tables else value
+        out[key] = _merged(out[key], value) if both_tables and not _other_part(out[key], value) else value
     return out
+
+
+def _other_part(base: dict[str, Any], changes: dict[str, Any]) -> bool:
+    """Whether a table names another part than before: the options of the old one mean nothing to it."""
+    return "use" in changes and "use" in base and changes["use"] != base["use"]
 
 
 def _preset_text(preset: str) -> str:

@@ -181,6 +181,7 @@ def test_refusals_name_their_reason() -> None:
     from dataclasses import replace
 
     teacher = Teacher()
+    assert any(name.startswith("landmark-solver-mediapipe") for name in teacher.models), "the solver of its own points"
     try:
         image = portrait()
         box = np.concatenate([geometry().points.min(axis=0), geometry().points.max(axis=0)]).astype(np.float32)

@@ -43,7 +43,7 @@ class OwnTeacher:
         """
         self._stage = HeatmapLandmarks(Options(model=model))
         self._mirror = tuple(load_schema("wflw98").mirror.tolist())
-        self._inferred = Inferred()
+        self._inferred = Inferred("landmark-solver")
 
     @property
     def description(self) -> Mapping[str, Any]:

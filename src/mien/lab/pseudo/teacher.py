@@ -108,7 +108,7 @@ class Teacher:
         self._detector = MediaPipeDetector()
         self._network = MediaPipeLandmarks()
         self._schema = load_schema("wflw98")
-        self._inferred = Inferred()
+        self._inferred = Inferred("landmark-solver-mediapipe")
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -182,9 +182,16 @@ class Teacher:
 class Inferred:
     """What follows from points: pose, gaze and shapes, by Mien's own stages."""
 
+    def __init__(self, solver: str) -> None:
+        """
+        Args:
+            solver: model of the landmark solver; it must be the one fitted to the network that found the points.
+        """
+        self._solver = solver
+
     @cached_property
     def _solvers(self) -> tuple[Stage, ...]:
-        return HeadPoseStage(), GazeStage(), LandmarkSolver(SolverOptions(learn_neutral=False))
+        return HeadPoseStage(), GazeStage(), LandmarkSolver(SolverOptions(model=self._solver, learn_neutral=False))
 
     @property
     def models(self) -> tuple[str, ...]:
