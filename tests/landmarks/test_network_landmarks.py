@@ -216,3 +216,13 @@ def test_the_mean_with_the_mirror_image_is_put_back_by_name_and_place(
     assert out["maps"][0, :, 0, 0] - 500 == pytest.approx(number)
     assert out["maps"][0, :, 0, -1] == pytest.approx(number)
     assert out["visible"][0] == pytest.approx(number / 98)
+
+
+def test_a_new_face_must_convince_more_than_a_followed_one(make: Make) -> None:
+    disc = (100.0, 80.0, 30.0)
+    given = replace(record(scene({"a": disc})), faces=(face_at(*disc, track_id=0),))
+    (seen,) = make().step(given).faces
+    stage = make(min_presence_new=1.0)
+    assert stage.step(given).faces == ()
+    stage.feedback(replace(given, faces=(replace(seen, track_id=0),)))
+    assert len(stage.step(given).faces) == 1

@@ -63,6 +63,9 @@ class NetworkOptions(StageOptions):
     min_presence: float = Field(
         ge=0, le=1, description="a face whose network says less for 'a face is here' is dropped"
     )
+    min_presence_new: float | None = Field(
+        default=None, ge=0, le=1, description="the same for a face that was not followed before; none = the same value"
+    )
     backend: str | None = Field(default=None, description="inference backend; none = the best installed")
     threads: int | None = Field(default=None, ge=1, description="threads of the network; none = the backend's choice")
     batch: int = Field(
@@ -143,7 +146,8 @@ class NetworkLandmarks(StageBase, ABC):
         regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
         for i, second in zip(again, self.look(record.image, regions), strict=True):
             looks[i] = max(second, looks[i], key=lambda look: look.presence)
-        found = [_with_points(f, look) for f, look in zip(record.faces, looks, strict=True) if self._is_face(look)]
+        seen = zip(record.faces, looks, known, strict=True)
+        found = [_with_points(face, look) for face, look, (_, new) in seen if self._is_face(look, new)]
         return replace(record, faces=tuple(found))
 
     def look(self, image: UInt8, regions: Sequence[CropTransform]) -> list[Look]:
@@ -211,8 +215,10 @@ class NetworkLandmarks(StageBase, ABC):
         inside = (look.region.to_crop(look.landmarks.xy) + 0.5) / self.size_px
         return bool(((inside < _RIM) | (inside > 1 - _RIM)).any(axis=1).sum() >= _CUT_OFF)
 
-    def _is_face(self, look: Look) -> bool:
-        return look.presence >= self.options.min_presence and bool(np.isfinite(look.landmarks.xy).any())
+    def _is_face(self, look: Look, new: bool) -> bool:
+        stricter = self.options.min_presence_new if new else None
+        least = max(self.options.min_presence, stricter or 0.0)
+        return look.presence >= least and bool(np.isfinite(look.landmarks.xy).any())
 
 
 def _open(options: NetworkOptions, outputs: Sequence[str]) -> Model:
