@@ -19,8 +19,11 @@ run: venv ## capture the built-in clip into out/demo
 	@$(MAKE) --no-print-directory $(VENV)/.run
 	$(BIN)/mien demo --out out/demo
 
+# In three processes: after some hundred tests with torch, MediaPipe and both runtimes in one process OpenVINO crashed.
 test: lint ## linters, types, import contracts, tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q tests --ignore=tests/lab
+	$(BIN)/python -m pytest -q tests/lab --ignore=tests/lab/models
+	$(BIN)/python -m pytest -q tests/lab/models
 
 lint: venv
 	@$(MAKE) --no-print-directory $(VENV)/.test
