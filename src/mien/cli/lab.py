@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.lab_arkit import compare_arkit
 from mien.cli.lab_evaluate import evaluate
 from mien.cli.lab_pseudo import pseudo
 from mien.cli.lab_synth import synth
@@ -21,6 +22,7 @@ lab.add_typer(data, name="data")
 lab.add_typer(evaluate, name="evaluate")
 lab.command("synth")(synth)
 lab.command("pseudo")(pseudo)
+lab.command("compare-arkit")(compare_arkit)
 
 
 @data.command("list")
