@@ -1,31 +1,23 @@
 """Characters as GLB (glTF 2.0 binary): geometry, materials, morph targets and, if wanted, one animation.
 
 Parts that hang on one node and move share one mesh, so that one channel of weights plays all of them.
-Morph offsets are sparse: only the vertices that move are stored. A buffer is a list of chunks that goes to
-the file piece by piece.
+Morph offsets are sparse: only the vertices that move are stored.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from mien.avatar.character import SHAPES, Character, Part, vertex_normals
-from mien.core.arrays import AnyArray, Float32
+from mien.avatar.gltf_buffer import INDICES, VERTICES, GltfBuffer, JsonObject
+from mien.core.arrays import Float32
 
-_COMPONENT = {"uint16": 5123, "uint32": 5125, "float32": 5126}
-_ELEMENT = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
-_VERTICES, _INDICES = 34962, 34963
 _STILL_NORMAL = 0.004
 """Changes of a normal smaller than this are not stored (about 0.2 degrees)."""
-
-JsonObject = dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -72,16 +64,12 @@ class _Document:
     """The JSON of a glTF file and the chunks of its buffer, while they are put together."""
 
     def __init__(self) -> None:
-        self._chunks: list[bytes] = []
-        self._length = 0
-        self._views: list[JsonObject] = []
-        self._accessors: list[JsonObject] = []
+        self._buffer = GltfBuffer()
         self._nodes: list[JsonObject] = []
         self._meshes: list[JsonObject] = []
         self._materials: list[JsonObject] = []
         self._animations: list[JsonObject] = []
         self._by_name: dict[str, int] = {}
-        self._zeros: dict[int, int] = {}
 
     def add_node(self, name: str, parent: str | None, translation_m: Sequence[float]) -> None:
         self._by_name[name] = len(self._nodes)
@@ -116,11 +104,11 @@ class _Document:
         def channel(node: int, path: str, values: Float32) -> None:
             still = bool((values == values[:1]).all())
             kept = values[:1] if still else values  # what never moves needs one key
-            output = self._accessor(kept.reshape(-1, 1) if path == "weights" else kept)
+            output = self._buffer.accessor(kept.reshape(-1, 1) if path == "weights" else kept)
             channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
             if len(kept) not in keys:  # all channels of the same length share their times
                 times_s = clip.times_s[: len(kept)].astype(np.float32).reshape(-1, 1)
-                keys[len(kept)] = self._accessor(times_s, bounds=True)
+                keys[len(kept)] = self._buffer.accessor(times_s, bounds=True)
             sampler = {"input": keys[len(kept)], "output": output, "interpolation": "LINEAR"}
             samplers.append(sampler)
 
@@ -134,38 +122,26 @@ class _Document:
 
     def write(self, file: BinaryIO, name: str) -> int:
         document: JsonObject = {
-            "asset": {"version": "2.0", "generator": _generator()},
             "scene": 0,
             "scenes": [{"name": name, "nodes": [0]}],
             "nodes": self._nodes,
             "meshes": self._meshes,
             "materials": self._materials,
-            "accessors": self._accessors,
-            "bufferViews": self._views,
-            "buffers": [{"byteLength": self._length}],
         }
         if self._animations:
             document["animations"] = self._animations
-        text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode("utf-8")
-        text += b" " * (-len(text) % 4)
-        total = 12 + 8 + len(text) + 8 + self._length
-        file.write(struct.pack("<4sII", b"glTF", 2, total))
-        file.write(struct.pack("<I4s", len(text), b"JSON") + text)
-        file.write(struct.pack("<I4s", self._length, b"BIN\0"))
-        for chunk in self._chunks:
-            file.write(chunk)
-        return total
+        return self._buffer.write(file, document)
 
     def _primitive(self, part: Part, shapes: Sequence[str]) -> JsonObject:
         attributes = {
-            "POSITION": self._accessor(part.positions, target=_VERTICES, bounds=True),
-            "NORMAL": self._accessor(part.normals, target=_VERTICES),
+            "POSITION": self._buffer.accessor(part.positions, target=VERTICES, bounds=True),
+            "NORMAL": self._buffer.accessor(part.normals, target=VERTICES),
         }
         if part.colours is not None:
             rgba = np.concatenate([part.colours, np.ones((len(part.colours), 1), np.float32)], axis=1)
-            attributes["COLOR_0"] = self._accessor(np.round(rgba * 65535).astype(np.uint16), target=_VERTICES)
+            attributes["COLOR_0"] = self._buffer.accessor(np.round(rgba * 65535).astype(np.uint16), target=VERTICES)
         kind = np.uint16 if len(part.positions) < 65535 else np.uint32
-        indices = self._accessor(part.triangles.reshape(-1, 1).astype(kind), target=_INDICES)
+        indices = self._buffer.accessor(part.triangles.reshape(-1, 1).astype(kind), target=INDICES)
         primitive: JsonObject = {"attributes": attributes, "indices": indices, "material": len(self._materials)}
         self._materials.append(
             {
@@ -183,79 +159,10 @@ class _Document:
 
     def _target(self, part: Part, offset: Float32 | None) -> JsonObject:
         if offset is None:
-            nothing = self._no_offset(len(part.positions))
+            nothing = self._buffer.zeros(len(part.positions))
             return {"POSITION": nothing, "NORMAL": nothing}
         turned = vertex_normals(part.positions + offset, part.triangles) - vertex_normals(
             part.positions, part.triangles
         )
         turned[np.linalg.norm(turned, axis=1) < _STILL_NORMAL] = 0.0
-        return {"POSITION": self._sparse(offset), "NORMAL": self._sparse(turned)}
-
-    def _no_offset(self, count: int) -> int:
-        """An accessor of zeros that takes no space."""
-        if count not in self._zeros:
-            self._zeros[count] = len(self._accessors)
-            zero = [0.0, 0.0, 0.0]
-            self._accessors.append({"componentType": 5126, "count": count, "type": "VEC3", "min": zero, "max": zero})
-        return self._zeros[count]
-
-    def _sparse(self, values: Float32) -> int:
-        """An accessor that stores only the rows that are not zero."""
-        rows = np.flatnonzero(np.any(values != 0, axis=1))
-        if len(rows) == 0:
-            return self._no_offset(len(values))
-        kind = np.uint16 if len(values) < 65535 else np.uint32
-        self._accessors.append(
-            {
-                "componentType": 5126,
-                "count": len(values),
-                "type": "VEC3",
-                **_bounds(values),
-                "sparse": {
-                    "count": len(rows),
-                    "indices": {
-                        "bufferView": self._view(rows.astype(kind)),
-                        "componentType": _COMPONENT[kind.__name__],
-                    },
-                    "values": {"bufferView": self._view(values[rows])},
-                },
-            }
-        )
-        return len(self._accessors) - 1
-
-    def _accessor(self, values: AnyArray, *, target: int | None = None, bounds: bool = False) -> int:
-        accessor: JsonObject = {
-            "bufferView": self._view(values, target),
-            "componentType": _COMPONENT[values.dtype.name],
-            "count": len(values),
-            "type": _ELEMENT[values.shape[1]],
-        }
-        if values.dtype == np.uint16 and target == _VERTICES:
-            accessor["normalized"] = True
-        if bounds:
-            accessor.update(_bounds(values))
-        self._accessors.append(accessor)
-        return len(self._accessors) - 1
-
-    def _view(self, values: AnyArray, target: int | None = None) -> int:
-        data = np.ascontiguousarray(values).tobytes()
-        view: JsonObject = {"buffer": 0, "byteOffset": self._length, "byteLength": len(data)}
-        if target is not None:
-            view["target"] = target
-        self._views.append(view)
-        data += b"\0" * (-len(data) % 4)
-        self._chunks.append(data)
-        self._length += len(data)
-        return len(self._views) - 1
-
-
-def _bounds(values: AnyArray) -> JsonObject:
-    # float32 → Python float is exact, so that the bounds are those of the stored numbers.
-    return {"min": [float(x) for x in values.min(axis=0)], "max": [float(x) for x in values.max(axis=0)]}
-
-
-def _generator() -> str:
-    try:
-        return f"mien {version('mien')}"
-    except PackageNotFoundError:
-        return "mien"
+        return {"POSITION": self._buffer.sparse(offset), "NORMAL": self._buffer.sparse(turned)}
