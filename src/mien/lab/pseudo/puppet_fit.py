@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +77,7 @@ def lay(rig: Rig, xy: Float32, size_wh: tuple[int, int]) -> Laid:
     camera = np.array([[focal, 0, (size_wh[0] - 1) / 2], [0, focal, (size_wh[1] - 1) / 2], [0, 0, 1]])
     best: tuple[float, Pose, Identity, Posed] | None = None
     for seed in range(_PEOPLE):
-        identity = rig.identity(np.random.default_rng(seed))
-        rest = rig.pose(identity, np.zeros(52, np.float32))
+        identity, rest = _person(rig, seed)  # type: ignore[arg-type]  # rigs are hashable objects
         model = rest.points[_USED].astype(np.float64)
         fit = fit_pose(model, points[_USED], _WEIGHTS, camera, frontal_pose(model, points[_USED], camera))
         if fit is not None and (best is None or fit.error_mm < best[0]):
@@ -91,6 +91,12 @@ def lay(rig: Rig, xy: Float32, size_wh: tuple[int, int]) -> Laid:
     onto = RBFInterpolator(model_xy, points[:96] - model_xy, kernel="thin_plate_spline", smoothing=_SMOOTHING)
     vertices_xy = _project(rest.vertices[seen], pose, camera)
     return Laid(rig, identity, rest, camera, pose, error, seen, vertices_xy + onto(vertices_xy))
+
+
+@lru_cache(maxsize=4 * _PEOPLE)
+def _person(rig: Rig, seed: int) -> tuple[Identity, Posed]:
+    identity = rig.identity(np.random.default_rng(seed))
+    return identity, rig.pose(identity, np.zeros(52, np.float32))
 
 
 def _project(head_mm: npt.ArrayLike, pose: Pose, camera: Float64) -> Float64:

@@ -60,10 +60,10 @@ def tight_square(points_xy: Float32) -> tuple[Float64, float]:
 
 
 def make_crop(face: Face, size_px: int, how: Augmentation, rng: np.random.Generator) -> Face:
-    """Cut and shake a face.
+    """Cut and shake a face, or a picture without one.
 
     Args:
-        face: with at least one known point.
+        face: without a known point, the middle of the picture is taken.
         size_px: side of the crop.
         how: strength.
         rng: the only source of chance.
@@ -71,7 +71,11 @@ def make_crop(face: Face, size_px: int, how: Augmentation, rng: np.random.Genera
     Returns:
         Face in crop px. Points outside the crop or covered by a rectangle are not visible; they keep their place.
     """
-    centre, side = tight_square(face.points_xy)
+    if np.isfinite(face.points_xy).all(axis=1).any():
+        centre, side = tight_square(face.points_xy)
+    else:
+        height, width = face.image.shape[:2]
+        centre, side = (np.array([width, height]) - 1) / 2, 0.8 * min(width, height)
     if how.scale:
         side *= 1 + float(rng.uniform(-how.scale, how.scale))
     turn = float(rng.uniform(-how.rotation_deg, how.rotation_deg)) if rng.random() < how.rotation_chance else 0.0

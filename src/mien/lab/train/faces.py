@@ -139,6 +139,16 @@ class DatasetFaces:
         return Face(face.image, face.points_xy, face.visible, weight.astype(np.float32))
 
 
+def more_turned(dataset: Dataset, numbers: Sequence[int], times: int) -> list[int]:
+    """The numbers, those of faces turned by more than `TURNED_DEG[1]` so many times."""
+    out: list[int] = []
+    for number in numbers:
+        truth = dataset.sample(number).truth
+        turned = truth is not None and truth.pose_ypr_deg is not None and abs(truth.pose_ypr_deg[0]) > TURNED_DEG[1]
+        out += [number] * (times if turned else 1)
+    return out
+
+
 def contour_worth(pose_ypr_deg: Float32 | None) -> float:
     """What a teacher's contour is worth at a head pose, 0–1; an unknown pose counts as turned."""
     yaw = np.nan if pose_ypr_deg is None else abs(float(pose_ypr_deg[0]))

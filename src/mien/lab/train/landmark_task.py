@@ -149,11 +149,15 @@ def normalised(image: Tensor) -> Tensor:
 
 
 def map_loss(answer: LandmarkMaps, targets: PointTargets, spec: LandmarkSpec) -> tuple[Tensor, Mapping[str, float]]:
-    """Loss of heatmaps, summed over the supervised stages. Points outside the crop are not asked for."""
+    """Loss of heatmaps, summed over the supervised stages.
+
+    Points outside the crop are not asked for. A point without a place that has a weight is nowhere: its map is to be
+    empty.
+    """
     xy = torch.nan_to_num((targets.xy + 0.5) / spec.stride - 0.5, nan=-100.0)
     size = answer.maps[-1].shape[-1]
     inside = ((xy > -0.5) & (xy < size - 0.5)).all(dim=-1)
-    weight = targets.weight * inside
+    weight = targets.weight * (inside | targets.xy.isnan().any(dim=-1))
     wanted = gaussian_maps(xy, size, spec.sigma_px)
     measure = adaptive_wing_maps if spec.map_loss == "adaptive_wing" else mse_maps
     loss = torch.stack([measure(m.float(), wanted, weight) for m in answer.maps]).sum()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,18 @@ from mien.lab.models.regressor import MOBILE, TINY, Regressor, RegressorSpec
 from mien.lab.render.random_scene import Wishes
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.checkpoints import read_checkpoint
-from mien.lab.train.faces import DatasetFaces, FaceSet, KeptFaces, Mixture, RenderedFaces, Share, read_marked_faces
+from mien.lab.train.detector_sources import read_photos
+from mien.lab.train.empty import EmptyCrops
+from mien.lab.train.faces import (
+    DatasetFaces,
+    FaceSet,
+    KeptFaces,
+    Mixture,
+    RenderedFaces,
+    Share,
+    more_turned,
+    read_marked_faces,
+)
 from mien.lab.train.landmark_task import LandmarkSpec, LandmarkTask, mean_points
 from mien.lab.train.loop import Run, Schedule
 from mien.lab.train.recipe import read_recipe, settings
@@ -57,10 +68,11 @@ def build(table: Mapping[str, Any]) -> nn.Module:
 def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
     """Faces as an entry of a recipe's [[data]] says.
 
-    `from` is "dataset" (with `name`, `split`), "rendered" (`rig`, `seeds` = [first, last], `size_px`) or "marked" (a
-    folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only;
-    `keep` = true reads all into memory at the start; `contour` = true trusts a teacher's contour on turned heads too;
-    `raised` = true moves the contour's ends to where people mark them.
+    `from` is "dataset" (with `name`, `split`), "rendered" (`rig`, `seeds` = [first, last], `size_px`), "empty" (photos
+    without people; `held_out` = names that are left out) or "marked" (a folder with validation.json);
+    `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only; `keep` = true reads all into
+    memory at the start; `contour` = true trusts a teacher's contour on turned heads too; `raised` = true moves the
+    contour's ends to where people mark them; `turned` = N draws faces turned by more than 30° N times as often.
 
     Raises:
         ConfigError: unknown origin, a word without a folder, hand-marked faces to train on, or a dataset to train on
@@ -86,8 +98,10 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
         raise ConfigError(f'[[data]] {dict(table)}: "place" is missing')
     if origin == "marked":
         return read_marked_faces(place)
+    if origin == "empty":
+        return EmptyCrops(read_photos(Path(place), frozenset(table.get("held_out", ())), held_out=False))
     if origin != "dataset":
-        raise ConfigError(f'[[data]] from {origin!r}: choose "dataset", "rendered" or "marked"')
+        raise ConfigError(f'[[data]] from {origin!r}: choose "dataset", "rendered", "empty" or "marked"')
     dataset = open_dataset(str(table["name"]), place)
     if "split" in table:
         dataset = dataset.split(str(table["split"]))
@@ -96,10 +110,16 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
         raise ConfigError(f'[[data]] {dict(table)}: say which split is trained on (split = "train"); there are: {have}')
     count = int(table.get("count", len(dataset)))
     step = max(1, len(dataset) // max(1, count))
-    numbers = range(0, len(dataset), step)[:count]
+    numbers: Sequence[int] = range(0, len(dataset), step)[:count]
+    if int(table.get("turned", 1)) > 1:
+        numbers = more_turned(dataset, numbers, int(table["turned"]))
     how = {"trusted_contour": bool(table.get("contour", False)), "raised": bool(table.get("raised", False))}
-    faces = DatasetFaces(dataset, numbers, **how)
-    return KeptFaces(faces.face(i) for i in range(len(faces))) if table.get("keep") else faces
+    if not table.get("keep"):
+        return DatasetFaces(dataset, numbers, **how)
+    different = list(dict.fromkeys(numbers))
+    faces = DatasetFaces(dataset, different, **how)
+    kept = {number: faces.face(i) for i, number in enumerate(different)}
+    return KeptFaces(kept[number] for number in numbers)
 
 
 def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Schedule, workers: int) -> LandmarkTask:
