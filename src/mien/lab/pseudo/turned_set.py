@@ -68,13 +68,17 @@ def turned_portraits(sample: Sample, rig: Rig, photos: Sequence[UInt8], order: T
     if sample.landmarks_xy is None or sample.truth is None:
         return []
     rng = np.random.default_rng((order.seed, *sample.name.encode()))
+    image = sample.image()
+    grey = bool((image == image[..., :1]).all())
     try:
-        relief = Relief(sample.image(), sample.landmarks_xy, rig)
+        relief = Relief(image, sample.landmarks_xy, rig)
     except SourceError:
         return []
     out = []
     for _ in range(order.turns):
         photo = photos[int(rng.integers(len(photos)))]
+        if grey:  # or colour would tell where the face ends
+            photo = np.repeat(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
         face = relief.turned(random_turn(float(relief.pose_ypr_deg[0]), rng), SIZE, photo)
         inside = ((face.landmarks_xy > 0) & (face.landmarks_xy < SIZE - 1)).all()
         if face.covered >= _COVERED and inside:
