@@ -96,6 +96,20 @@ def test_a_missing_network_is_named(disc_models: Path) -> None:
         CascadeDetector(options(disc_models, output=str(disc_models / "gone")))
 
 
+@pytest.mark.parametrize(
+    ("slot", "model", "words"),
+    [
+        ("output", "hrnet98-128", r"no O-Net: expected an input image \(any, 3, 48, 48\)"),
+        ("output", "immtcnn-r", "no O-Net"),
+        ("refine", "immtcnn-o", "no R-Net"),
+        ("proposal", "immtcnn-r", r"no P-Net: expected an input image \(any, 3, any, any\)"),
+    ],
+)
+def test_a_network_of_another_kind_is_refused_at_once(disc_models: Path, slot: str, model: str, words: str) -> None:
+    with pytest.raises(ModelError, match=f"{model}: is {words}.*choose another model"):
+        CascadeDetector(options(disc_models, **{slot: str(disc_models / model)}))
+
+
 def test_both_backends_find_the_same(disc_models: Path, detector: CascadeDetector) -> None:
     other = CascadeDetector(options(disc_models, backend="onnxruntime", threads=1))
     for a, b in zip(detector.find(scene(DISCS)), other.find(scene(DISCS)), strict=True):

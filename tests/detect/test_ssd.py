@@ -7,6 +7,7 @@ import pytest
 
 from disc_networks import SSD_PX, record, scene
 from mien.detect.ssd import Options, SsdDetector, fitted
+from mien.errors import ModelError
 
 
 @pytest.mark.parametrize("size_wh", [(320, 180), (180, 320), (64, 64), (40, 40)])
@@ -33,6 +34,11 @@ def test_weak_and_overlapping_findings_are_dropped(disc_models: Path) -> None:
     assert scores(overlap=0.8, max_faces=1) == [0.9]
     assert scores(overlap=0.8, min_confidence=0.85) == [0.9]
     assert scores(min_confidence=0.95) == []
+
+
+def test_a_network_of_another_kind_is_refused_at_once(disc_models: Path) -> None:
+    with pytest.raises(ModelError, match="is no single-shot detector: .*scores .*boxes"):
+        SsdDetector(Options(model=str(disc_models / "immtcnn-o")))
 
 
 def test_a_picture_is_fitted_at_the_top_left_and_keeps_its_proportions() -> None:

@@ -185,7 +185,7 @@ def test_both_backends_agree(make: Make) -> None:
 
 
 def test_a_network_of_another_kind_is_refused(disc_models: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no landmark network of this kind.*maps, visible"):
+    with pytest.raises(ModelError, match="no landmark network of this kind.*maps .*, visible "):
         hrnet98.HeatmapLandmarks(hrnet98.Options(model=str(disc_models / "points98-128")))
     with pytest.raises(ModelError, match="no landmark network of this kind"):
         points98.PointLandmarks(points98.Options(model=str(disc_models / "immtcnn-o")))

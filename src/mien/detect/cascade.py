@@ -22,6 +22,7 @@ from mien.core.schema import load_schema
 from mien.detect import cascade_geometry as geometry
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
+from mien.runtime.card import PictureNetwork
 from mien.runtime.session import Precision
 from mien.runtime.store import Model, open_model
 from mien.runtime.warp import warp_crop
@@ -31,6 +32,10 @@ _SAME_LEVEL, _SAME_CELL, _SAME_REFINED, _SAME_FACE = 0.5, 0.7, 0.7, 0.6
 the end (share of the smaller one, so that a face inside a face goes too)."""
 _R_BATCH, _O_BATCH = 32, 8
 """Crops per run: a fixed number, since OpenVINO prepares itself anew for every other one."""
+
+_P = PictureNetwork("P-Net", "free", {"score": (None, 1, None, None), "box": (None, 4, None, None)})
+_R = PictureNetwork("R-Net", geometry.R_SIZE, {"score": (None, 1), "box": (None, 4)})
+_O = PictureNetwork("O-Net", geometry.O_SIZE, {"score": (None, 1), "box": (None, 4), "points": (None, 10)})
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -79,12 +84,16 @@ class CascadeDetector(StageBase):
     writes = frozenset({"faces", "faces.keypoints"})
 
     def __init__(self, options: Options | None = None) -> None:
+        """
+        Raises:
+            ModelError: a network is missing, damaged or none of its kind.
+        """
         self.options = o = options or Options()
         self._models: list[Model] = []
         try:
-            for name, batch in ((o.proposal, None), (o.refine, _R_BATCH), (o.output, _O_BATCH)):
+            for name, batch, kind in ((o.proposal, None, _P), (o.refine, _R_BATCH, _R), (o.output, _O_BATCH, _O)):
                 how = {"backend": o.backend, "threads": o.threads, "precision": o.precision}
-                self._models.append(open_model(name, batch=batch, **how))  # type: ignore[arg-type]
+                self._models.append(open_model(name, batch=batch, kind=kind, **how))  # type: ignore[arg-type]
         except BaseException:
             self.close()
             raise

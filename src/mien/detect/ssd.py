@@ -16,8 +16,11 @@ from mien.core.record import Face, FrameRecord
 from mien.detect import cascade_geometry as geometry
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
+from mien.runtime.card import PictureNetwork
 from mien.runtime.session import Precision
 from mien.runtime.store import open_model
+
+_SSD = PictureNetwork("single-shot detector", "square", {"scores": (None, None), "boxes": (None, None, 4)})
 
 
 class Options(StageOptions):
@@ -47,8 +50,13 @@ class SsdDetector(StageBase):
     writes = frozenset({"faces"})
 
     def __init__(self, options: Options | None = None) -> None:
+        """
+        Raises:
+            ModelError: the network is missing, damaged or no such detector.
+        """
         self.options = o = options or Options()
-        self._model = open_model(o.model, backend=o.backend, threads=o.threads, precision=o.precision, batch=1)
+        how = {"backend": o.backend, "threads": o.threads, "precision": o.precision}
+        self._model = open_model(o.model, batch=1, kind=_SSD, **how)  # type: ignore[arg-type]
         self._side_px = int(self._model.card.inputs[0].shape[2] or 0)
 
     @property

@@ -10,7 +10,7 @@ from pydantic import Field
 from mien.core.arrays import AnyArray, Float32
 from mien.core.schema import load_schema
 from mien.landmarks.heatmap import Decoding, crop_from_map, decode
-from mien.landmarks.network import SCHEMA, Answer, NetworkLandmarks, NetworkOptions
+from mien.landmarks.network import POINTS, SCHEMA, Answer, NetworkLandmarks, NetworkOptions
 
 
 class Options(NetworkOptions):
@@ -43,7 +43,7 @@ class HeatmapLandmarks(NetworkLandmarks):
         chosen = options or Options()
         self._decoding, self._mirrored = chosen.decoding, chosen.mirrored
         self._order = load_schema(SCHEMA).mirror
-        super().__init__(chosen, ("maps", "visible"))
+        super().__init__(chosen, {"maps": (None, POINTS, None, None), "visible": (None, POINTS)})
 
     def _run(self, pixels: Float32) -> Mapping[str, AnyArray]:
         outputs = super()._run(pixels)

@@ -26,13 +26,12 @@ from mien.core.regions import (
     tight_region_of_wide,
 )
 from mien.core.schema import load_schema
-from mien.errors import ModelError
 from mien.landmarks.pixels import normalised
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
-from mien.runtime.card import ModelCard
+from mien.runtime.card import ModelCard, PictureNetwork
 from mien.runtime.session import Precision
-from mien.runtime.store import Model, open_model
+from mien.runtime.store import open_model
 from mien.runtime.warp import warp_crop
 
 SCHEMA = "wflw98"
@@ -103,18 +102,25 @@ class NetworkLandmarks(StageBase, ABC):
     reads = frozenset({"image", "faces"})
     writes = frozenset({"faces", "faces.landmarks"})
 
-    def __init__(self, options: NetworkOptions, outputs: Sequence[str]) -> None:
+    def __init__(self, options: NetworkOptions, outputs: Mapping[str, tuple[int | None, ...]]) -> None:
         """
         Args:
             options: of the stage.
-            outputs: names of the outputs that the model must have.
+            outputs: name → shape of the outputs that the model must have; None = any length.
 
         Raises:
             ModelError: the model is damaged or is no such network.
             ConfigError: a precision that the backend does not offer.
         """
         self.options = options
-        self._model = _open(options, outputs)
+        self._model = open_model(
+            options.model,
+            backend=options.backend,
+            threads=options.threads,
+            precision=options.precision,
+            batch=options.batch,
+            kind=PictureNetwork("landmark network of this kind", "square", outputs),
+        )
         self.size_px = int(self._model.card.inputs[0].shape[2] or 0)
         self._before: dict[int, Landmarks] = {}
 
@@ -219,28 +225,6 @@ class NetworkLandmarks(StageBase, ABC):
         stricter = self.options.min_presence_new if new else None
         least = max(self.options.min_presence, stricter or 0.0)
         return look.presence >= least and bool(np.isfinite(look.landmarks.xy).any())
-
-
-def _open(options: NetworkOptions, outputs: Sequence[str]) -> Model:
-    model = open_model(
-        options.model,
-        backend=options.backend,
-        threads=options.threads,
-        precision=options.precision,
-        batch=options.batch,
-    )
-    card = model.card
-    names = [o.name for o in card.outputs]
-    shape = card.inputs[0].shape
-    square = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3] and shape[2] is not None
-    if [i.name for i in card.inputs] != ["image"] or not square or set(outputs) - set(names):
-        model.close()
-        raise ModelError(
-            f"{model.folder}: is no landmark network of this kind: expected an input image (any, 3, S, S) and the "
-            f"outputs {', '.join(outputs)}; its card says {', '.join(str(i.spec) for i in card.inputs)} and "
-            f"{', '.join(names)}; choose another stage or another model"
-        )
-    return model
 
 
 def _apart(a: CropTransform, b: CropTransform | None) -> float:

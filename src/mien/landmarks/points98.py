@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from mien.core.arrays import AnyArray
-from mien.landmarks.network import Answer, NetworkLandmarks, NetworkOptions
+from mien.landmarks.network import POINTS, Answer, NetworkLandmarks, NetworkOptions
 
 _DOUBTFUL = 0.03
 """Spread, as a share of the region's side, at which a point counts half: about 6 % of the outer eye corners' distance,
@@ -35,7 +35,8 @@ class PointLandmarks(NetworkLandmarks):
     """
 
     def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options or Options(), ("xy", "spread", "visible"))
+        points = (None, POINTS)
+        super().__init__(options or Options(), {"xy": (*points, 2), "spread": points, "visible": points})
 
     def _read(self, outputs: Mapping[str, AnyArray]) -> Answer:
         sure = 1 / (1 + (np.nan_to_num(outputs["spread"], nan=np.inf) / _DOUBTFUL) ** 2)

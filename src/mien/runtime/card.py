@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -113,3 +115,50 @@ class ModelCard(CardFacts):
     def id(self) -> str:
         """Name and version: what records and takes say was used."""
         return f"{self.name}-{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureNetwork:
+    """What a stage asks of its network: one picture `image` in, named outputs out.
+
+    Attributes:
+        name: of the kind, for messages, e.g. "P-Net".
+        side: of the square picture in px; "square" = whatever the card says; "free" = any width and height in each run.
+        outputs: name → shape, None = any length; a network may have more outputs.
+    """
+
+    name: str
+    side: int | Literal["square", "free"]
+    outputs: Mapping[str, tuple[int | None, ...]]
+
+    def mismatch(self, card: CardFacts) -> str | None:
+        """What to tell if the card is of another kind of network; None if it fits."""
+        told = {o.name: o.spec for o in card.outputs}
+        fits = all(name in told and _within(told[name], shape) for name, shape in self.outputs.items())
+        if [i.name for i in card.inputs] == ["image"] and self._shows(card.inputs[0].spec) and fits:
+            return None
+        side = {"square": "S, S", "free": "any, any"}.get(str(self.side), f"{self.side}, {self.side}")
+        wanted = ", ".join(f"{name} ({', '.join(map(_length, shape))})" for name, shape in self.outputs.items())
+        have = [", ".join(f"{s.name} {s}" for s in specs) for specs in (card.input_specs, card.output_specs)]
+        return (
+            f"is no {self.name}: expected an input image (any, 3, {side}) and the outputs {wanted}; its card says "
+            f"{have[0]} and {have[1]}; choose another model"
+        )
+
+    def _shows(self, spec: TensorSpec) -> bool:
+        if spec.dtype != "float32" or len(spec.shape) != 4 or spec.shape[1] != 3:
+            return False
+        height, width = spec.shape[2:]
+        if self.side == "free":
+            return height is None and width is None
+        return height == width and height is not None and self.side in ("square", height)
+
+
+def _within(spec: TensorSpec, shape: tuple[int | None, ...]) -> bool:
+    """Whether a tensor has a shape where that names lengths."""
+    same = all(a is None or a == b for a, b in zip(shape, spec.shape, strict=False))
+    return spec.dtype == "float32" and len(spec.shape) == len(shape) and same
+
+
+def _length(n: int | None) -> str:
+    return "any" if n is None else str(n)

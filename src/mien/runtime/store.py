@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from mien.core.arrays import AnyArray
 from mien.errors import ModelError
-from mien.runtime.card import SAFE_NAME, CardFacts, ModelCard
+from mien.runtime.card import SAFE_NAME, CardFacts, ModelCard, PictureNetwork
 from mien.runtime.session import Precision, Session, TensorSpec, open_session, with_batch
 
 MODEL_FILE = "model.onnx"
@@ -124,6 +124,7 @@ def open_model(
     precision: Precision | None = None,
     batch: int | None = None,
     small: bool = False,
+    kind: PictureNetwork | None = None,
 ) -> Model:
     """Check a model folder and open it.
 
@@ -133,13 +134,17 @@ def open_model(
         threads: threads of one run; None = the backend's own choice.
         precision: of the arithmetic; None = what the card says.
         batch, small: see `mien.runtime.session.open_session`.
+        kind: of network that is asked for; None = any.
 
     Raises:
-        ModelError: the folder is missing, damaged or contradicts itself; the message names the file.
+        ModelError: the folder is missing, damaged or contradicts itself, or the network is of another kind; the
+            message names the file.
         ConfigError: unknown backend.
     """
     folder = model_folder(name_or_path)
     card, content = check_files(folder)
+    if kind is not None and (problem := kind.mismatch(card)):
+        raise ModelError(f"{folder}: {problem}")
     how: dict[str, Any] = {"precision": precision or card.precision, "backend": backend, "threads": threads}
     session = _open_checked(folder, card, content, batch=batch, small=small, **how)
     return Model(card, session, folder)
