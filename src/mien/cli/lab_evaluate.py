@@ -103,3 +103,41 @@ def detect(
     table = load("mien.lab.evaluate.detect:table")
     if not printed(json.dumps(result, indent=2, ensure_ascii=False) if json_output else table(result)):
         raise typer.Exit(1)
+
+
+@evaluate.command("action-units")
+def action_units(
+    rig: Annotated[
+        list[str] | None, typer.Option(help="builtin, ict:DIR, makehuman:DIR or valid:DIR; several in turn.")
+    ] = None,
+    preset: Annotated[list[str] | None, typer.Option(help="Captures the clips; several see the same ones.")] = None,
+    people: Annotated[int, typer.Option(min=1, max=30, help="Persons of each rig, none of them trained on.")] = 2,
+    seconds: Annotated[float, typer.Option(min=0, help="Of each clip; 0 = everything a face can do, about 27 s.")] = 0,
+    fps: Annotated[float, typer.Option(min=5, max=120, help="Frame rate of the clips, Hz.")] = 15.0,
+    size: Annotated[int, typer.Option(min=96, max=1024, help="Side of the pictures, px.")] = 320,
+    seed: Annotated[int, typer.Option(min=0, help="Other seeds, other people and curves.")] = 1,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of mien capture.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for figures.json.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """People of the rigs perform known curves, are drawn, and captured: correlation, error, lag, dead shapes."""
+    module = "mien.lab.evaluate.action_units:"
+    names = tuple(rig or ["builtin"]), tuple(preset or ["balanced"])
+    request = load(module + "Request")(*names, people, seconds, fps, size, seed, tuple(set_ or ()))
+    with StepProgress("performing", "frames") as progress:
+        before = 0
+
+        def told(done: int, total: int) -> None:
+            nonlocal before
+            if before == 0:
+                progress.started(0, total)
+            progress.advance(done - before)
+            before = done
+
+        runs = load(module + "evaluate")(request, told)
+    facts: dict[str, Any] = load(module + "as_json")(runs)
+    if out is not None:
+        load(module + "write_figures")(facts, out)
+    text = json.dumps(facts, indent=2, ensure_ascii=False) if json_output else load(module + "as_text")(runs)
+    if not printed(text):
+        raise typer.Exit(1)

@@ -138,7 +138,7 @@ def random_sequence(
         fps=float(fps),
         seconds=length,
         times_ns=times_ns,
-        shapes=_shapes(pulses, t_s, gaze_deg),
+        shapes=shapes_at(pulses, t_s, gaze_deg),
         gaze_deg=gaze_deg.astype(np.float32),
         head_deg=degrees.astype(np.float32),
         head_mm=mm.astype(np.float32),
@@ -208,7 +208,7 @@ def _speech(rng: np.random.Generator, kind: str, seconds: float) -> tuple[list[E
     return events, pulses
 
 
-def _shapes(pulses: list[Pulse], t_s: Float64, gaze_deg: Float64) -> Float32:
+def shapes_at(pulses: list[Pulse], t_s: Float64, gaze_deg: Float64) -> Float32:
     """(T, 52): what opposites have in common is taken from both, which never jumps."""
     schema = load_schema("arkit52")
     out = weights(pulses, t_s, len(schema))
