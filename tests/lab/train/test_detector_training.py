@@ -1,5 +1,6 @@
 """Teaching detectors: boxes, scenes, windows, losses, mining, and the stages in a row on tiny data."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from mien.detect.cascade_geometry import corrected, squared
 from mien.errors import ConfigError
 from mien.lab.models.answers import WindowAnswer
 from mien.lab.models.mtcnn import ClassicMtcnn
+from mien.lab.train import detect, ssd
 from mien.lab.train.detect import CascadeRun, build, read_network, read_stages
 from mien.lab.train.detector_boxes import FOREHEAD, face_boxes
 from mien.lab.train.detector_cutouts import Cutouts
@@ -240,6 +242,23 @@ def test_what_is_held_out_is_not_trained_on(sources: Sources, tmp_path: Path) ->
 def test_mistakes_in_a_recipe_are_told(stages: list[dict[str, object]], what: str) -> None:
     with pytest.raises(ConfigError, match=what):
         read_stages({"stage": stages})
+
+
+@pytest.mark.parametrize("program", [detect.main, ssd.main])
+@pytest.mark.parametrize(
+    ("text", "word", "what"),
+    [
+        ("held_uot = []", "sfhq=x", "unknown key 'held_uot'; did you mean \"held_out\""),
+        ("held_out = []", "sfhq", "--set sfhq: expected WORD=PLACE"),
+        ("held_out = []", "sfqh=x", "asks for no 'sfqh'; did you mean \"sfhq\""),
+    ],
+)
+def test_whatever_a_recipe_or_its_command_says_is_understood(
+    tmp_path: Path, program: Callable[[list[str]], None], text: str, word: str, what: str
+) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(ConfigError, match=what):
+        program(["--config", str(tmp_path / "r.toml"), "--out", str(tmp_path / "o"), "--set", word])
 
 
 def test_unknown_networks_are_told() -> None:

@@ -221,6 +221,29 @@ def test_mistakes_in_a_recipe_are_named(tmp_path: Path) -> None:
         main(["--config", str(recipe), "--out", str(tmp_path / "o")])
 
 
+@pytest.mark.parametrize(
+    ("change", "words", "what"),
+    [
+        (("[model]", "[modle]"), [], "unknown key 'modle'; did you mean \"model\""),
+        (("[[data]]\n", "[[data]]\nrotated = true\n"), [], r"\[\[data\]\] from .*: unknown key 'rotated'"),
+        (('"validation"', '"validate"'), [], "use 'validate'"),
+        (("", ""), ["marked"], "--set marked: expected WORD=PLACE"),
+        (("", ""), ["marked="], "--set marked=: expected WORD=PLACE"),
+        (("", ""), ["markd=here"], "asks for no 'markd'; did you mean \"marked\""),
+        (("", ""), ["marked=a", "marked=b"], "given twice"),
+    ],
+)
+def test_whatever_a_recipe_or_its_command_says_is_understood(
+    tmp_path: Path, change: tuple[str, str], words: list[str], what: str
+) -> None:
+    recipe = tmp_path / "r.toml"
+    text = RECIPE.format(kind="hrnet-w9", extra="", task="", steps=1)
+    recipe.write_text(text.replace(*change, 1) if change[0] else text)
+    told = [part for word in words for part in ("--set", word)]
+    with pytest.raises(ConfigError, match=what):
+        main(["--config", str(recipe), "--out", str(tmp_path / "o"), *told])
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not MARKED.is_dir(), reason="the shared data folder is not beside the checkout")
 def test_marked_faces_are_read() -> None:

@@ -27,11 +27,11 @@ from mien.lab.models.mtcnn import ClassicMtcnn
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.detector_mining import MiningSpec, mine_all
 from mien.lab.train.detector_scenes import Sources, make_scene
-from mien.lab.train.detector_sources import Places, read_sources
+from mien.lab.train.detector_sources import WORDS, Places, read_sources
 from mien.lab.train.detector_task import WindowSpec, WindowTask
 from mien.lab.train.detector_windows import Windows, joined
 from mien.lab.train.loop import BEST, Run, Schedule
-from mien.lab.train.recipe import read_recipe, settings
+from mien.lab.train.recipe import CASCADE_KEYS, places_of, read_recipe, settings
 
 log = logging.getLogger(__name__)
 
@@ -234,9 +234,9 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    recipe = read_recipe(options.config)
+    recipe = read_recipe(options.config, CASCADE_KEYS)
     held_out = frozenset(recipe.get("held_out", ()))
-    folders = {k: Path(v) for k, v in (p.split("=", 1) for p in options.places if "=" in p)}
+    folders = {k: Path(v) for k, v in places_of(options.places, WORDS).items()}
     CascadeRun(read_stages(recipe), options.out, Places(folders, held_out, options.out)).train()
 
 

@@ -40,7 +40,7 @@ from mien.lab.train.faces import (
 )
 from mien.lab.train.landmark_task import LandmarkSpec, LandmarkTask, mean_points
 from mien.lab.train.loop import Run, Schedule
-from mien.lab.train.recipe import read_recipe, settings
+from mien.lab.train.recipe import LANDMARK_KEYS, check_entries, places_of, read_recipe, settings, words_of
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +125,7 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
 def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Schedule, workers: int) -> LandmarkTask:
     """Everything but the loop."""
     entries = recipe.get("data", [])
+    check_entries(entries)
     parts = [
         Share(face_set(e, places), float(e.get("share", 1)), float(e.get("weight", 1)))
         for e in entries
@@ -176,13 +177,13 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    recipe = read_recipe(options.config)
+    recipe = read_recipe(options.config, LANDMARK_KEYS)
     table = dict(recipe.get("schedule", {}))
     if options.minutes is not None:
         table["minutes"] = options.minutes
     schedule = settings(Schedule, table)
     torch.manual_seed(schedule.seed)
-    places = dict(p.split("=", 1) for p in options.places if "=" in p)
+    places = places_of(options.places, words_of(recipe.get("data", [])))
     task = make_task(recipe, places, schedule, options.workers)
     facts = {"model": dict(recipe["model"]), "task": dict(recipe.get("task", {}))}
     run = Run(task, schedule, options.out, facts)

@@ -22,10 +22,10 @@ from mien.lab.models.ssd import Ssd, SsdSpec, anchors_of
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.detector_export import DATA
 from mien.lab.train.detector_scenes import make_scene
-from mien.lab.train.detector_sources import Places, read_sources
+from mien.lab.train.detector_sources import WORDS, Places, read_sources
 from mien.lab.train.detector_ssd import SmallScene, SsdTask, small_scene
 from mien.lab.train.loop import BEST, Run, Schedule
-from mien.lab.train.recipe import read_recipe, settings
+from mien.lab.train.recipe import SSD_KEYS, places_of, read_recipe, settings
 from mien.runtime.card import CardFacts, InputCard, ModelCard, OutputCard, TrainingCard
 
 log = logging.getLogger(__name__)
@@ -97,11 +97,11 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    recipe = read_recipe(options.config)
+    recipe = read_recipe(options.config, SSD_KEYS)
+    folders = {k: Path(v) for k, v in places_of(options.places, WORDS).items()}
     schedule = settings(Schedule, {"batch": 16, **recipe.get("schedule", {})})
     torch.manual_seed(schedule.seed)
     net, spec = Ssd(settings(SsdSpec, recipe.get("model", {}))), settings(ScenesSpec, recipe.get("data", {}))
-    folders = {k: Path(v) for k, v in (p.split("=", 1) for p in options.places if "=" in p)}
     places = Places(folders, frozenset(recipe.get("held_out", ())), options.out)
     held = range(_HELD_OUT_FIRST, _HELD_OUT_FIRST + spec.held_out_scenes)
     scenes, held_out = (
