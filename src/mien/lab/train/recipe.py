@@ -20,7 +20,8 @@ SSD_KEYS = frozenset({"held_out", "model", "data", "schedule"})
 
 _ENTRY_KEYS = frozenset({"from", "use", "place", "title", "optional", "share", "weight"})
 _ORIGIN_KEYS = {
-    "dataset": frozenset({"name", "split", "count", "keep", "contour", "raised"}),
+    "dataset": frozenset({"name", "split", "count", "keep", "contour", "raised", "turned"}),
+    "empty": frozenset({"held_out"}),
     "rendered": frozenset({"rig", "seeds", "size_px", "backgrounds"}),
     "marked": frozenset[str](),
 }
