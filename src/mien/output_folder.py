@@ -12,7 +12,17 @@ from mien.take.reader import PARTS_FOLDER, TAKE_FILE, load_take
 
 MIN_FREE_BYTES = 32 * 1024 * 1024
 _SINK_FILES = {"parquet": TAKE_FILE, "overlay": "overlay.mp4"}
-_OF_A_TAKE = ("overlay.part-*", "avatar.[0-9]*.glb", "livelink.[0-9]*.csv", "take.parquet.tmp")
+_OF_A_TAKE = (
+    "overlay.part-*",
+    "take.parquet.tmp",
+    *(
+        f"{Path(entry.file_name).stem}.[0-9]*{ending}"
+        for entry in EXPORTERS.values()
+        if entry.per_person
+        for ending in (Path(entry.file_name).suffix, *entry.beside)
+    ),
+    *(f"{Path(entry.file_name).stem}{ending}" for entry in EXPORTERS.values() for ending in entry.beside),
+)
 """Files beside the named ones that only a capture makes."""
 _HEAD_BYTES = 65_536
 _MARKS = {
@@ -20,8 +30,13 @@ _MARKS = {
     "livelink": (b"Timecode,BlendShapeCount,",),
     "glb": (b'"generator":"mien ',),
     "report": (b'<meta name="generator" content="Mien">',),
+    "unreal": (b'{"generator": "mien", "format": "mien rich curves',),
+    "blender": (b"Written by Mien (generator: mien).",),
+    "vrma": (b'"generator":"mien ',),
+    "usd": (b'string generator = "mien"',),
+    "json": (b'{"generator": "mien", "format": "mien clip',),
 }
-"""What stands near the beginning of every file that Mien writes."""
+"""What stands near the beginning of the files that Mien writes; the other formats have no place for it."""
 
 
 def file_name(output: str) -> str:

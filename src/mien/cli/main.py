@@ -13,6 +13,7 @@ import typer
 
 from mien.cli.capture import capture, demo
 from mien.cli.doctor import doctor
+from mien.cli.export import export
 from mien.cli.lab import lab
 from mien.cli.models import models
 from mien.cli.saying import keep_standard_streams, say
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(capture)
 app.command()(demo)
+app.command()(export)
 app.command()(models)
 app.command()(doctor)
 app.add_typer(lab, name="lab")

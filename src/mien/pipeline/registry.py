@@ -39,21 +39,51 @@ SINKS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ExporterEntry:
-    """A function `export(take, path, ...) -> list[Path]` and the file it makes in a capture's folder."""
+    """A function `export(take, path, ...) -> list[Path]` and the file it makes in a capture's folder.
+
+    Attributes:
+        target: dotted string of the function.
+        file_name: of the main person, or of everybody.
+        what: what it is, for people.
+        beside: endings of further files of the same name.
+        per_person: further people get files of their own, with their track id before the ending.
+    """
 
     target: str
     file_name: str
+    what: str
+    beside: tuple[str, ...] = ()
+    per_person: bool = True
 
 
 EXPORTERS: Mapping[str, ExporterEntry] = {
-    "csv": ExporterEntry("mien.sinks.exporters.openface_csv:export", "take.csv"),
-    "livelink": ExporterEntry("mien.sinks.exporters.livelink_csv:export", "livelink.csv"),
-    "glb": ExporterEntry("mien.sinks.exporters.glb:export", "avatar.glb"),
-    "report": ExporterEntry("mien.sinks.report:export", "report.html"),
+    "csv": ExporterEntry(
+        "mien.sinks.exporters.openface_csv:export", "take.csv", "table as OpenFace 2.2 writes it", per_person=False
+    ),
+    "livelink": ExporterEntry(
+        "mien.sinks.exporters.livelink_csv:export", "livelink.csv", "CSV of the Live Link Face app"
+    ),
+    "glb": ExporterEntry("mien.sinks.exporters.glb:export", "avatar.glb", "the built-in character playing the take"),
+    "report": ExporterEntry("mien.sinks.report:export", "report.html", "curves and warnings to read", per_person=False),
+    "unreal": ExporterEntry(
+        "mien.sinks.exporters.unreal:export",
+        "take.unreal.json",
+        "rich curves, a curve table and an editor script for Unreal Engine",
+        beside=(".csv", ".py"),
+    ),
+    "unity": ExporterEntry("mien.sinks.exporters.unity:export", "take.anim", "animation clip for Unity"),
+    "blender": ExporterEntry("mien.sinks.exporters.blender:export", "take.blender.py", "script for Blender 3.6 to 5"),
+    "vrma": ExporterEntry("mien.sinks.exporters.vrma:export", "take.vrma", "animation for VRM 1.0 characters"),
+    "usd": ExporterEntry("mien.sinks.exporters.usd:export", "take.usda", "UsdSkel character and animation"),
+    "bvh": ExporterEntry("mien.sinks.exporters.bvh:export", "head.bvh", "head and eyes as a skeleton"),
+    "json": ExporterEntry("mien.sinks.exporters.json_clip:export", "take.json", "plain numbers for any language"),
 }
 """Made from the finished take."""
 
-_EXTRAS = {"mediapipe": ("mediapipe", "The MediaPipe backend")}
+_EXTRAS = {
+    "mediapipe": ("mediapipe", "mediapipe", "The MediaPipe backend"),
+    "pxr": ("usd-core", "usd", "The USD exporter"),
+}
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -75,8 +105,7 @@ def load(dotted: str) -> Any:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in _EXTRAS:
-            extra, purpose = _EXTRAS[missing]
-            raise MissingExtraError(missing, extra, purpose) from error
+            raise MissingExtraError(*_EXTRAS[missing]) from error
         raise
 
 

@@ -64,7 +64,7 @@ class Take:
         """Write the take in another format.
 
         Args:
-            output: name of an exporter ("csv", "livelink", "glb", "report").
+            output: name of an exporter ("glb", "unreal", "vrma", ...; see `mien.pipeline.registry.EXPORTERS`).
             path: file to write; further faces get files of their own beside it where a format holds one face.
             options: the exporter's options.
 
