@@ -11,7 +11,7 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
-from mien.core.arrays import Float64, Int64
+from mien.core.arrays import Float32, Float64, Int64
 from mien.core.measures import ActionUnits, Blendshapes
 from mien.core.schema import load_schema
 
@@ -29,6 +29,7 @@ class UnitRule:
         curve: (K, 2) weight (or measure) → intensity.
         measure: name of a measure of the landmarks, or None.
         absent: why the unit is never measured, or None.
+        band: intensity below which a present unit goes out, and from which an absent one comes in.
     """
 
     name: str
@@ -37,6 +38,7 @@ class UnitRule:
     curve: Float64
     measure: str | None
     absent: str | None
+    band: tuple[float, float]
 
 
 @cache
@@ -44,11 +46,12 @@ def unit_rules() -> tuple[UnitRule, ...]:
     """One rule per entry of schema "facs", in its order.
 
     Raises:
-        KeyError: the table lacks a unit or names an unknown shape.
+        KeyError: the table lacks a unit or names an unknown shape, or a band does not hold the presence threshold.
     """
     text = (files("mien.action_units") / "arkit_to_facs.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     shapes = load_schema("arkit52")
+    threshold = float(load_schema("facs").attributes["presence_threshold"])
     rules = []
     for name in load_schema("facs").names:
         unit, _, side = name.partition("_")
@@ -58,8 +61,19 @@ def unit_rules() -> tuple[UnitRule, ...]:
         if row.get("combine", "mean") not in _COMBINE or len(used) > 2:
             raise KeyError(f"arkit_to_facs.toml: {unit} combines at most two shapes by one of {_COMBINE}")
         curve = np.array(row.get("curve", table["default_curve"]), dtype=np.float64)
-        rules.append(UnitRule(name, used, row.get("combine", "mean"), curve, row.get("measure"), row.get("absent")))
+        low, high = (float(v) for v in row.get("band", table["default_band"]))
+        if not low <= threshold <= high:
+            raise KeyError(f"arkit_to_facs.toml: {unit}: the band {low:g} to {high:g} does not hold {threshold:g}")
+        how = row.get("combine", "mean"), curve, row.get("measure"), row.get("absent"), (low, high)
+        rules.append(UnitRule(name, used, *how))
     return tuple(rules)
+
+
+@cache
+def presence_bands() -> tuple[Float32, Float32]:
+    """(U,) intensities at which the units go out and come in."""
+    low, high = np.array([r.band for r in unit_rules()], dtype=np.float32).T
+    return low, high
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 A small network (models/landmark-solver) reads the face turned to the front beside the person's neutral; where
 the eyes look comes from the gaze; action units come from the shapes by a table, so that the two agree.
-Nothing is smoothed over time.
+Nothing is smoothed over time; only whether a unit is present has a memory (`presence`). Why a value is NaN: `reasons`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from mien.action_units.facs import action_units
 from mien.action_units.features import apparent_yaw_pitch, features, front_view
 from mien.action_units.lids import shut, together
 from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
-from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes
+from mien.action_units.presence import Presence
+from mien.action_units.visibility import (
+    GAZE_SHAPES,
+    HIDDEN_BELOW,
+    LEAST_POINT,
+    MAX_YAW_DEG,
+    Visibility,
+    lip_gap,
+    look_shapes,
+)
 from mien.core.arrays import Float32
 from mien.core.measures import Blendshapes, Gaze, Landmarks
 from mien.core.record import Face, FrameRecord
@@ -45,7 +54,10 @@ class Options(StageOptions):
     learn_neutral: bool = Field(default=True, description="learn the person's neutral face while watching")
     neutral_horizon_s: float = Field(default=20.0, gt=0, description="calm time the neutral remembers, s")
     max_yaw_deg: float = Field(
-        default=55.0, gt=0, le=90, description="yaw beyond which the hidden side is not measured, °"
+        default=MAX_YAW_DEG, gt=0, le=90, description="yaw beyond which the hidden side is not measured, °"
+    )
+    hidden_below: float = Field(
+        default=HIDDEN_BELOW, ge=0, le=1, description="a region of less landmark confidence is hidden: not measured"
     )
 
 
@@ -71,9 +83,12 @@ class LandmarkSolver(StageBase):
         self._reference: Float32 = constants["reference"].astype(np.float32)
         self._lids: Float32 = constants["lids"].astype(np.float32)
         self._turn_offset = constants["turn_offset"].astype(np.float64)
-        self._visibility = Visibility(constants["reliability"].astype(np.float32), self.options.max_yaw_deg)
+        self._visibility = Visibility(
+            constants["reliability"].astype(np.float32), self.options.max_yaw_deg, self.options.hidden_below
+        )
         self._part_of_shape = np.array([list(PARTS).index(part) for part in part_of_shape()])
         self._neutrals: dict[int, Neutral] = {}
+        self._presence: dict[int, Presence] = {}
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -85,20 +100,25 @@ class LandmarkSolver(StageBase):
         return replace(record, faces=tuple(self._solve(face, record.stamp.t_ns) for face in record.faces))
 
     def feedback(self, record: FrameRecord) -> None:
-        """Learn the neutral from a recorded frame when a capture is resumed; faces seen in `step` cost nothing."""
-        if not self.options.learn_neutral:
-            return
+        """Go on from a recorded frame when a capture is resumed: learn its neutral, take over which units are present.
+        Faces seen in `step` cost nothing."""
         for face in record.faces:
-            neutral = None if face.track_id is None else self._neutrals.get(face.track_id)
-            if face.track_id is not None and (neutral is None or not neutral.saw(record.stamp.t_ns)):
+            if face.track_id is None:
+                continue
+            neutral = self._neutrals.get(face.track_id)
+            if self.options.learn_neutral and (neutral is None or not neutral.saw(record.stamp.t_ns)):
                 self._solve(face, record.stamp.t_ns)
+            if face.action_units is not None:
+                self._presence.setdefault(face.track_id, Presence()).follow(face.action_units)
 
     def reset(self, track_id: int | None = None) -> None:
-        """Forget the neutral of one person, or of all."""
+        """Forget one person, or all."""
         if track_id is None:
             self._neutrals.clear()
+            self._presence.clear()
         else:
             self._neutrals.pop(track_id, None)
+            self._presence.pop(track_id, None)
 
     def close(self) -> None:
         """Release the network."""
@@ -118,7 +138,7 @@ class LandmarkSolver(StageBase):
         if face.landmarks is None or face.head_pose is None:
             return face
         pose = face.head_pose
-        seen = face.landmarks.confidence > 0.05
+        seen = face.landmarks.confidence > LEAST_POINT
         xy = np.where(seen[:, None], face.landmarks.xy, np.nan)
         if not np.isfinite(pose.rotation).all():
             return replace(face, blendshapes=_NOTHING, action_units=action_units(_NOTHING, {}))
@@ -137,8 +157,11 @@ class LandmarkSolver(StageBase):
         weights = np.where(sure > 0, weights, np.nan)
         sure = np.where(np.isfinite(weights), sure, 0.0)
         shapes = Blendshapes.of(without_contradictions(weights.astype(np.float32)), np.clip(sure, 0.0, 1.0))
-        gap = lip_gap(front[0]), float(sure[_JAW_OPEN])
-        return replace(face, blendshapes=shapes, action_units=action_units(shapes, {"lip_gap": gap}))
+        gap = lip_gap(front[0]) if sure[_JAW_OPEN] > 0 else np.nan, float(sure[_JAW_OPEN])
+        units = action_units(shapes, {"lip_gap": gap})
+        if face.track_id is not None:
+            units = self._presence.setdefault(face.track_id, Presence()).settle(units)
+        return replace(face, blendshapes=shapes, action_units=units)
 
     def _neutral_of(self, face: Face) -> Neutral | None:
         if face.track_id is None:
