@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mien.core.schema import load_schema
-from mien.lab.train.augment import MARGIN, PLAIN, Augmentation, cover, make_crop, photographed, tight_square
+from mien.lab.train.augment import MARGIN, PLAIN, Augmentation, cover, make_crop, photographed, tight_square, tinted
 from mien.lab.train.faces import Face, make_face
 
 
@@ -121,3 +121,16 @@ def test_every_fault_changes_pixels_and_keeps_the_form(fault: str) -> None:
         assert out.dtype == np.uint8
         assert not np.array_equal(out, image)
         assert np.abs(out.astype(int) - image).mean() < 100
+
+
+def test_tints_keep_the_order_of_light_and_dark() -> None:
+    """A printed or coloured face is still a face: what was lighter is not darker afterwards."""
+    ramp = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[None, :, None], 3, axis=2)
+    rng = np.random.default_rng(0)
+    colours = set()
+    for _ in range(50):
+        out = tinted(ramp, rng).astype(int)
+        assert (np.diff(out, axis=1) >= 0).all()
+        assert (out[0, -1] - out[0, 0]).max() > 20
+        colours.add(tuple(out[0, -1]))
+    assert len(colours) > 40

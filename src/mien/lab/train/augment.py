@@ -34,6 +34,7 @@ class Augmentation:
         colour: chance of a change of brightness, contrast, gamma, colour; a tenth of them become grey.
         blur, coarse, noise, jpeg: chances of blur, of a coarser resolution, of Gaussian noise, of JPEG artefacts.
         cover: chance of one to three rectangles in front of the face.
+        tint: chance of coloured light or of a picture printed in two colours.
     """
 
     scale: float = 0.25
@@ -47,6 +48,7 @@ class Augmentation:
     noise: float = 0.2
     jpeg: float = 0.2
     cover: float = 0.3
+    tint: float = 0.0
 
 
 PLAIN = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -129,6 +131,8 @@ def photographed(image: UInt8, how: Augmentation, rng: np.random.Generator) -> U
     size = image.shape[0]
     if rng.random() < how.colour:
         image = recoloured(image, rng)
+    if how.tint and rng.random() < how.tint:
+        image = tinted(image, rng)
     if rng.random() < how.blur:
         image = blurred(image, rng)
     if rng.random() < how.coarse:
@@ -158,6 +162,20 @@ def recoloured(image: UInt8, rng: np.random.Generator) -> UInt8:
     grey = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     kept = 0.0 if rng.random() < 0.1 else float(rng.uniform(0.5, 1.4))
     return np.asarray(cv2.addWeighted(out, kept, grey, 1 - kept, 0), np.uint8)
+
+
+def tinted(image: UInt8, rng: np.random.Generator) -> UInt8:
+    """Light of one colour (a stage, a screen in a dark room), or two colours from dark to light, now and then hard."""
+    if rng.random() < 0.4:
+        light = rng.uniform(0.15, 1.0, 3) / np.float64(rng.uniform(0.7, 1.0))
+        return np.clip(image * light.astype(np.float32), 0, 255).astype(np.uint8)
+    steps = np.arange(256, dtype=np.float32) / 255
+    hard, middle = float(np.exp(rng.uniform(np.log(2.0), np.log(25.0)))), float(rng.uniform(0.3, 0.6))
+    curve = 1 / (1 + np.exp(-hard * (steps - middle)))
+    curve = (curve - curve[0]) / (curve[-1] - curve[0])
+    dark, light = rng.uniform(0, 140, 3), rng.uniform(110, 255, 3)
+    table = (dark + curve[:, None] * (np.maximum(light, dark + 25) - dark)).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(table[cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)])
 
 
 def blurred(image: UInt8, rng: np.random.Generator) -> UInt8:
