@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -89,14 +90,22 @@ def stage_finder(
     Raises:
         ConfigError: no such preset or stage, or the preset has none of that kind.
     """
-    own = _table(preset, "landmarks")
-    table = own if landmarks in (None, own["use"]) else {"use": landmarks}
     found, used = detector_stage(preset, detector)
     try:
-        return StageFinder(found, build_stage(table, "--landmarks"), name or f"{used} + {table['use']}")
+        stage, looked = landmark_stage(preset, landmarks)
     except BaseException:
         found.close()
         raise
+    return StageFinder(found, stage, name or f"{used} + {looked}")
+
+
+def landmark_stage(
+    preset: str = "balanced", landmarks: str | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[Stage, str]:
+    """The landmark stage and its name: as `stage_finder` chooses it; `options` go over the preset's."""
+    own = _table(preset, "landmarks")
+    table = own if landmarks in (None, own["use"]) else {"use": landmarks}
+    return build_stage({**table, **(options or {})}, "--landmarks"), str(table["use"])
 
 
 def detector_stage(preset: str = "balanced", detector: str | None = None) -> tuple[Stage, str]:

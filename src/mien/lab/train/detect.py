@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mien.errors import ConfigError
+from mien.errors import ConfigError, RequestError
 from mien.lab.models.blocks.parallel import ParallelSpec
 from mien.lab.models.cascade import OutputNet, OutputSpec, ProposalNet, ProposalSpec, RefineNet, RefineSpec
 from mien.lab.models.mtcnn import ClassicMtcnn
@@ -142,7 +142,7 @@ class CascadeRun:
         nets = [trained(self.out, s) for s in _latest(before, stage)]
         windows = self._windows(stage, nets, "train")
         if stage.again is not None:
-            windows = joined([windows, _load(self.out / stage.again / WINDOWS)])
+            windows = joined([windows, read_windows(self.out / stage.again / WINDOWS)])
         held_out = self._windows(stage, nets, "val")
         schedule = settings(Schedule, {"batch": 256, **(stage.schedule or {})})
         torch.manual_seed(schedule.seed)
@@ -162,7 +162,7 @@ class CascadeRun:
     def _windows(self, stage: Stage, nets: Sequence[nn.Module], split: str) -> Windows:
         path = self.out / stage.name / (WINDOWS if split == "train" else HELD_OUT)
         if path.is_file():
-            return _load(path)
+            return read_windows(path)
         if split not in self._sources:
             self._sources[split] = read_sources(self.places, split)
         sources = self._sources[split]
@@ -207,9 +207,17 @@ def _latest(before: Sequence[Stage], stage: Stage) -> list[Stage]:
     return [newest[slot] for slot in slots]
 
 
-def _load(path: Path) -> Windows:
-    arrays = np.load(path)
-    return Windows(*(arrays[f.name] for f in fields(Windows)))
+def read_windows(path: Path) -> Windows:
+    """Windows that a stage mined.
+
+    Raises:
+        RequestError: they cannot be read.
+    """
+    try:
+        arrays = np.load(path)
+        return Windows(*(arrays[f.name] for f in fields(Windows)))
+    except (OSError, ValueError, KeyError) as error:
+        raise RequestError(f"{path}: no windows of a stage: {error}; train it with mien.lab.train.detect") from error
 
 
 def _counts(windows: Windows) -> str:

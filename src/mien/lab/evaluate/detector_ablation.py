@@ -1,0 +1,245 @@
+"""Which parts of a detection cascade help: variants of its networks, taught and judged alike.
+
+    python -m mien.lab.evaluate.detector_ablation train --config recipes/ablation-immtcnn.toml --windows RUN --out OUT
+    python -m mien.lab.evaluate.detector_ablation measure --config … --windows RUN --out OUT --data widerface:FOLDER
+
+Every variant of a slot learns from the windows that a run of `mien.lab.train.detect` mined, the same batches in the
+same order, and judges the same held-out windows. `measure` writes OUT/ablation.json and prints its tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+
+from mien.errors import ConfigError
+from mien.lab.evaluate.detect import PRECISION, evaluate, figures
+from mien.lab.evaluate.detect_finders import run_finder
+from mien.lab.evaluate.window_figures import cost, judge
+from mien.lab.train.detect import HELD_OUT, SLOTS, WINDOWS, build, read_network, read_windows
+from mien.lab.train.detector_task import WindowSpec, WindowTask
+from mien.lab.train.detector_windows import Windows
+from mien.lab.train.loop import BEST, Run, Schedule
+from mien.lab.train.recipe import read_recipe, settings
+
+log = logging.getLogger(__name__)
+
+_LIMITS = (0.5, 0.15, 0.5)
+"""Least probabilities after P-, R- and O-Net; the last one for recall and precision, AP takes the whole curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One [[variant]]: `name` = its folder, `slot` = p, r or o, `title` in words, `model` see `detect.build`."""
+
+    name: str
+    slot: str
+    title: str
+    model: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One [[cascade]]: `title` in words, `stages` = variants for P-, R- and O-Net."""
+
+    title: str
+    stages: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """A recipe.
+
+    Attributes:
+        variants, cascades: what is compared.
+        schedules: slot → how its variants are taught.
+        tasks: slot → with which losses and changes of the windows.
+    """
+
+    variants: tuple[Variant, ...]
+    cascades: tuple[Whole, ...]
+    schedules: Mapping[str, Schedule]
+    tasks: Mapping[str, WindowSpec]
+
+
+def read_study(path: Path) -> Study:
+    """A recipe of `detector_ablation`.
+
+    Raises:
+        ConfigError: it cannot be read, or says what cannot be done.
+    """
+    recipe = read_recipe(path)
+    if unknown := set(recipe) - {"variant", "cascade", "schedule", "task"}:
+        raise ConfigError(f"{path}: no such table: {', '.join(sorted(unknown))}")
+    variants = tuple(settings(Variant, t) for t in recipe.get("variant", ()))
+    slot_of = {v.name: v.slot for v in variants}
+    for variant in variants:
+        if variant.slot not in SLOTS:
+            raise ConfigError(f"[[variant]] {variant.name}: slot {variant.slot!r}: choose p, r or o")
+        build(variant.model)
+    cascades = tuple(settings(Whole, t) for t in recipe.get("cascade", ()))
+    for whole in cascades:
+        if [slot_of.get(n) for n in whole.stages] != list(SLOTS):
+            raise ConfigError(f"[[cascade]] {whole.title}: name a variant each of P-, R- and O-Net, in this order")
+    schedules, tasks = recipe.get("schedule", {}), recipe.get("task", {})
+    return Study(
+        variants,
+        cascades,
+        {s: settings(Schedule, schedules.get(s, {})) for s in SLOTS},
+        {s: settings(WindowSpec, tasks.get(s, {})) for s in SLOTS},
+    )
+
+
+def train(study: Study, windows: Path, out: Path, seed: int, only: Sequence[str] = ()) -> None:
+    """Teach every variant that is not finished, into OUT/seedN/NAME; stopped (Ctrl-C), the same call goes on later.
+
+    Args:
+        study: what.
+        windows: folder of a run of `mien.lab.train.detect`; its stages p, r and o are read.
+        out: where to.
+        seed: of weights and batches.
+        only: names, or slots; none = all.
+    """
+    loaded: dict[str, tuple[Windows, Windows]] = {}
+    for variant in study.variants:
+        folder = out / f"seed{seed}" / variant.name
+        if (folder / BEST).is_file() or (only and variant.name not in only and variant.slot not in only):
+            continue
+        slot = variant.slot
+        if slot not in loaded:
+            loaded = {slot: (read_windows(windows / slot / WINDOWS), read_windows(windows / slot / HELD_OUT))}
+        schedule = replace(study.schedules[slot], seed=seed)
+        torch.manual_seed(seed)
+        net = build(variant.model)
+        task = WindowTask(net, study.tasks[slot], *loaded[slot], schedule.batch, seed, schedule.half)
+        run = Run(task, schedule, folder, {"model": dict(variant.model), "slot": slot})
+        run.resume()
+        log.info("%s: held-out score %.4f", variant.name, run.train())
+        if run.progress < 1:
+            return
+
+
+def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[str, Any]:
+    """Judge every variant that was taught, with every seed, and the whole cascades.
+
+    Args:
+        study: what.
+        windows: as for `train`.
+        out: as for `train`.
+        data: NAME:PATH of photographs with boxes for the cascades; None = the windows only.
+
+    Returns:
+        `windows`: a row per variant and seed; `cascades`: per cascade and seed, as `detect.figures`; both plain data.
+    """
+    rows: list[dict[str, Any]] = []
+    wholes: list[dict[str, Any]] = []
+    held_out = {s: read_windows(windows / s / HELD_OUT) for s in {v.slot for v in study.variants}}
+    for place in sorted(out.glob("seed*")):
+        seed = {"seed": int(place.name.removeprefix("seed"))}
+        taught = {v.name: place / v.name / BEST for v in study.variants if (place / v.name / BEST).is_file()}
+        for variant in (v for v in study.variants if v.name in taught):
+            net = read_network(taught[variant.name])
+            own = {"name": variant.name, "slot": variant.slot, "title": variant.title, **seed}
+            rows.append({**own, **cost(net, variant.slot), **asdict(judge(net, held_out[variant.slot]))})
+            log.info("%s %s: AP %.4f", place.name, variant.name, rows[-1]["average_precision"])
+        for whole in study.cascades if data is not None else ():
+            if set(whole.stages) <= set(taught):
+                wholes.append({**_looked(place, whole, str(data)), "title": whole.title, **seed})
+                log.info("%s %s: AP %.4f", place.name, whole.title, wholes[-1]["average_precision"])
+    return {"windows": rows, "cascades": wholes}
+
+
+def _looked(place: Path, whole: Whole, data: str) -> dict[str, Any]:
+    finder = run_finder(place, whole.stages, {"thresholds": _LIMITS})
+    try:
+        return figures(evaluate(finder, data))
+    finally:
+        finder.close()
+
+
+def tables(found: Mapping[str, Any]) -> str:
+    """Markdown: a table per slot, and one of the cascades; of several seeds every one's figure."""
+    out = [_slot_table(slot, own) for slot in SLOTS if (own := [r for r in found["windows"] if r["slot"] == slot])]
+    if found["cascades"]:
+        out.append(_cascade_table(found["cascades"]))
+    return "\n\n".join(out)
+
+
+def _slot_table(slot: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    head = [
+        f"{slot.upper()}-Net",
+        "parameters",
+        "M multiply-adds a window",
+        "ms",
+        "AP",
+        "missed at 1 in 1,000 false, %",
+    ]
+    head += ["box error, %", *(["points' error, %"] if slot == "o" else [])]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for own in _grouped(rows, "name"):
+        cells = [own[0]["title"], f"{own[0]['parameters']:,}", f"{own[0]['macs'] / 1e6:.2f}"]
+        cells += [f"{min(r['ms'] for r in own):.2f}", _each(own, "average_precision", 1, 3)]
+        cells += [_each(own, "missed", 100, 1), _each(own, "box_error", 100, 2)]
+        cells += [_each(own, "points_error", 100, 2)] if slot == "o" else []
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cascade_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = [
+        "cascade",
+        "AP",
+        f"best recall at precision ≥ {PRECISION:g}",
+        f"recall at {_LIMITS[-1]:g}",
+        "precision there",
+    ]
+    lines = [f"| {' | '.join([*head, 'ms a picture'])} |", "|" + "---|" * (1 + len(head))]
+    for own in _grouped([{**r, "most": r["best"]["recall"]} for r in rows], "title"):
+        cells = [own[0]["title"], *(_each(own, k, 1, 3) for k in ("average_precision", "most", "recall", "precision"))]
+        lines.append(f"| {' | '.join(cells)} | {min(r['ms_per_picture'] for r in own):.0f} |")
+    return "\n".join(lines)
+
+
+def _grouped(rows: Sequence[Mapping[str, Any]], key: str) -> list[list[Mapping[str, Any]]]:
+    return [[r for r in rows if r[key] == value] for value in dict.fromkeys(r[key] for r in rows)]
+
+
+def _each(rows: Sequence[Mapping[str, Any]], key: str, times: float, digits: int) -> str:
+    return " / ".join(f"{times * r[key]:.{digits}f}" if math.isfinite(r[key]) else "–" for r in rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("action", choices=("train", "measure"))
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--windows", type=Path, required=True, help="folder of a run of mien.lab.train.detect")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", action="append", default=[], metavar="VARIANT_OR_SLOT")
+    parser.add_argument("--data", help="NAME:PATH of photographs with boxes, e.g. widerface:FOLDER")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    study = read_study(options.config)
+    if options.action == "train":
+        train(study, options.windows, options.out, options.seed, options.only)
+        return
+    found = measure(study, options.windows, options.out, options.data)
+    (options.out / "ablation.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    log.info("\n%s", tables(found))
+
+
+if __name__ == "__main__":
+    main()
