@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,10 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from mien.errors import ModelError
+from mien.errors import ModelError, RequestError
 from mien.lab.models.hrnet import W9, HrNet
 from mien.lab.models.regressor import TINY, Regressor
+from mien.lab.pseudo import labelling
+from mien.lab.pseudo.labelling import Order, label_source
 from mien.lab.pseudo.own_teacher import VIEWS, OwnTeacher
+from mien.lab.pseudo.sources import Listing, Picture
 from mien.lab.train.checkpoints import write_checkpoint
 from mien.lab.train.landmark_export import Origin, export_landmarks
 from mien.landmarks.pixels import MEAN_RGB, STD_RGB
@@ -87,3 +92,21 @@ def test_a_regressor_or_a_damaged_file_is_no_teacher(tmp_path: Path) -> None:
     (tmp_path / "tiny" / "model.onnx").write_bytes(b"PK")
     with pytest.raises(ModelError, match="tiny"):
         OwnTeacher(folder)
+
+
+def test_a_source_without_boxes_is_refused_before_anything_is_written(
+    teacher: OwnTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = Listing("clips", (Picture("one", "one", picture),), {})
+    monkeypatch.setattr(labelling, "list_source", lambda *_: listing)
+    with pytest.raises(RequestError, match="clips: does not say where faces are, and tiny-1 has no detector"):
+        label_source(Order(source="clips"), tmp_path, tmp_path / "out", teacher=teacher)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(RequestError, match="finds no faces"):
+        teacher.boxes(picture())
+
+
+def test_labelling_with_it_needs_no_mediapipe() -> None:
+    code = "import mien.lab.pseudo.labelling, mien.lab.pseudo.own_teacher, sys; print('mediapipe' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -15,7 +15,8 @@ from scipy.stats import spearmanr
 from mien.core.arrays import Float64
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.datasets.sample import Sample
-from mien.lab.pseudo.teacher import OUTER_EYE_CORNERS, Teacher
+from mien.lab.pseudo.look import OUTER_EYE_CORNERS
+from mien.lab.pseudo.teacher import Teacher
 from mien.lab.pseudo.verdict import Limits, refusal
 
 

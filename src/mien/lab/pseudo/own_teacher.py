@@ -16,7 +16,8 @@ from mien.core.geometry import CropTransform
 from mien.core.measures import Box
 from mien.core.regions import tight_region_of_detection, tight_region_of_landmarks
 from mien.core.schema import load_schema
-from mien.lab.pseudo.teacher import Inferred, Look, described
+from mien.errors import RequestError
+from mien.lab.pseudo.look import Inferred, Look, described
 from mien.lab.pseudo.views import View, looked_at, points_back
 from mien.landmarks.hrnet98 import HeatmapLandmarks, Options
 
@@ -31,7 +32,9 @@ LOOKS = 2
 
 
 class OwnTeacher:
-    """See `teacher.AnyTeacher`. It is told where faces are: it has no detector."""
+    """See `look.AnyTeacher`. It is told where faces are: it has no detector."""
+
+    finds_faces = False
 
     def __init__(self, model: str) -> None:
         """
@@ -55,8 +58,12 @@ class OwnTeacher:
         }
 
     def boxes(self, image: UInt8) -> list[Float32]:
-        """None: sources without boxes are for a teacher with a detector."""
-        return []
+        """Not offered.
+
+        Raises:
+            RequestError: always: sources without boxes are for a teacher with a detector.
+        """
+        raise RequestError("a landmark network finds no faces: label sources without boxes with MediaPipe")
 
     def label(self, image: UInt8, box_xyxy: Float32) -> Look | None:
         """Label the face in a box; presence is the mean height of the heatmaps' maxima, 0–1.

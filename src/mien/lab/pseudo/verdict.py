@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mien.lab.pseudo.teacher import Look
+from mien.lab.pseudo.look import Look
 
 _OUTSIDE_PX = 0.5
 
