@@ -39,7 +39,7 @@ def capture(
 
     What went wrong without ending the source (damaged, skipped frames) goes to the logger "mien" as warnings.
     """
-    from mien.pipeline.compose import check_options, compose
+    from mien.pipeline.compose import check_options, compose, doubts
     from mien.recorder import Request, resolve
     from mien.sources.opening import open_source
 
@@ -47,7 +47,9 @@ def capture(
     check_options(config)
     opened = open_source(source, span=span or Span(), options=config.get("source"))
     try:
-        return _records(opened, compose(config, opened.info))
+        pipeline = compose(config, opened.info)
+        opened.warnings.extend(doubts(opened, pipeline))
+        return _records(opened, pipeline)
     except BaseException:
         opened.close()
         raise

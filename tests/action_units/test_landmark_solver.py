@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mien.action_units.features import apparent_yaw_pitch
-from mien.action_units.landmark_solver import LandmarkSolver, Options
+from mien.action_units.landmark_solver import SAME_POINTS, LandmarkSolver, Options
 from mien.action_units.lids import openings, shut, together
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Blendshapes, Box, Gaze, HeadPose, Landmarks
@@ -295,10 +295,6 @@ def test_landmarks_of_another_schema_are_named(solver: LandmarkSolver) -> None:
         solve(solver, face)
 
 
-SAME_LABELS = {"landmarks/points98": "landmarks/hrnet98"}
-"""A network that learnt from the same labels means the same places."""
-
-
 @pytest.mark.parametrize("preset", preset_names())
 def test_the_model_belongs_to_the_presets_landmarks_and_the_shipped_metric_face(preset: str) -> None:
     config = load_config(preset)
@@ -306,7 +302,7 @@ def test_the_model_belongs_to_the_presets_landmarks_and_the_shipped_metric_face(
     recipe = model.card.inputs[0].recipe
     model.close()
     backend = config["landmarks"]["use"]
-    assert f"backend={SAME_LABELS.get(backend, backend)};" in recipe
+    assert f"backend={SAME_POINTS.get(backend, backend)};" in recipe
     assert f"metric_face sha256={metric_face_sha256()}" in recipe, (
         "metric_face.toml has changed since the landmark solver was trained, and its zero of pitch with it: run "
         "mien.lab.train.landmark_gap, then mien.lab.train.landmark_solver (recipes/landmark-solver.md)"

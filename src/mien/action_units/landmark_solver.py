@@ -7,6 +7,7 @@ Nothing is smoothed over time; only whether a unit is present has a memory (`pre
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -41,6 +42,9 @@ _JAW_OPEN = load_schema("arkit52").index("jawOpen")
 
 SCHEMA = "wflw98"
 _EYES = [list(load_schema(SCHEMA).groups[name]) for name in ("left_eye", "right_eye")]
+
+SAME_POINTS = {"landmarks/points98": "landmarks/hrnet98"}
+"""Stage → the stage from which its network learnt: they mean the same places, so one solver serves both."""
 
 _NOTHING = Blendshapes.of(np.full(52, np.nan), np.zeros(52))
 """Of a face whose head pose could not be measured."""
@@ -94,6 +98,22 @@ class LandmarkSolver(StageBase):
     def models(self) -> tuple[str, ...]:
         """Id of the network."""
         return (self._model.id,)
+
+    @property
+    def fitted_to(self) -> str | None:
+        """The landmark stage whose points the network was fitted to, as its card says; None = it does not say."""
+        said = re.search(r"\bbackend=([^;\s]+)", self._model.card.inputs[0].recipe)
+        return said.group(1) if said else None
+
+    def doubt_about(self, points_by: str) -> str | None:
+        """What to say of points that a stage found, e.g. "landmarks/mediapipe"; None if they are the right ones."""
+        fitted_to = self.fitted_to
+        if fitted_to is None or SAME_POINTS.get(points_by, points_by) == fitted_to:
+            return None
+        return (
+            f"the points are those of {points_by}, but {self._model.id} was fitted to those of {fitted_to}: "
+            "expressions may read too strong or too weak; choose the preset that the take was captured with"
+        )
 
     def step(self, record: FrameRecord) -> FrameRecord:
         """Fill `blendshapes` and `action_units` of every face that has landmarks and a head pose."""

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from mien.core.record import FrameRecord, Trace
 from mien.errors import ConfigError, MienError, StageError, WiringError
 from mien.pipeline.registry import EXPORTERS, SINKS, load, stage_class, suggestion
-from mien.pipeline.stage import FIELDS, Options, SourceInfo, Stage
+from mien.pipeline.stage import FIELDS, Options, Source, SourceInfo, Stage
 
 
 def options_for(part: Any, table: Mapping[str, Any], where: str) -> Any:
@@ -201,3 +201,15 @@ def compose(config: Mapping[str, Any], source: SourceInfo) -> Pipeline:
         for _, stage in built:
             stage.close()
         raise
+
+
+def doubts(source: Source, pipeline: Pipeline) -> list[str]:
+    """What to doubt where recorded points are read again: a stage may be fitted to the points of another stage.
+
+    A source says by `points_by` who found its points; a stage says by `doubt_about` what it thinks of them.
+    """
+    points_by = getattr(source, "points_by", None)
+    if points_by is None:
+        return []
+    asked = (getattr(stage, "doubt_about", None) for _, stage in pipeline.stages)
+    return [text for doubt in asked if callable(doubt) and (text := doubt(points_by)) is not None]

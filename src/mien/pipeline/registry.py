@@ -30,6 +30,9 @@ STAGES: Mapping[str, str] = {
     "action_units/landmarks": "mien.action_units.landmark_solver:LandmarkSolver",
 }
 
+POINT_STAGES = frozenset({"landmarks/hrnet98", "landmarks/points98", "landmarks/mediapipe"})
+"""Those that find the landmarks of a face."""
+
 SINKS: Mapping[str, str] = {
     "parquet": "mien.sinks.parquet:ParquetSink",
     "overlay": "mien.sinks.overlay:OverlaySink",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mien.errors import ConfigError, MienError, RequestError, SourceError
 from mien.output_folder import check_folder, check_writable, has_take, holds_demo, remove_take
-from mien.pipeline.compose import Pipeline, check_options, compose, options_for
+from mien.pipeline.compose import Pipeline, check_options, compose, doubts, options_for
 from mien.pipeline.registry import SINKS, load
 from mien.pipeline.runner import SinkThread, run
 from mien.pipeline.stage import Sink, Source, SourceInfo, Span, TakeHeader, TakeSummary
@@ -90,6 +90,7 @@ def _captured(request: Request, config: Mapping[str, Any], stop: threading.Event
     source = open_source(request.source, span=span, options=config.get("source"))
     try:
         with compose(config, source.info) as pipeline:
+            source.warnings.extend(doubts(source, pipeline))
             header = _header(request, span, source.info, config, pipeline)
             if point is not None:
                 _go_on(point, header, pipeline)

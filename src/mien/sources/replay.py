@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mien.core.record import FrameRecord
 from mien.errors import SourceError
 from mien.pipeline import stage
+from mien.pipeline.registry import POINT_STAGES
 from mien.pipeline.stage import SourceInfo, Span
 from mien.take.reader import load_take
 
@@ -25,6 +27,9 @@ class ReplaySource:
         options: none.
         span: part of the take; stamps and frame numbers are those of the take.
 
+    Attributes:
+        points_by: the stage that found the take's landmarks, e.g. "landmarks/hrnet98"; None = not known.
+
     Raises:
         SourceError: see `load_take`.
     """
@@ -39,6 +44,7 @@ class ReplaySource:
         source = self._take.header.source
         self._info = replace(source, kind="replay", live=False, frame_count=len(self._take))
         state = self._take.summary.state
+        self.points_by = _points_by(self._take.header.config)
         self._warnings = [] if state == "complete" else [f"the take is not complete: its capture was {state}"]
 
     @property
@@ -68,3 +74,9 @@ class ReplaySource:
 
     def close(self) -> None:
         self._closed = True
+
+
+def _points_by(config: Mapping[str, Any]) -> str | None:
+    tables = (config.get(slot) for slot in config.get("stages", ()))
+    uses = (str(table.get("use")) for table in tables if isinstance(table, Mapping))
+    return next((use for use in uses if use in POINT_STAGES), None)
