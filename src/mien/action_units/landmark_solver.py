@@ -20,6 +20,7 @@ from mien.action_units.features import apparent_yaw_pitch, features, front_view
 from mien.action_units.lids import shut, together
 from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
 from mien.action_units.presence import Presence
+from mien.action_units.profile import Profile, read_profile
 from mien.action_units.visibility import (
     GAZE_SHAPES,
     HIDDEN_BELOW,
@@ -29,10 +30,11 @@ from mien.action_units.visibility import (
     lip_gap,
     look_shapes,
 )
-from mien.core.arrays import Float32
-from mien.core.measures import Blendshapes, Gaze, Landmarks
+from mien.core.arrays import Float32, Float64
+from mien.core.measures import Blendshapes, Gaze, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
+from mien.errors import ConfigError
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.store import open_model
@@ -60,6 +62,9 @@ class Options(StageOptions):
     max_yaw_deg: float = Field(
         default=MAX_YAW_DEG, gt=0, le=90, description="yaw beyond which the hidden side is not measured, °"
     )
+    profile: str | None = Field(
+        default=None, description="calibration of the person (mien calibrate); none = learn the neutral while watching"
+    )
     hidden_below: float = Field(
         default=HIDDEN_BELOW, ge=0, le=1, description="a region of less landmark confidence is hidden: not measured"
     )
@@ -73,6 +78,7 @@ class LandmarkSolver(StageBase):
     get none. The model belongs to the points and the pose of one landmark backend; its card names them.
 
     Raises:
+        ConfigError: the profile cannot be read, or belongs to another model.
         ValueError: from `step`: the landmarks are of another schema than wflw98.
     """
 
@@ -93,6 +99,39 @@ class LandmarkSolver(StageBase):
         self._part_of_shape = np.array([list(PARTS).index(part) for part in part_of_shape()])
         self._neutrals: dict[int, Neutral] = {}
         self._presence: dict[int, Presence] = {}
+        self._profile: Profile | None = None
+        self._known: Neutral | None = None
+        if self.options.profile is not None:
+            self.use(read_profile(self.options.profile), self.options.profile)
+
+    def use(self, profile: Profile, name: str = "profile") -> None:
+        """Measure everybody by a person's calibration from now on; no neutral is learned any more.
+
+        Args:
+            profile: fitted with this solver's model.
+            name: for the message.
+
+        Raises:
+            ConfigError: it belongs to another model.
+        """
+        if profile.model != self._model.id:
+            raise ConfigError(
+                f"{name} was calibrated with {profile.model}, this solver runs {self._model.id}: calibrate again "
+                "with the same preset"
+            )
+        self._profile, self._known = profile, Neutral.settled(profile.neutral)
+
+    @property
+    def reference(self) -> Float32:
+        """(98, 3) mean face of the model."""
+        return self._reference
+
+    def front(self, face: Face) -> Float32 | None:
+        """(98, 2) front view of a face; NaN = point not seen; None = no landmarks or no head pose."""
+        if face.landmarks is None or face.head_pose is None or not np.isfinite(face.head_pose.rotation).all():
+            return None
+        front: Float32 = self._view(face.landmarks, face.head_pose)[1][0]
+        return front
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -126,7 +165,7 @@ class LandmarkSolver(StageBase):
             if face.track_id is None:
                 continue
             neutral = self._neutrals.get(face.track_id)
-            if self.options.learn_neutral and (neutral is None or not neutral.saw(record.stamp.t_ns)):
+            if self._learns and (neutral is None or not neutral.saw(record.stamp.t_ns)):
                 self._solve(face, record.stamp.t_ns)
             if face.action_units is not None:
                 self._presence.setdefault(face.track_id, Presence()).follow(face.action_units)
@@ -146,7 +185,7 @@ class LandmarkSolver(StageBase):
 
     def neutral_known(self, track_id: int) -> float:
         """0 = nothing known of this person's neutral face … 1 = settled: the least known part."""
-        neutral = self._neutrals.get(track_id)
+        neutral = self._known or self._neutrals.get(track_id)
         return 0.0 if neutral is None else min(neutral.known(p) for p in ("brows", "eyes", "mouth"))
 
     def _solve(self, face: Face, t_ns: int) -> Face:
@@ -158,18 +197,17 @@ class LandmarkSolver(StageBase):
         if face.landmarks is None or face.head_pose is None:
             return face
         pose = face.head_pose
-        seen = face.landmarks.confidence > LEAST_POINT
-        xy = np.where(seen[:, None], face.landmarks.xy, np.nan)
         if not np.isfinite(pose.rotation).all():
             return replace(face, blendshapes=_NOTHING, action_units=action_units(_NOTHING, {}))
-        turn = apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None]) - self._turn_offset
-        front = front_view(xy[None], turn, self._reference)
+        xy, front, turn = self._view(face.landmarks, pose)
         neutral = self._neutral_of(face)
         strange, weights, known = self._weights(front, turn, neutral)
+        if self._profile is not None:
+            weights = self._profile.applied(weights)
         weights[_BLINKS] = together(weights[_BLINKS], *_eyes_seen(face.landmarks, face.gaze))
         yaw_pitch = np.degrees(turn[0])
         sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
-        if neutral is not None and self.options.learn_neutral and not neutral.saw(t_ns):
+        if neutral is not None and self._learns and not neutral.saw(t_ns):
             neutral.learn(t_ns, front[0], activity(strange), self._visibility.trust(yaw_pitch, sure))
         sure *= 0.7 + 0.3 * known
         look, look_sure = look_shapes(face.gaze)
@@ -183,14 +221,25 @@ class LandmarkSolver(StageBase):
             units = self._presence.setdefault(face.track_id, Presence()).settle(units)
         return replace(face, blendshapes=shapes, action_units=units)
 
+    @property
+    def _learns(self) -> bool:
+        return self.options.learn_neutral and self._profile is None
+
+    def _view(self, landmarks: Landmarks, pose: HeadPose) -> tuple[Float32, Float32, Float64]:
+        """(98, 2) points that are seen, (1, 98, 2) front view, (1, 2) radians."""
+        seen = landmarks.confidence > LEAST_POINT
+        xy = np.where(seen[:, None], landmarks.xy, np.float32(np.nan))
+        turn = apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None]) - self._turn_offset
+        return xy, front_view(xy[None], turn, self._reference), turn
+
     def _neutral_of(self, face: Face) -> Neutral | None:
+        if self._known is not None:
+            return self._known
         if face.track_id is None:
             return None
         return self._neutrals.setdefault(face.track_id, Neutral(horizon_s=self.options.neutral_horizon_s))
 
-    def _weights(
-        self, front: Float32, turn: np.ndarray[tuple[int, ...], np.dtype[np.float64]], neutral: Neutral | None
-    ) -> tuple[Float32, Float32, Float32]:
+    def _weights(self, front: Float32, turn: Float64, neutral: Neutral | None) -> tuple[Float32, Float32, Float32]:
         """(52,) weights as of a stranger, weights with what is known of the person, and how much is known."""
         mean = self._reference[:, :2]
         rows = [features(front, None, turn, self._reference)]

@@ -34,6 +34,8 @@ _SPREAD = {"brows": 0.1, "eyes": 0.1, "mouth": 0.2}
 """How much one still face varies: standard deviation over the poses of the built-in portrait at rest (0.00, 0.09,
 0.20), at least 0.1."""
 _LONGEST_STEP_S = 0.25
+_SETTLED_S = 3600.0
+"""Calm time that a calibrated neutral counts as."""
 ASYMMETRY_KEPT = 0.4
 """Share of a neutral's difference between left and right that is believed."""
 _POINTS = {name: np.array(points) for name, points in PARTS.items()}
@@ -80,6 +82,14 @@ class Neutral:
     front: Float64 = field(default_factory=lambda: np.zeros((98, 2)))
     _parts: dict[str, _Part] = field(default_factory=lambda: {n: _Part(calm=c) for n, c in _CALM_AT_MOST.items()})
     _last_ns: int | None = None
+
+    @classmethod
+    def settled(cls, front: Float32) -> Neutral:
+        """One that is known from a calibration: (98, 2) front view, every point known."""
+        out = cls(front=np.asarray(front, dtype=np.float64))
+        for part in out._parts.values():
+            part.seconds = _SETTLED_S
+        return out
 
     def saw(self, t_ns: int) -> bool:
         """True if a frame of this time or later was learned from."""

@@ -51,6 +51,7 @@ def capture(
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished take in the folder.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a take in the folder.")] = False,
+    profile: Annotated[Path | None, typer.Option(help="Calibration of the person, from mien calibrate.")] = None,
     json_output: _Json = False,
 ) -> None:
     """Measure every face of INPUT and write the take, tables, overlay video, animated character and report."""
@@ -62,9 +63,8 @@ def capture(
         from mien.errors import RequestError
 
         raise RequestError(f"--end {end} lies before --start {start}")
-    _perform(
-        Request(source, out, preset, tuple(set_ or ()), faces, span, not no_pixels, resume, overwrite), json_output
-    )
+    changes = (*(set_ or ()), *((f"action_units.profile={json.dumps(str(profile))}",) if profile else ()))
+    _perform(Request(source, out, preset, changes, faces, span, not no_pixels, resume, overwrite), json_output)
 
 
 def demo(

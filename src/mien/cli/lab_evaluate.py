@@ -117,13 +117,16 @@ def action_units(
     size: Annotated[int, typer.Option(min=96, max=1024, help="Side of the pictures, px.")] = 320,
     seed: Annotated[int, typer.Option(min=0, help="Other seeds, other people and curves.")] = 1,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of mien capture.")] = None,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="Everybody follows the guide of mien calibrate first.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="A folder for figures.json.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """People of the rigs perform known curves, are drawn, and captured: correlation, error, lag, dead shapes."""
-    module = "mien.lab.evaluate.action_units:"
+    module, report = "mien.lab.evaluate.action_units:", "mien.lab.evaluate.action_units_report:"
     names = tuple(rig or ["builtin"]), tuple(preset or ["balanced"])
-    request = load(module + "Request")(*names, people, seconds, fps, size, seed, tuple(set_ or ()))
+    request = load(module + "Request")(*names, people, seconds, fps, size, seed, tuple(set_ or ()), calibrated)
     with StepProgress("performing", "frames") as progress:
         before = 0
 
@@ -135,9 +138,9 @@ def action_units(
             before = done
 
         runs = load(module + "evaluate")(request, told)
-    facts: dict[str, Any] = load(module + "as_json")(runs)
+    facts: dict[str, Any] = load(report + "as_json")(runs)
     if out is not None:
-        load(module + "write_figures")(facts, out)
-    text = json.dumps(facts, indent=2, ensure_ascii=False) if json_output else load(module + "as_text")(runs)
+        load(report + "write_figures")(facts, out)
+    text = json.dumps(facts, indent=2, ensure_ascii=False) if json_output else load(report + "as_text")(runs)
     if not printed(text):
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ import traceback
 
 import typer
 
+from mien.cli.calibrate import calibrate
 from mien.cli.capture import capture, demo
 from mien.cli.doctor import doctor
 from mien.cli.export import export
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(capture)
 app.command()(demo)
+app.command()(calibrate)
 app.command()(export)
 app.command()(models)
 app.command()(doctor)

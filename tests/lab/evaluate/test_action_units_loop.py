@@ -18,7 +18,8 @@ from mien.core.schema import load_schema
 from mien.errors import ConfigError, RequestError, SinkError
 from mien.lab.datasets.splits import hashed_split
 from mien.lab.evaluate import action_units as loop
-from mien.lab.evaluate.action_units import Request, evaluate, scores, seeds_of_held_out, write_figures
+from mien.lab.evaluate.action_units import Request, evaluate, seeds_of_held_out
+from mien.lab.evaluate.action_units_report import as_json, as_text, scores, write_figures
 from mien.lab.render.random_scene import person_of
 from mien.lab.render.sample import RenderedSample, render_sample
 from mien.lab.rigs.catalogue import load_rig
@@ -84,11 +85,11 @@ def test_what_was_done_to_the_curves_is_what_is_reported(monkeypatch: pytest.Mon
     assert by_name["browDownLeft"].verdict == "never measured"
     units = {s.name: s.verdict for s in scores(runs[0], "units", frontal=False)}
     assert (units["AU12_L"], units["AU34"], units["AU4_L"]) == ("follows", "dead", "never measured")
-    facts = loop.as_json(runs)
+    facts = as_json(runs)
     assert json.loads(write_figures(facts, tmp_path / "out").read_text(encoding="utf-8")) == facts
     assert facts["runs"][0]["found"] < facts["runs"][0]["frames"]
     assert facts["runs"][0]["shapes_all"]["summary"]["dead"] == ["cheekPuff"]
-    assert "cheekPuff" in loop.as_text(runs)
+    assert "cheekPuff" in as_text(runs)
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SinkError, match="file"):
         write_figures(facts, tmp_path / "file")

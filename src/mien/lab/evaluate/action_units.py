@@ -6,31 +6,33 @@ network of this repository met them. Shapes a rig cannot show, and units that ha
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.action_units.calibration import fit
 from mien.action_units.facs import unit_rules
 from mien.action_units.features import apparent_yaw_pitch
+from mien.action_units.guide import GUIDE
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.reasons import unit_reasons
 from mien.core.arrays import Float64
 from mien.core.measures import Measure
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
-from mien.errors import RequestError, SinkError
+from mien.errors import RequestError
 from mien.lab.datasets.splits import hashed_split
-from mien.lab.evaluate.curves import Curves, CurveScore, in_words, score_curves, summary, table
 from mien.lab.render.random_scene import Wishes, person_of
 from mien.lab.render.sample import RenderedSample
 from mien.lab.rigs.catalogue import load_rig
 from mien.lab.rigs.rig import Identity, Rig
-from mien.lab.synth.exercise import exercise
+from mien.lab.synth.exercise import exercise, performed
 from mien.lab.synth.render_sequence import CALM, render_sequence
 from mien.lab.synth.sequence import FaceSequence
 from mien.lab.synth.stored.order import RigOrder
@@ -38,8 +40,8 @@ from mien.pipeline.compose import Pipeline, compose
 from mien.pipeline.config import load_config
 from mien.pipeline.stage import SourceInfo
 
-FRONTAL_DEG = 30.0
-"""Yaw within which the second table is taken."""
+GUIDE_STEP_S, GUIDE_FPS = 2.5, 12.0
+"""How the guide is followed in the loop: quicker than a person would."""
 PEOPLE = 256
 """Persons of each rig that drawn datasets have."""
 _GAZE = tuple(i for i, n in enumerate(load_schema("arkit52").names) if n.startswith("eyeLook"))
@@ -58,6 +60,7 @@ class Request:
         size_px: side of the pictures.
         first_seed: where the search for people begins: other seeds, other people and curves.
         overrides: "key.sub=value" for every preset.
+        calibrated: everybody follows the guide first, in a clip of its own, and is captured with the profile.
     """
 
     rigs: tuple[str, ...] = ("builtin",)
@@ -68,6 +71,7 @@ class Request:
     size_px: int = 320
     first_seed: int = 1
     overrides: tuple[str, ...] = ()
+    calibrated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +85,7 @@ class Clip:
         shapes, units: (2, T, 52) and (2, T, U) truth and answer; NaN in the truth = not judged, in the answer = not
             measured.
         found: (T,) bool, a face was found.
-        reasons: why entries of the answer are NaN → how many, over all frames.
+        reasons: why units of the answer are NaN → how many, over all frames.
     """
 
     person: str
@@ -99,6 +103,7 @@ class Run:
 
     preset: str
     clips: tuple[Clip, ...]
+    calibrated: bool = False
 
 
 def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -> list[Run]:
@@ -128,7 +133,7 @@ def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -
         done += len(sequence)
         if told is not None:
             told(done, total)
-    return [Run(preset, tuple(c)) for preset, c in zip(request.presets, clips, strict=True)]
+    return [Run(preset, tuple(c), request.calibrated) for preset, c in zip(request.presets, clips, strict=True)]
 
 
 def seeds_of_held_out(rig: Rig, request: Request) -> list[int]:
@@ -183,6 +188,8 @@ def _captured(rig: Rig, sequence: FaceSequence, request: Request, configs: list[
     """One clip per configuration."""
     with ExitStack() as stack:
         chains = [stack.enter_context(whole_chain(c)) for c in configs]
+        if request.calibrated:
+            calibrate(rig, sequence.seed, request, configs, chains)
         tracks = [_Track() for _ in chains]
         person, judged = "", None
         for k, sample in enumerate(drawn(rig, sequence, request.size_px)):
@@ -194,6 +201,31 @@ def _captured(rig: Rig, sequence: FaceSequence, request: Request, configs: list[
                 track.add(chain.process(record).faces, sample)
     assert judged is not None
     return [track.clip(person, sequence.fps, judged) for track in tracks]
+
+
+def calibrate(
+    rig: Rig, seed: int, request: Request, configs: Sequence[dict[str, Any]], chains: Sequence[Pipeline]
+) -> None:
+    """The person of a seed follows the guide; every chain's solver uses the profile that its preset finds.
+
+    Raises:
+        RequestError: a preset without the landmark solver, or one that saw too little.
+    """
+    guide = [replace(step, seconds=GUIDE_STEP_S) for step in GUIDE]
+    sequence = performed(seed, [(step.reaches, step.seconds) for step in guide], GUIDE_FPS)
+    faces: list[list[tuple[int, Face]]] = [[] for _ in configs]
+    with ExitStack() as stack:
+        watching = [stack.enter_context(whole_chain(c)) for c in configs]
+        for k, sample in enumerate(drawn(rig, sequence, request.size_px)):
+            t_ns = int(sequence.times_ns[k])
+            for chain, found in zip(watching, faces, strict=True):
+                found += [(t_ns, face) for face in chain.process(as_record(sample, k, t_ns)).faces[:1]]
+    for chain, found in zip(chains, faces, strict=True):
+        solvers = [s for _, s in chain.stages if isinstance(s, LandmarkSolver)]
+        if not solvers:
+            raise RequestError("a preset without action_units/landmarks cannot be calibrated")
+        options = solvers[0].options
+        solvers[0].use(fit(found, partial(LandmarkSolver, options), {"source": "guide"}, guide).profile)
 
 
 def _identity(rig: Rig, seed: int) -> Identity:
@@ -224,8 +256,7 @@ class _Track:
         yaw = float(np.degrees(apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None])[0, 0]))
         truth = sample.blendshapes.values.astype(np.float64), sample.action_units.values.astype(np.float64)
         self.rows.append((yaw, truth[0], shapes, truth[1], units, face is not None))
-        if face is None:
-            self.reasons["no face found"] += len(shapes)
+        self.reasons.update(["no face found"] * len(units) if face is None else unit_reasons(face).values())
 
     def clip(self, person: str, fps: float, judged: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]) -> Clip:
         """What was gathered."""
@@ -238,67 +269,3 @@ class _Track:
 
 def _values(measure: Measure | None, size: int) -> Float64:
     return np.full(size, np.nan) if measure is None else measure.values.astype(np.float64)
-
-
-def scores(run: Run, what: str, *, frontal: bool) -> list[CurveScore]:
-    """Scores of "units" or "shapes", over all frames or over those within 30° of yaw."""
-    curves = []
-    for clip in run.clips:
-        truth, answer = clip.units if what == "units" else clip.shapes
-        inside = np.abs(clip.yaw_deg)[:, None] <= FRONTAL_DEG
-        curves.append(Curves(clip.person, clip.fps, np.where(inside, truth, np.nan) if frontal else truth, answer))
-    names, full = (load_schema("facs").names, 5.0) if what == "units" else (load_schema("arkit52").names, 1.0)
-    return score_curves(curves, names, full)
-
-
-def figures(run: Run) -> dict[str, Any]:
-    """Everything that was measured, as plain data."""
-    out: dict[str, Any] = {
-        "preset": run.preset,
-        "people": [c.person for c in run.clips],
-        "frames": int(sum(len(c.found) for c in run.clips)),
-        "found": int(sum(c.found.sum() for c in run.clips)),
-        "frontal_frames": int(sum((np.abs(c.yaw_deg) <= FRONTAL_DEG).sum() for c in run.clips)),
-        "fps": run.clips[0].fps,
-    }
-    for view, frontal in (("all", False), ("frontal", True)):
-        for what in ("units", "shapes"):
-            found = scores(run, what, frontal=frontal)
-            out[f"{what}_{view}"] = {"summary": summary(found), "curves": {s.name: s.as_json() for s in found}}
-    return out
-
-
-def as_json(runs: Sequence[Run]) -> dict[str, Any]:
-    """The figures of all runs, as `results_page add` takes them."""
-    return {"kind": "action-units", "runs": [figures(run) for run in runs]}
-
-
-def as_text(runs: Sequence[Run]) -> str:
-    """Tables within 30° of yaw, and what changes beyond."""
-    parts = []
-    for run in runs:
-        facts = figures(run)
-        parts.append(
-            f"{run.preset}: {len(run.clips)} people, {facts['frames']} frames, a face in {facts['found']}, "
-            f"{facts['frontal_frames']} within {FRONTAL_DEG:.0f} degrees of yaw"
-        )
-        for what, words in (("units", "action units"), ("shapes", "shapes")):
-            found = scores(run, what, frontal=True)
-            parts += [table(found, f"{words}, frontal"), in_words(summary(found), words)]
-            parts.append(f"All poses: {in_words(facts[f'{what}_all']['summary'], words).splitlines()[0]}")
-    return "\n\n".join(parts)
-
-
-def write_figures(facts: dict[str, Any], out: Path) -> Path:
-    """Write figures.json into a folder, which is made if it is missing.
-
-    Raises:
-        SinkError: it cannot be written.
-    """
-    path = out / "figures.json"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SinkError(f"{path}: {error.strerror or error}") from error
-    return path

@@ -1,0 +1,235 @@
+"""From frames of one person to a profile: the neutral face, then offset and gain of every shape and side.
+
+Everything is a quantile, so that a look aside or a laugh does not matter. What was not exercised keeps a gain that only
+makes up for its offset: silence is not amplified. Where the guide was followed, the reach of what it asked for is
+known; in any other clip nobody says how far a face went, and only what was plainly done is stretched, by little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.action_units.guide import Step, reached_shapes, step_at
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.neutral import PARTS, activity
+from mien.action_units.profile import MAX_OFFSET, Profile
+from mien.action_units.visibility import GAZE_SHAPES
+from mien.core.arrays import Float32, Float64, Int64
+from mien.core.record import Face, FrameRecord, Stamp
+from mien.core.schema import load_schema
+from mien.errors import RequestError
+
+LEAST_FRAMES = 30
+"""Fewer frames with a face say too little."""
+_REST_QUANTILE = 0.8
+"""Of the readings at rest: the offset takes nearly all of a still face's flicker with it."""
+_CALM_SHARE = 0.25
+"""Of a clip without a guide so many frames, the calmest of each part, count as rest."""
+_REACH_QUANTILE, _CLIP_QUANTILE = 0.9, 0.99
+LEAST_REACH = 0.15
+"""A shape that was asked for and rose less is not read on this person: it is not amplified."""
+_PLAINLY = 0.5
+"""Without a guide a shape has to rise so far before it is taken to have been done nearly fully."""
+GUIDED_GAIN, CLIP_GAIN = 2.5, 1.3
+"""Highest gains on top of what an offset needs."""
+_NEARLY_FULL = 0.9
+_BLINK, _APART_S = 0.4, 0.15
+"""Height from which a maximum of eyeBlink is a blink, and least time between two."""
+_BLINKS = tuple(load_schema("arkit52").index(n) for n in ("eyeBlinkLeft", "eyeBlinkRight"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What a calibration found.
+
+    Attributes:
+        profile: to be written.
+        t_ns: (T,) int64 frames that were used.
+        before, after: (T, 52) float32 weights of the clip without and with the profile; NaN = not measured.
+        step: (T,) number of the guide's step, -1 = none.
+    """
+
+    profile: Profile
+    t_ns: Int64
+    before: Float32
+    after: Float32
+    step: Int64
+
+    def numbers(self) -> dict[str, dict[str, float]]:
+        """Shape → rest and reach, before and after: median over the frames at rest, 99th percentile over all."""
+        rest = self._rest()
+        out = {}
+        for i, name in enumerate(load_schema("arkit52").names):
+            row = {}
+            for word, values in (("before", self.before[:, i]), ("after", self.after[:, i])):
+                if np.isfinite(values).any():
+                    row[f"rest_{word}"] = _quantile(values[rest], 0.5)
+                    row[f"reach_{word}"] = _quantile(values, _CLIP_QUANTILE)
+            if row:
+                out[name] = row
+        return out
+
+    def blinks(self) -> dict[str, float]:
+        """Number of blinks and the median of their peaks before and after, over both eyes; NaN without a blink."""
+        found = {}
+        for word, values in (("before", self.before), ("after", self.after)):
+            peaks = np.concatenate([blink_peaks(self.t_ns, values[:, i]) for i in _BLINKS])
+            found[f"peak_{word}"] = float(np.median(peaks)) if len(peaks) else float("nan")
+            found[f"count_{word}"] = len(peaks) / 2
+        return found
+
+    def _rest(self) -> npt.NDArray[np.bool_]:
+        if (self.step == 0).any():
+            return np.asarray(self.step == 0)
+        level = np.nan_to_num(self.after).sum(axis=1)
+        return np.asarray(level <= np.quantile(level, _CALM_SHARE))
+
+
+def fit(
+    frames: Sequence[tuple[int, Face]],
+    make_solver: Callable[[], LandmarkSolver],
+    facts: Mapping[str, str | float | bool],
+    guide: Sequence[Step] | None = None,
+) -> Calibration:
+    """Fit a profile.
+
+    Args:
+        frames: ns and face of one person, ascending, as a preset without a profile captured them.
+        make_solver: gives a fresh solver like the preset's, without a profile.
+        facts: stored in the profile.
+        guide: the steps that were followed from the first frame on; None = any clip.
+
+    Raises:
+        RequestError: too few frames with a face, or the face was never seen whole.
+    """
+    used = [(t, f) for t, f in frames if f.landmarks is not None and f.head_pose is not None]
+    if len(used) < LEAST_FRAMES:
+        raise RequestError(
+            f"a face with landmarks and head pose in {len(used)} frames; a calibration needs {LEAST_FRAMES} at least"
+        )
+    t_ns = np.array([t for t, _ in used], dtype=np.int64)
+    steps = [-1 if guide is None else step_at(guide, int(t - t_ns[0])) for t in t_ns.tolist()]
+    step = np.array([-1 if s is None else s for s in steps], dtype=np.int64)
+    solver = make_solver()
+    before = _weights(solver, used)
+    neutral = _neutral(solver, used, before, step)
+    n = len(load_schema("arkit52"))
+    name = solver.models[0]
+    solver.close()
+    plain = Profile(name, neutral, np.zeros(n, np.float32), np.ones(n, np.float32), facts, {})
+    own = _reread(make_solver, plain, used)
+    offset, gain, seen = _ranges(t_ns, own, step, guide)
+    profile = Profile(name, neutral, offset, gain, facts, seen)
+    return Calibration(profile, t_ns, before, _reread(make_solver, profile, used), step)
+
+
+def _reread(make_solver: Callable[[], LandmarkSolver], profile: Profile, used: Sequence[tuple[int, Face]]) -> Float32:
+    solver = make_solver()
+    solver.use(profile)
+    weights = _weights(solver, used)
+    solver.close()
+    return weights
+
+
+def _weights(solver: LandmarkSolver, used: Sequence[tuple[int, Face]]) -> Float32:
+    """(T, 52) what the solver reads, frame after frame."""
+    rows = []
+    for k, (t_ns, face) in enumerate(used):
+        record = solver.step(FrameRecord(Stamp("calibration", k, t_ns), (1, 1), faces=(face,)))
+        shapes = record.faces[0].blendshapes
+        rows.append(np.full(52, np.nan, np.float32) if shapes is None else shapes.values)
+    return np.array(rows, dtype=np.float32)
+
+
+def _neutral(solver: LandmarkSolver, used: Sequence[tuple[int, Face]], read: Float32, step: Int64) -> Float32:
+    """(98, 2) median front view at rest, part by part.
+
+    Raises:
+        RequestError: a point was never seen at rest.
+    """
+    fronts = [solver.front(face) for _, face in used]
+    views = np.stack([np.full((98, 2), np.nan, np.float32) if f is None else f for f in fronts])
+    active = [activity(row) for row in read]
+    out: Float32 = np.empty((98, 2), np.float32)
+    for part, points in PARTS.items():
+        level = np.array([a[part] for a in active])
+        rest = step == 0 if (step == 0).any() else level <= np.quantile(level, _CALM_SHARE)
+        if part == "eyes":  # blinks during the rest are no rest
+            rest = rest & (level <= np.quantile(level[rest], 0.7))
+        at = list(points)
+        known = np.isfinite(views[rest][:, at]).all(axis=2).sum(axis=0)
+        if (known < 3).any():
+            raise RequestError(f"the {part} were not seen well enough at rest: turn the face to the camera, into light")
+        out[at] = np.nanmedian(views[rest][:, at], axis=0)
+    return out
+
+
+def _ranges(
+    t_ns: Int64, read: Float32, step: Int64, guide: Sequence[Step] | None
+) -> tuple[Float32, Float32, dict[str, tuple[float, float]]]:
+    """(52,) offsets and gains, and (rest, reach) of the shapes that were exercised."""
+    names = load_schema("arkit52").names
+    offset, gain = np.zeros(len(names), np.float32), np.ones(len(names), np.float32)
+    seen: dict[str, tuple[float, float]] = {}
+    for i, name in enumerate(names):
+        values = read[:, i]
+        if i in GAZE_SHAPES or np.isfinite(values).sum() < LEAST_FRAMES:
+            continue
+        rest = _rest(values, step)
+        low = float(np.clip(rest, 0.0, MAX_OFFSET))
+        full = 1.0 / (1.0 - low)
+        reach, target = _reach(values, step, guide, name)
+        rise = reach - low
+        most = full * (CLIP_GAIN if guide is None else GUIDED_GAIN)
+        exercised = np.isfinite(reach) and rise >= (_PLAINLY if guide is None else LEAST_REACH)
+        wanted = target / rise if exercised else full
+        if i in _BLINKS:
+            peaks = blink_peaks(t_ns, values)
+            if len(peaks):
+                wanted, most = max(wanted, 1.0 / max(float(np.median(peaks)) - low, 0.3)), full * GUIDED_GAIN
+        offset[i] = low
+        gain[i] = float(np.clip(wanted, full, most)) + 1e-4
+        if exercised:
+            seen[name] = (rest, reach)
+    return np.round(offset, 4), np.ceil(gain * 1e4) / np.float32(1e4), seen
+
+
+def _rest(values: Float32, step: Int64) -> float:
+    """What a shape reads on the face at rest, flicker included."""
+    if (step == 0).any():
+        return _quantile(values[step == 0], _REST_QUANTILE)
+    return _quantile(values, _CALM_SHARE * _REST_QUANTILE)
+
+
+def _reach(values: Float32, step: Int64, guide: Sequence[Step] | None, name: str) -> tuple[float, float]:
+    """How far a shape went, and the weight that this was."""
+    if guide is None:
+        return _quantile(values, _CLIP_QUANTILE), _NEARLY_FULL
+    for k, one in enumerate(guide):
+        asked = reached_shapes(one)
+        if name in asked:
+            return _quantile(values[step == k], _REACH_QUANTILE), asked[name]
+    return float("nan"), 1.0
+
+
+def blink_peaks(t_ns: Int64, values: Float32 | Float64) -> Float64:
+    """Heights of the blinks in a curve of eyeBlink: maxima from 0.4 on, the highest within 0.15 s."""
+    filled = np.nan_to_num(np.asarray(values, dtype=np.float64))
+    inner = filled[1:-1]
+    tops = 1 + np.flatnonzero((inner >= _BLINK) & (inner >= filled[:-2]) & (inner > filled[2:]))
+    kept: list[int] = []
+    for top in tops.tolist():
+        if kept and (t_ns[top] - t_ns[kept[-1]]) / 1e9 < _APART_S:
+            kept[-1] = top if filled[top] > filled[kept[-1]] else kept[-1]
+        else:
+            kept.append(top)
+    return filled[kept]
+
+
+def _quantile(values: Float32, q: float) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.quantile(known, q)) if len(known) else float("nan")

@@ -1,0 +1,72 @@
+"""The guided two minutes: what somebody is asked to do in front of the camera, in which order, and what it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mien.core.schema import load_schema
+from mien.core.timebase import NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do.
+
+    Attributes:
+        name: short, for files and pictures.
+        words: what is said.
+        reaches: shape, or pair of shapes without their side → weight that it is taken to reach; empty = at rest.
+        seconds: for how long.
+    """
+
+    name: str
+    words: str
+    reaches: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 8.0
+
+
+GUIDE: Sequence[Step] = (
+    Step("neutral", "Look into the camera. Let your face rest, eyes open, lips closed.", {}, 10.0),
+    Step("blink", "Close your eyes firmly and open them, again and again.", {"eyeBlink": 1.0}),
+    Step("wide", "Open your eyes as wide as you can, and relax; twice.", {"eyeWide": 1.0}),
+    Step(
+        "brows up", "Raise your brows as high as you can, and relax; twice.", {"browInnerUp": 1.0, "browOuterUp": 1.0}
+    ),
+    Step("brows down", "Draw your brows together and down, as if angry, and relax; twice.", {"browDown": 1.0}),
+    Step("sneer", "Wrinkle your nose as at a bad smell, and relax; twice.", {"noseSneer": 1.0}),
+    Step("smile", "Smile as broadly as you can with closed lips, and relax; twice.", {"mouthSmile": 1.0}),
+    Step("frown", "Pull the corners of your mouth down, and relax; twice.", {"mouthFrown": 1.0}),
+    Step("pucker", "Pucker your lips as for a kiss, and relax; twice.", {"mouthPucker": 1.0}),
+    Step("funnel", "Form your lips as for a long O, and relax; twice.", {"mouthFunnel": 1.0}),
+    Step("press", "Press your lips together firmly, and relax; twice.", {"mouthPress": 1.0}),
+    Step("jaw", "Open your mouth as wide as you can, and close it; twice.", {"jawOpen": 1.0}),
+    Step("puff", "Puff your cheeks, and relax; twice.", {"cheekPuff": 1.0}),
+)
+"""In the order in which they are asked for; 106 s."""
+
+
+def guide_seconds(guide: Sequence[Step]) -> float:
+    """How long it takes."""
+    return sum(step.seconds for step in guide)
+
+
+def step_at(guide: Sequence[Step], since_ns: int) -> int | None:
+    """Which step is under way so long after the start; None = before it or over."""
+    end = 0.0
+    if since_ns < 0:
+        return None
+    for k, step in enumerate(guide):
+        end += step.seconds
+        if since_ns < end * NS_PER_S:
+            return k
+    return None
+
+
+def reached_shapes(step: Step) -> Mapping[str, float]:
+    """Shapes of schema "arkit52" → weight, both sides of pairs."""
+    schema = load_schema("arkit52")
+    out: dict[str, float] = {}
+    for name, weight in step.reaches.items():
+        out |= dict.fromkeys([name] if name in schema else [name + "Left", name + "Right"], weight)
+    return out

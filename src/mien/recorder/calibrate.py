@@ -1,0 +1,139 @@
+"""`mien calibrate`: watch one person, guided or not, and write a profile with a picture of what it changes."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from mien.action_units.calibration import Calibration, fit
+from mien.action_units.guide import GUIDE, Step, guide_seconds, step_at
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.profile import write_profile
+from mien.core.record import Face, FrameRecord
+from mien.core.timebase import NS_PER_S
+from mien.errors import ConfigError, RequestError
+from mien.pipeline.compose import Pipeline, check_options, compose, options_for
+from mien.pipeline.config import load_config
+from mien.pipeline.runner import run
+from mien.recorder.calibration_picture import write_picture
+from mien.sources.opening import open_source
+
+SOLVER = "action_units/landmarks"
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRequest:
+    """What to calibrate with.
+
+    Attributes:
+        source: video, take, "camera:0", …
+        out: the profile to write.
+        preset, overrides: as of a capture.
+        guided: the person follows the guide from the first frame on; None = cameras are guided, clips are not.
+        guide: the steps.
+    """
+
+    source: str
+    out: Path
+    preset: str = "balanced"
+    overrides: Sequence[str] = ()
+    guided: bool | None = None
+    guide: Sequence[Step] = GUIDE
+
+
+def calibrate(
+    request: CalibrationRequest,
+    asked: Callable[[Step], None] | None = None,
+    stop: threading.Event | None = None,
+) -> tuple[Calibration, list[Path]]:
+    """Watch, fit, write.
+
+    Args:
+        request: see there.
+        asked: is told what to do next, when the guide is followed live.
+        stop: set it to end watching early.
+
+    Returns:
+        What was found, and the files: profile and picture.
+
+    Raises:
+        ConfigError: the preset has no landmark solver, or has a profile already; unknown keys.
+        SourceError: the source cannot be read. RequestError: too little of a face was seen.
+        SinkError: a file cannot be written.
+    """
+    if request.out.suffix != ".toml":
+        raise RequestError(f"--out {request.out}: a profile is a .toml file")
+    config = load_config(request.preset, request.overrides)
+    check_options(config)
+    slot = _solver_slot(config)
+    table = {k: v for k, v in config[slot].items() if k != "use"}
+    if table.get("profile") is not None:
+        raise ConfigError(f"{slot}.profile: a calibration starts without one")
+    source = open_source(request.source, options=config.get("source"))
+    guided = source.info.live if request.guided is None else request.guided
+    guide = request.guide if guided else None
+    try:
+        with compose(config, source.info) as pipeline:
+            watch = _Watch(pipeline, guide, asked if source.info.live else None, stop or threading.Event())
+            for record in run(source, pipeline, stop=watch.stop):
+                watch.see(record)
+    finally:
+        source.close()
+    solver_options = options_for(LandmarkSolver, table, slot)
+    frames = watch.person()
+    facts: dict[str, str | float | bool] = {"source": source.info.name, "guided": guided, "frames": float(len(frames))}
+    found = fit(frames, lambda: LandmarkSolver(solver_options), facts, guide)
+    write_profile(found.profile, request.out)
+    picture = request.out.with_suffix(".png")
+    write_picture(found, picture)
+    return found, [request.out, picture]
+
+
+def _solver_slot(config: Mapping[str, Any]) -> str:
+    for slot in cast(list[str], config["stages"]):
+        if config[slot].get("use") == SOLVER:
+            return slot
+    raise ConfigError(f'preset "{config["preset"]}" has no stage {SOLVER}: there is nothing to calibrate')
+
+
+class _Watch:
+    """Gathers faces by person, and says what the guide asks for."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        guide: Sequence[Step] | None,
+        asked: Callable[[Step], None] | None,
+        stop: threading.Event,
+    ) -> None:
+        self.pipeline, self.stop = pipeline, stop
+        self._guide, self._asked = guide, asked
+        self._faces: dict[int | None, list[tuple[int, Face]]] = defaultdict(list)
+        self._start: int | None = None
+        self._step: int | None = None
+
+    def see(self, record: FrameRecord) -> None:
+        """One finished frame; the guide starts with the first one that shows a face."""
+        t_ns = record.stamp.t_ns
+        if self._start is None and record.faces:
+            self._start = t_ns
+        for face in record.faces:
+            self._faces[face.track_id].append((t_ns, face))
+        if self._guide is None or self._start is None:
+            return
+        step = step_at(self._guide, t_ns - self._start)
+        if step is None or t_ns - self._start >= guide_seconds(self._guide) * NS_PER_S:
+            self.stop.set()
+        elif step != self._step and self._asked is not None:
+            self._asked(self._guide[step])
+        self._step = step
+
+    def person(self) -> list[tuple[int, Face]]:
+        """Frames of whoever was seen most."""
+        if not self._faces:
+            raise RequestError("no face was found: nothing can be calibrated")
+        return max(self._faces.values(), key=len)
