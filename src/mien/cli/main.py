@@ -16,6 +16,7 @@ from mien.cli.capture import capture, demo
 from mien.cli.doctor import doctor
 from mien.cli.export import export
 from mien.cli.lab import lab
+from mien.cli.live import live, receive
 from mien.cli.models import models
 from mien.cli.saying import keep_standard_streams, say
 from mien.errors import MienError, RequestError
@@ -32,6 +33,8 @@ app.command()(capture)
 app.command()(demo)
 app.command()(calibrate)
 app.command()(export)
+app.command()(live)
+app.command()(receive)
 app.command()(models)
 app.command()(doctor)
 app.add_typer(lab, name="lab")

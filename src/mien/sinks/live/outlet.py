@@ -1,0 +1,129 @@
+"""One receiver: a thread of its own and a place for one frame. Whoever offers a frame never waits.
+
+A newer frame replaces one that is still waiting, so a slow receiver gets fewer frames and not later ones.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from mien.animate.signal import FaceSignal
+
+WINDOW = 4096
+"""Latencies are kept of so many last frames."""
+_CLOSE_S = 2.0
+
+
+class Carrier(Protocol):
+    """How bytes get to a receiver; called from the outlet's thread only, but for `close`."""
+
+    problem: str | None
+    """What is wrong at the moment, in words; None = nothing known."""
+
+    def send(self, signal: FaceSignal) -> int:
+        """Send one frame; may take its time. Returns how many receivers it was handed to: 0 = there is none now."""
+
+    def close(self) -> None:
+        """Let go, and end a `send` that is waiting."""
+
+
+class Outlet:
+    """A receiver and its thread.
+
+    Attributes:
+        name: its address.
+        sent: frames that were handed over.
+        replaced: frames that a newer one overtook.
+        unsent: frames for which nobody was there, or that failed.
+    """
+
+    def __init__(self, name: str, carrier: Carrier) -> None:
+        self.name = name
+        self.sent = self.replaced = self.unsent = 0
+        self._carrier = carrier
+        self._latencies_ns: deque[int] = deque(maxlen=WINDOW)
+        self._changed = threading.Condition()
+        self._next: FaceSignal | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"mien-send {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong at the moment, in words."""
+        return self._carrier.problem
+
+    def offer(self, signal: FaceSignal) -> None:
+        """Put the frame where the thread takes it; never waits for the receiver."""
+        with self._changed:
+            if self._next is not None:
+                self.replaced += 1
+            self._next = signal
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while self._next is None and not self._closing:
+                    self._changed.wait()
+                signal, self._next = self._next, None
+                if signal is None:
+                    return
+            try:
+                reached = self._carrier.send(signal)
+            except Exception as error:  # noqa: BLE001  whatever one receiver does, the others go on
+                self._carrier.problem = f"{type(error).__name__}: {error}"
+                reached = 0
+            if reached:
+                self.sent += 1
+                self._latencies_ns.append(time.monotonic_ns() - signal.t_ns)
+            else:
+                self.unsent += 1
+
+    def close(self) -> None:
+        """Send what waits, if that is quick, and end."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(timeout=0.2)
+        self._carrier.close()
+        self._thread.join(timeout=_CLOSE_S)
+
+    def figures(self) -> dict[str, Any]:
+        """Counts, and the time from capture to the last byte handed over, ms (None = nothing was sent)."""
+        latencies = np.array(self._latencies_ns, np.float64) / 1e6
+        p50, p95 = np.percentile(latencies, [50, 95]).tolist() if len(latencies) else (None, None)
+        return {
+            "to": self.name,
+            "sent": self.sent,
+            "replaced": self.replaced,
+            "unsent": self.unsent,
+            "latency_ms": {"p50": p50, "p95": p95},
+            "problem": self.problem,
+        }
+
+
+class Outlets:
+    """All receivers of a live run. Closes what was opened if one cannot be."""
+
+    def __init__(self, outlets: Sequence[Outlet]) -> None:
+        self.outlets = tuple(outlets)
+
+    def offer(self, signal: FaceSignal) -> None:
+        """Give the frame to every receiver's thread."""
+        for outlet in self.outlets:
+            outlet.offer(signal)
+
+    def close(self) -> None:
+        """Close all, at the same time."""
+        threads = [threading.Thread(target=outlet.close, daemon=True) for outlet in self.outlets]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=2 * _CLOSE_S)

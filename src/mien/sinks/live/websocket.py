@@ -1,0 +1,93 @@
+"""A WebSocket server that gives every frame to all its clients; each has a thread of its own and gets the newest.
+
+Only programs and pages of this machine may connect, unless another origin is allowed: any page in a browser could
+otherwise read the face.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
+
+from mien.animate.signal import FaceSignal
+from mien.errors import SinkError
+from mien.sinks.protocols.packets import Encoder
+
+_LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+_IDLE_S = 1.0
+
+
+class WebSocketCarrier:
+    """Serves frames at ws://host:port/.
+
+    Raises:
+        SinkError: the address cannot be listened at.
+    """
+
+    def __init__(self, encoder: Encoder, host: str, port: int) -> None:
+        self.problem: str | None = None
+        self._encoder = encoder
+        self._changed = threading.Condition()
+        self._frame = 0
+        self._texts: list[str] = []
+        self._closing = False
+        self._clients: set[Any] = set()
+        try:
+            self._server = serve(
+                self._client, host, port, compression=None, origins=[None, _LOCAL], max_size=4096, close_timeout=1
+            )
+        except OSError as error:
+            raise SinkError(f"ws://{host}:{port}: {error.strerror or error}; choose another port") from error
+        threading.Thread(target=self._server.serve_forever, name="mien-websocket", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened at."""
+        return int(self._server.socket.getsockname()[1])
+
+    def send(self, signal: FaceSignal) -> int:
+        if not self._clients:
+            self.problem = "nobody is connected"
+            return 0
+        self.problem = None
+        texts = [data.decode() for data in self._encoder.encode(signal)]
+        with self._changed:
+            self._frame += 1
+            self._texts = texts
+            self._changed.notify_all()
+            return len(self._clients)
+
+    def _client(self, connection: ServerConnection) -> None:
+        with self._changed:
+            self._clients.add(connection)
+            seen = self._frame
+        try:
+            while not self._closing:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._frame != seen or self._closing, _IDLE_S)  # noqa: B023
+                    if self._frame == seen:
+                        continue
+                    seen, texts = self._frame, self._texts
+                for text in texts:
+                    connection.send(text)
+        except (ConnectionClosed, OSError):
+            pass
+        finally:
+            with self._changed:
+                self._clients.discard(connection)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            clients = list(self._clients)
+            self._changed.notify_all()
+        for client in clients:  # a client that does not read keeps its thread in send()
+            with suppress(OSError):
+                client.socket.shutdown(socket.SHUT_RDWR)
+        self._server.shutdown()
