@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from mien.errors import RequestError
+from mien.errors import ModelError, RequestError
+from mien.lab.export import export
 from mien.lab.models.hrnet import W9, HrNet, HrNetSpec
 from mien.lab.models.regressor import TINY, Regressor
+from mien.lab.train import landmark_export
 from mien.lab.train.checkpoints import write_checkpoint
-from mien.lab.train.landmark_export import Origin, Plain, export_landmarks, point_parity, scores_of
-from mien.runtime.store import open_model
+from mien.lab.train.landmark_export import Origin, Plain, export_landmarks, scores_of
+from mien.runtime.card import ModelCard
+from mien.runtime.store import open_model, read_card
 
 ORIGIN = Origin("python -m mien.lab.train.landmarks …", "abc1234")
 
@@ -28,6 +32,13 @@ def sharpened(net: HrNet) -> HrNet:
     """Random weights whose maps have clear maxima, so that a point is where it is and not where rounding puts it."""
     with torch.no_grad():
         net.head.maps.weight.mul_(3000.0)
+    return net
+
+
+def calm(net: Regressor) -> Regressor:
+    """Random weights whose points stay in the crop: untrained layers blow pictures up, and rounding with them."""
+    with torch.no_grad():
+        net.answer.weight.mul_(0.01)
     return net
 
 
@@ -54,14 +65,34 @@ def test_the_file_gives_what_the_card_says(tmp_path: Path, kind: str, px: int, n
     assert abs(torch.from_numpy(out[names[0]]) - wanted[0]).max() < 0.03 * scale
 
 
-def test_points_of_all_backends_are_the_networks_own(tmp_path: Path) -> None:
+def test_points_of_all_backends_are_the_networks_own_and_the_card_says_how_far(tmp_path: Path) -> None:
     torch.manual_seed(4)
-    checkpoint = saved(tmp_path, Regressor(TINY), "regressor-tiny", 96)
-    export_landmarks(checkpoint, "tiny", tmp_path, ORIGIN)
-    crops = torch.randn(4, 3, 96, 96, generator=torch.Generator().manual_seed(6))
-    gaps = point_parity(checkpoint, tmp_path / "tiny", crops)
-    assert gaps["onnxruntime auto"]["worst"] < 0.1
-    assert gaps["openvino f32"]["worst"] < 0.1
+    checkpoint = saved(tmp_path, calm(Regressor(TINY)), "regressor-tiny", 96)
+    card = export_landmarks(checkpoint, "tiny", tmp_path, ORIGIN, faces=2)
+    told = {(s.protocol.split(" from")[0], s.metric): s.value for s in card.scores}
+    assert len(told) == 6
+    assert told["distance of the points of onnxruntime auto", "parity, worst px"] < 0.1
+    assert told["distance of the points of openvino f32", "parity, worst px"] < 0.1
+    assert {s.support for s in card.scores} == {2 * 98}
+    assert read_card(tmp_path / "tiny") == card
+
+
+def test_a_file_that_finds_other_points_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(4)
+    checkpoint = saved(tmp_path, calm(Regressor(TINY)), "regressor-tiny", 96)
+
+    def moved(net: Plain, *arguments: Any) -> ModelCard:
+        with torch.no_grad():
+            net.net.answer.bias += 0.02
+        card = export(net, *arguments)
+        with torch.no_grad():
+            net.net.answer.bias -= 0.02
+        return card
+
+    monkeypatch.setattr(landmark_export, "export", moved)
+    with pytest.raises(ModelError, match=r"model\.onnx: with onnxruntime auto its points lie .* px .* not kept"):
+        export_landmarks(checkpoint, "tiny", tmp_path, ORIGIN, faces=2)
+    assert list((tmp_path / "tiny").iterdir()) == []
 
 
 def test_a_network_that_does_not_say_what_can_be_seen_is_refused(tmp_path: Path) -> None:

