@@ -21,7 +21,7 @@ from mien.animate.signal import SHAPES, FaceSignal
 from mien.errors import RequestError, SinkError
 from mien.sinks.live import vts_client
 from mien.sinks.live.opening import open_outlets
-from mien.sinks.live.outlet import Outlet, Outlets
+from mien.sinks.live.outlet import Outlet, Outlets, Sender
 from mien.sinks.live.udp import AnsweringCarrier, UdpCarrier, port_of, udp_socket
 from mien.sinks.live.vts_client import VtsCarrier
 from mien.sinks.live.websocket import WebSocketCarrier
@@ -86,7 +86,7 @@ class Broken(Recorder):
 
 def test_a_stuck_and_a_broken_receiver_delay_nobody() -> None:
     stuck, good = Recorder(wait=threading.Event()), Recorder()
-    outlets = Outlets([Outlet("stuck", stuck), Outlet("broken", Broken()), Outlet("good", good)])
+    outlets = Outlets([Sender([Outlet("stuck", stuck)]), Sender([Outlet("broken", Broken()), Outlet("good", good)])])
     slowest = 0.0
     for i in range(30):
         began = time.thread_time()

@@ -22,6 +22,9 @@ _ASK_AGAIN_S = 2.0
 class Packets(Protocol):
     """Where packets come from."""
 
+    ended: bool
+    """Whether the other end said that there will be no more."""
+
     def next(self) -> bytes | None:
         """The next one; None = none within a tenth of a second. Raises `SourceError` when there will be none."""
 
@@ -47,6 +50,8 @@ def open_packets(target: Target) -> Packets:
 
 class _UdpPackets:
     """Datagrams at an address. Where the protocol wants it, a phone is asked for them every two seconds."""
+
+    ended = False
 
     def __init__(self, target: Target, phone: str) -> None:
         from mien.sinks.live.udp import port_of, udp_socket
@@ -91,6 +96,8 @@ class _UdpPackets:
 class _WebSocketPackets:
     """Messages of a WebSocket server, such as another Mien."""
 
+    ended = False
+
     def __init__(self, target: Target) -> None:
         from websockets.exceptions import WebSocketException
         from websockets.sync.client import connect
@@ -105,11 +112,14 @@ class _WebSocketPackets:
             raise SourceError(f"{target.name}: cannot connect: {error}; is the other end running?") from error
 
     def next(self) -> bytes | None:
-        from websockets.exceptions import ConnectionClosed
+        from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
         try:
             data = self._connection.recv(timeout=_WAIT_S)
         except TimeoutError:
+            return None
+        except ConnectionClosedOK:
+            self.ended = True
             return None
         except ConnectionClosed as error:
             raise SourceError(f"the other end closed the connection: {error}") from error

@@ -131,7 +131,7 @@ def _run(
     try:
         if watcher is not None:
             watcher.started(target.name)
-        while not stop.is_set() and (ends is None or time.monotonic() < ends):
+        while not stop.is_set() and not packets.ended and (ends is None or time.monotonic() < ends):
             if request.frames is not None and index >= request.frames:
                 break
             data = packets.next()

@@ -1,1 +1,1 @@
-"""Sending live: one thread and one place for the newest frame per receiver, so that none can delay another."""
+"""Sending live: a place for the newest frame before every receiver that could wait, so that none delays another."""

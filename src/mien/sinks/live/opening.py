@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mien.sinks.live.outlet import Carrier, Outlet, Outlets
+from mien.sinks.live.outlet import Carrier, Outlet, Outlets, Sender
 from mien.sinks.protocols.table import Target
 
 
@@ -14,14 +14,18 @@ def open_outlets(targets: Sequence[Target]) -> Outlets:
     Raises:
         SinkError: an address cannot be used.
     """
-    opened: list[Outlet] = []
+    waiting: list[Outlet] = []
+    datagrams: list[Outlet] = []
     try:
         for target in targets:
-            opened.append(Outlet(target.name, _carrier(target)))
+            chosen = datagrams if target.wire.carrier == "udp" else waiting
+            chosen.append(Outlet(target.name, _carrier(target)))
     except BaseException:
-        Outlets(opened).close()
+        for outlet in (*waiting, *datagrams):
+            outlet.close()
         raise
-    return Outlets(opened)
+    # Datagrams never wait, so that one thread serves all of them; everything else has a thread of its own.
+    return Outlets([Sender([one]) for one in waiting] + ([Sender(datagrams)] if datagrams else []))
 
 
 def _carrier(target: Target) -> Carrier:

@@ -1,4 +1,4 @@
-"""One receiver: a thread of its own and a place for one frame. Whoever offers a frame never waits.
+"""Receivers, and the threads that serve them: each has a place for one frame. Whoever offers a frame never waits.
 
 A newer frame replaces one that is still waiting, so a slow receiver gets fewer frames and not later ones.
 """
@@ -21,7 +21,7 @@ _CLOSE_S = 2.0
 
 
 class Carrier(Protocol):
-    """How bytes get to a receiver; called from the outlet's thread only, but for `close`."""
+    """How bytes get to a receiver; called from its sender's thread only, but for `close`."""
 
     problem: str | None
     """What is wrong at the moment, in words; None = nothing known."""
@@ -34,7 +34,7 @@ class Carrier(Protocol):
 
 
 class Outlet:
-    """A receiver and its thread.
+    """A receiver and what happened to its frames.
 
     Attributes:
         name: its address.
@@ -48,52 +48,28 @@ class Outlet:
         self.sent = self.replaced = self.unsent = 0
         self._carrier = carrier
         self._latencies_ns: deque[int] = deque(maxlen=WINDOW)
-        self._changed = threading.Condition()
-        self._next: FaceSignal | None = None
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"mien-send {name}", daemon=True)
-        self._thread.start()
 
     @property
     def problem(self) -> str | None:
         """What is wrong at the moment, in words."""
         return self._carrier.problem
 
-    def offer(self, signal: FaceSignal) -> None:
-        """Put the frame where the thread takes it; never waits for the receiver."""
-        with self._changed:
-            if self._next is not None:
-                self.replaced += 1
-            self._next = signal
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while self._next is None and not self._closing:
-                    self._changed.wait()
-                signal, self._next = self._next, None
-                if signal is None:
-                    return
-            try:
-                reached = self._carrier.send(signal)
-            except Exception as error:  # noqa: BLE001  whatever one receiver does, the others go on
-                self._carrier.problem = f"{type(error).__name__}: {error}"
-                reached = 0
-            if reached:
-                self.sent += 1
-                self._latencies_ns.append(time.monotonic_ns() - signal.t_ns)
-            else:
-                self.unsent += 1
+    def deliver(self, signal: FaceSignal) -> None:
+        """Send one frame and count it; called from its sender's thread. Never raises."""
+        try:
+            reached = self._carrier.send(signal)
+        except Exception as error:  # noqa: BLE001  whatever one receiver does, the others go on
+            self._carrier.problem = f"{type(error).__name__}: {error}"
+            reached = 0
+        if reached:
+            self.sent += 1
+            self._latencies_ns.append(time.monotonic_ns() - signal.t_ns)
+        else:
+            self.unsent += 1
 
     def close(self) -> None:
-        """Send what waits, if that is quick, and end."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        self._thread.join(timeout=0.2)
+        """Let go of the receiver."""
         self._carrier.close()
-        self._thread.join(timeout=_CLOSE_S)
 
     def figures(self) -> dict[str, Any]:
         """Counts, and the time from capture to the last byte handed over, ms (None = nothing was sent)."""
@@ -109,20 +85,72 @@ class Outlet:
         }
 
 
-class Outlets:
-    """All receivers of a live run. Closes what was opened if one cannot be."""
+class Sender:
+    """A thread that serves receivers one after the other. Only receivers that never wait may share one: a thread less
+    to wake costs less than what is sent.
+
+    Args:
+        outlets: at least one.
+    """
 
     def __init__(self, outlets: Sequence[Outlet]) -> None:
         self.outlets = tuple(outlets)
+        self._changed = threading.Condition()
+        self._next: FaceSignal | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"mien-send {self.outlets[0].name}", daemon=True)
+        self._thread.start()
 
     def offer(self, signal: FaceSignal) -> None:
-        """Give the frame to every receiver's thread."""
+        """Put the frame where the thread takes it; never waits for a receiver."""
+        with self._changed:
+            if self._next is not None:
+                for outlet in self.outlets:
+                    outlet.replaced += 1
+            self._next = signal
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while self._next is None and not self._closing:
+                    self._changed.wait()
+                signal, self._next = self._next, None
+                if signal is None:
+                    return
+            for outlet in self.outlets:
+                outlet.deliver(signal)
+
+    def close(self) -> None:
+        """Send what waits, if that is quick, and end."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(timeout=0.2)
         for outlet in self.outlets:
-            outlet.offer(signal)
+            outlet.close()
+        self._thread.join(timeout=_CLOSE_S)
+
+
+class Outlets:
+    """All receivers of a live run.
+
+    Attributes:
+        outlets: every receiver.
+    """
+
+    def __init__(self, senders: Sequence[Sender]) -> None:
+        self._senders = tuple(senders)
+        self.outlets = tuple(outlet for sender in senders for outlet in sender.outlets)
+
+    def offer(self, signal: FaceSignal) -> None:
+        """Give the frame to every thread."""
+        for sender in self._senders:
+            sender.offer(signal)
 
     def close(self) -> None:
         """Close all, at the same time."""
-        threads = [threading.Thread(target=outlet.close, daemon=True) for outlet in self.outlets]
+        threads = [threading.Thread(target=sender.close, daemon=True) for sender in self._senders]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -20,7 +20,7 @@ from mien.errors import SinkError
 from mien.sinks.protocols.packets import Encoder
 
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-_IDLE_S = 1.0
+_IDLE_S, _GOODBYE_S = 1.0, 0.5
 
 
 class WebSocketCarrier:
@@ -81,13 +81,16 @@ class WebSocketCarrier:
         finally:
             with self._changed:
                 self._clients.discard(connection)
+                self._changed.notify_all()
 
     def close(self) -> None:
         with self._changed:
             self._closing = True
-            clients = list(self._clients)
             self._changed.notify_all()
-        for client in clients:  # a client that does not read keeps its thread in send()
+            # Who reads is told that this is the end; a client that does not read keeps its thread in send().
+            self._changed.wait_for(lambda: not self._clients, _GOODBYE_S)
+            deaf = list(self._clients)
+        for client in deaf:
             with suppress(OSError):
                 client.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()

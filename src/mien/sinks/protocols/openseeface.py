@@ -16,7 +16,6 @@ from pydantic import Field
 
 from mien.animate.signal import SHAPES, STILL, FaceSignal, angles_deg
 from mien.core.arrays import Float32
-from mien.core.geometry import rotation_from_quaternion
 from mien.core.schema import load_schema
 from mien.landmarks.metric_face import load_metric_face
 from mien.pipeline import stage
@@ -31,6 +30,7 @@ _INNER_CORNERS = (60, 64)
 _WFLW = load_schema("wflw98")
 POINTS = tuple(p for i, p in enumerate(_WFLW.groups["ibug68"]) if i not in _INNER_CORNERS) + _WFLW.groups["pupils"]
 """68 indices of "wflw98": OpenSeeFace's 66 landmarks, right and left pupil."""
+_ROWS = np.array(POINTS)
 _HALF = float(np.sqrt(0.5))
 
 
@@ -55,8 +55,8 @@ class OpenSeeFaceEncoder:
         yaw, pitch, roll = angles_deg(xyzw)
         xy, confidence = np.zeros((68, 2), np.float32), np.zeros(68, np.float32)
         if signal.points_xy is not None and signal.points_confidence is not None:
-            xy = np.nan_to_num(signal.points_xy[list(POINTS)])
-            confidence = np.nan_to_num(signal.points_confidence[list(POINTS)])
+            xy = np.nan_to_num(signal.points_xy[_ROWS])
+            confidence = np.nan_to_num(signal.points_confidence[_ROWS])
         x, y, z = (known(float(v)) / 10 for v in signal.head_mm)
         return [
             _RECORD.pack(
@@ -77,7 +77,7 @@ class OpenSeeFaceEncoder:
                 z,
                 *confidence.tolist(),
                 *xy.ravel().tolist(),
-                *(_points_3d(signal) if signal.found else np.zeros(210)).tolist(),
+                *(_points_3d(signal) if signal.found else [0.0] * 210),
                 *_features(weight),
             )
         ]
@@ -149,16 +149,20 @@ def head_of_raw(raw: tuple[float, ...]) -> Float32:
     return q if q[3] >= 0 else -q
 
 
-def _points_3d(signal: FaceSignal) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _points_3d(signal: FaceSignal) -> list[float]:
     """(210,) with pupils at 66 (right) and 67, eyeball centres at 68 (right) and 69, cm; stored as (x, -y, -z)."""
     face = load_metric_face()
-    out = np.zeros((70, 3))
-    left = face.left_eye_mm / 10
-    for row, centre, xyzw in ((0, left * [-1, 1, 1], signal.right_eye_xyzw), (1, left, signal.left_eye_xyzw)):
-        forward = rotation_from_quaternion(STILL if xyzw[3] != xyzw[3] else xyzw)[:, 2]
-        out[66 + row] = centre + forward * face.eye_radius_mm / 10
-        out[68 + row] = centre
-    return (out * [1, -1, -1]).ravel()
+    x, y, z = (float(v) / 10 for v in face.left_eye_mm)
+    radius = face.eye_radius_mm / 10
+    pupils: list[float] = []
+    centres: list[float] = []
+    for centre, xyzw in (((-x, y, z), signal.right_eye_xyzw), ((x, y, z), signal.left_eye_xyzw)):
+        a, b, c, d = map(float, STILL if xyzw[3] != xyzw[3] else xyzw)
+        forward = (2 * (a * c + b * d), 2 * (b * c - a * d), 1 - 2 * (a * a + b * b))
+        pupils += [p + radius * f for p, f in zip(centre, forward, strict=True)]
+        centres += centre
+    signs = (1, -1, -1)
+    return [0.0] * 198 + [v * signs[i % 3] for i, v in enumerate(pupils + centres)]
 
 
 def _features(w: dict[str, float]) -> list[float]:
