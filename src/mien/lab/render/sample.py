@@ -98,9 +98,6 @@ def label(rig: str, image: UInt8, choices: Choices, staged: Staged, drawing: Dra
     inside = ((seen.xy >= -0.5) & (seen.xy <= camera.size_px - 0.5)).all(axis=1)
     visible = inside & ~seen.hidden
     shapes = Blendshapes.of(staged.shapes, np.ones(len(staged.shapes)))
-    points = staged.posed.points
-    width = float(np.linalg.norm(points[72] - points[60]))
-    gap = max(0.0, float(np.mean([points[a, 1] - points[b, 1] for a, b in _LIPS]))) / width
     left, right = choices.gaze_deg
     five = five_points(seen.xy)
     # An eye is seen if most of its lid points are.
@@ -116,7 +113,7 @@ def label(rig: str, image: UInt8, choices: Choices, staged: Staged, drawing: Dra
         gaze=Gaze(np.array(left, np.float32), np.array(right, np.float32), visible[[97, 96]].astype(np.float32)),
         camera=camera,
         blendshapes=shapes,
-        action_units=action_units(shapes, {"lip_gap": (gap, 1.0)}),
+        action_units=units_of(staged),
         expression=choices.face.expression,
         intensity=choices.face.intensity,
         identity=staged.identity.name,
@@ -124,6 +121,14 @@ def label(rig: str, image: UInt8, choices: Choices, staged: Staged, drawing: Dra
         attributes=_attributes(choices, staged, int((covered & inside).sum())),
         choices=choices,
     )
+
+
+def units_of(staged: Staged) -> ActionUnits:
+    """What the face does, as the table of `action_units.facs` has it; nothing is drawn for it."""
+    points = staged.posed.points
+    width = float(np.linalg.norm(points[72] - points[60]))
+    gap = max(0.0, float(np.mean([points[a, 1] - points[b, 1] for a, b in _LIPS]))) / width
+    return action_units(Blendshapes.of(staged.shapes, np.ones(len(staged.shapes))), {"lip_gap": (gap, 1.0)})
 
 
 def behind(drawing: Drawing, camera: Camera, points_mm: Float32) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -71,7 +71,7 @@ class _Crops(Dataset[tuple[UInt8, Float32, Float32, Float32]]):
         return crop.image, crop.points_xy, crop.visible, crop.weight
 
 
-class _From(Sampler[list[int]]):
+class BatchNumbers(Sampler[list[int]]):
     """Batches of whole numbers from a step on, without end; of several processes each takes its part."""
 
     def __init__(self, first_step: int, batch: int, group: Together) -> None:
@@ -114,9 +114,9 @@ class LandmarkTask:
         """Normalised crops and targets."""
         loader: DataLoader[Any] = DataLoader(
             _Crops(self.mixture, self.how, self.spec.input_px, self.seed),
-            batch_sampler=_From(first_step, self.batch, Together()),
+            batch_sampler=BatchNumbers(first_step, self.batch, Together()),
             num_workers=self.workers,
-            worker_init_fn=_one_thread,
+            worker_init_fn=one_thread,
             prefetch_factor=3 if self.workers else None,
         )
         for image, xy, visible, weight in loader:
@@ -231,6 +231,6 @@ def mean_points(mixture: Mixture, how: Augmentation, spec: LandmarkSpec, count: 
     return torch.from_numpy(np.nanmedian((points + 0.5) / spec.input_px, axis=0).astype(np.float32))
 
 
-def _one_thread(worker: int) -> None:
+def one_thread(worker: int) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
