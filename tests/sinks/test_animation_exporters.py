@@ -132,6 +132,24 @@ def test_unity_curves_stay_between_their_keys(tmp_path: Path) -> None:
     assert (curve <= high + 1e-3).all()
 
 
+def test_unity_with_fewer_keys_stays_within_the_tolerance(tmp_path: Path) -> None:
+    values = np.sin(np.linspace(0, np.pi, 50)) ** 2
+    records = [record(i, face(shapes={"jawOpen": float(v)})) for i, v in enumerate(values)]
+    options = unity.UnityOptions(tolerance=0.01)
+    (path,) = unity.export(ActedTake(tuple(records)), tmp_path / "take.anim", options=options)
+    clip = UnityClip(path)
+    times_s, kept, after = map(np.array, clip.keys("", "blendShape.jawOpen"))
+    before = np.array([float(k["inSlope"]) for k in clip.curves["", "blendShape.jawOpen"]["curve"]["m_Curve"]])
+    assert len(times_s) <= 7
+    for i, v in enumerate(values):
+        k = min(int(np.searchsorted(times_s, i * 0.04, side="right")) - 1, len(times_s) - 2)
+        step = times_s[k + 1] - times_s[k]
+        s = (i * 0.04 - times_s[k]) / step
+        curve = (2 * s**3 - 3 * s**2 + 1) * kept[k] + (3 * s**2 - 2 * s**3) * kept[k + 1]
+        curve += step * ((s**3 - 2 * s**2 + s) * after[k] + (s**3 - s**2) * before[k + 1])
+        assert curve / 100 == pytest.approx(v, abs=0.0101)
+
+
 @pytest.mark.parametrize("name", ["yes", "a: b", "ein 'Name'", "12", 'a"b\\c', "# x"])
 def test_unity_names_survive_yaml(name: str, tmp_path: Path) -> None:
     options = unity.UnityOptions(path=name)

@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
 import numpy as np
 from pydantic import Field
 
+from mien.animate.curves import reduced
 from mien.core.arrays import Float32, Float64
 from mien.core.geometry import FRONTAL, euler_from_rotation, rotation_from_quaternion
 from mien.core.schema import load_schema
@@ -26,7 +28,7 @@ from mien.sinks.exporters.text_file import written_text
 
 SKINNED_MESH_RENDERER, TRANSFORM = 137, 4
 """Class ids."""
-_CLAMPED_AUTO, _ROTATION_ORDER_ZXY = 136, 4
+_FREE, _CLAMPED_AUTO, _ROTATION_ORDER_ZXY = 0, 136, 4
 
 _HEAD = """\
 %YAML 1.1
@@ -95,6 +97,9 @@ class UnityOptions(ClipOptions):
         default="arkit", description="arkit: eyeBlinkLeft; Arkit: EyeBlinkLeft, as the mesh spells its shapes"
     )
     prefix: str = Field(default="", description="before each shape's name, e.g. 'face.' for meshes from FBX files")
+    tolerance: float = Field(
+        default=0.0, ge=0.0, le=0.5, description="weights may be this far off for fewer keys; 0 = a key per frame"
+    )
     head_path: str = Field(default="", description="transform of the head; empty = the head is not turned")
     left_eye_path: str = Field(default="", description="transform of the subject's left eye; empty = not turned")
     right_eye_path: str = Field(default="", description="transform of the subject's right eye; empty = not turned")
@@ -136,9 +141,14 @@ def _write(file: TextIO, clip: Clip, name: str, options: UnityOptions) -> None:
         shapes = tuple(n[0].upper() + n[1:] for n in shapes)
     slopes = clamped_slopes(clip.times_s, clip.weights)
     for column, shape in enumerate(shapes):
-        keys = (clip.weights[:, column] * 100.0, slopes[:, column] * 100.0)
         where = (f"blendShape.{options.prefix}{shape}", options.path, SKINNED_MESH_RENDERER)
-        file.writelines(_curve(clip.times_s, *keys, where))
+        if options.tolerance and not never_moves(clip.weights[:, column]):
+            few = reduced(clip.times_s, clip.weights[:, column].astype(np.float64), options.tolerance)
+            keys = _Keys(few.times_s, few.values * 100.0, few.in_slopes * 100.0, few.out_slopes * 100.0, _FREE)
+        else:
+            slope = slopes[:, column] * 100.0
+            keys = _Keys(clip.times_s, clip.weights[:, column].astype(np.float64) * 100.0, slope, slope)
+        file.writelines(_curve(keys, where))
     turned = (
         (options.head_path, clip.head_xyzw),
         (options.left_eye_path, clip.left_eye_xyzw),
@@ -150,7 +160,8 @@ def _write(file: TextIO, clip: Clip, name: str, options: UnityOptions) -> None:
             slopes = clamped_slopes(clip.times_s, angles)
             for axis in range(3):
                 where = (f"localEulerAnglesRaw.{'xyz'[axis]}", path, TRANSFORM)
-                file.writelines(_curve(clip.times_s, angles[:, axis], slopes[:, axis], where))
+                slope = slopes[:, axis]
+                file.writelines(_curve(_Keys(clip.times_s, angles[:, axis].astype(np.float64), slope, slope), where))
     stop = number(float(clip.times_s[-1]))
     file.write(_TAIL.replace("@RATE@", number(clip.rate_hz, 4)).replace("@STOP@", stop))
 
@@ -167,15 +178,27 @@ def unity_angles(xyzw: Float32) -> Float32:
     return unwrapped
 
 
-def _curve(times_s: Float64, values: Float32, slopes: Float64, where: tuple[str, str, int]) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Keys:
+    """One curve in the unit of the file, slopes per second before and behind each key."""
+
+    times_s: Float64
+    values: Float64
+    in_slopes: Float64
+    out_slopes: Float64
+    mode: int = _CLAMPED_AUTO
+
+
+def _curve(keys: _Keys, where: tuple[str, str, int]) -> Iterator[str]:
     attribute, path, class_id = where
     yield "  - curve:\n      serializedVersion: 2\n      m_Curve:\n"
-    keys = 1 if never_moves(values) else len(times_s)
-    for t, value, slope in zip(times_s[:keys].tolist(), values.tolist(), slopes.tolist(), strict=False):
+    count = 1 if (keys.values == keys.values[0]).all() else len(keys.values)
+    columns = (keys.times_s, keys.values, keys.in_slopes, keys.out_slopes)
+    for row in zip(*(c[:count].tolist() for c in columns), strict=True):
+        t, value, before, behind = map(number, row)
         yield (
-            f"      - serializedVersion: 3\n        time: {number(t)}\n        value: {number(value)}\n"
-            f"        inSlope: {number(slope)}\n        outSlope: {number(slope)}\n"
-            f"        tangentMode: {_CLAMPED_AUTO}\n"
+            f"      - serializedVersion: 3\n        time: {t}\n        value: {value}\n"
+            f"        inSlope: {before}\n        outSlope: {behind}\n        tangentMode: {keys.mode}\n"
             "        weightedMode: 0\n        inWeight: 0.33333334\n        outWeight: 0.33333334\n"
         )
     yield (

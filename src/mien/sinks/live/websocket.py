@@ -31,7 +31,7 @@ class WebSocketCarrier:
     """
 
     def __init__(self, encoder: Encoder, host: str, port: int) -> None:
-        self.problem: str | None = None
+        self.problem: str | None = "nobody is connected"
         self._encoder = encoder
         self._changed = threading.Condition()
         self._frame = 0
