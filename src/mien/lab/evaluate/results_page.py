@@ -4,7 +4,8 @@
     python -m mien.lab.evaluate.results_page write
 
 A section lies between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else on the page is written by people
-and stays. The data are `docs/results/*.json`: landmarks (one entry per title and protocol), robustness, jitter, clips.
+and stays. The data are `docs/results/*.json`: landmarks (one entry per title and protocol), robustness, jitter, clips,
+action units.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from mien.lab.evaluate.results_tables import SECTIONS
 log = logging.getLogger(__name__)
 
 STORE, PAGE, IMAGES = Path("docs/results"), Path("docs/results.md"), Path("docs/images")
-_ROWS = {"landmarks": "runs", "robustness": "curves", "jitter": "rows", "clips": "clips"}
+_ROWS = {"landmarks": "runs", "robustness": "curves", "jitter": "rows", "clips": "clips", "action-units": "runs"}
 _KEYS = {
     "landmarks": ("table", "method", "protocol", "data"),
     "robustness": ("method", "protocol", "kind", "data"),
     "jitter": ("what",),
     "clips": ("preset", "clip"),
+    "action-units": ("preset", "calibrated"),
 }
 """Entries of a kind that agree in these replace each other."""
 

@@ -93,6 +93,24 @@ def clips(entries: Entries) -> str:
     return clip_table([ClipFigures(**{k: v for k, v in e.items() if k in fields}) for e in entries])
 
 
+def action_units(entries: Entries) -> str:
+    """The synthetic loop, by preset: within 30° of yaw and over all poses."""
+    head = (*("preset", "people, frames", "view", "judged", "mean r", "MAE", "lag ms", "r ≥ 0.7"), "dead", "unmeasured")
+    out = []
+    for what, title in (("units", "action units, 0–5"), ("shapes", "shapes, 0–1")):
+        lines = [f"| {title}: {' | '.join(head)} |", "|" + "---|" * len(head)]
+        for e in entries:
+            name = f"{e.get('method', e['preset'])}{', calibrated' if e.get('calibrated') else ''}"
+            for view, words in (("frontal", "within 30°"), ("all", "all poses")):
+                s = e[f"{what}_{view}"]["summary"]
+                cells = [name, f"{len(e['people'])}, {e['frames']}", words, str(s["judged"]), shown(s["mean_r"], 3)]
+                cells += [shown(s["mean_mae"], 3), shown(s["median_lag_ms"], 0), str(len(s["follows"]))]
+                cells += [", ".join(s[k]) or "none" for k in ("dead", "never_measured")]
+                lines.append(f"| {' | '.join(cells)} |")
+        out.append("\n".join(lines))
+    return "\n\n".join(out)
+
+
 SECTIONS: Mapping[str, tuple[str, Render]] = {
     "landmarks-table-1": ("landmarks", table_1),
     "landmarks-all": ("landmarks", all_runs("main")),
@@ -101,5 +119,6 @@ SECTIONS: Mapping[str, tuple[str, Render]] = {
     "landmarks-robustness": ("robustness", robustness),
     "landmarks-jitter": ("jitter", jitter),
     "clips": ("clips", clips),
+    "action-units": ("action-units", action_units),
 }
 """Name of a section → which data it is made of, and how."""

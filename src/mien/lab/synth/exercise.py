@@ -39,6 +39,7 @@ _TOGETHER: tuple[Mapping[str, float], ...] = (
     *({n: 1.0} for n in ("browInnerUp", "cheekPuff", "jawOpen", "jawForward", "jawLeft", "jawRight")),
     *({n: 1.0} for n in ("mouthLeft", "mouthRight", "mouthFunnel", "mouthPucker", "mouthRollLower")),
     *({n: 1.0} for n in ("mouthRollUpper", "mouthShrugLower", "mouthShrugUpper")),
+    {"mouthRollLower": 1.0, "mouthRollUpper": 1.0},
     {"jawOpen": 0.7, "mouthClose": 0.7},
     {"jawOpen": 0.5, "tongueOut": 1.0},
     {"mouthSmile": 0.9, "cheekSquint": 0.8, "eyeSquint": 0.5, "mouthUpperUp": 0.3},
