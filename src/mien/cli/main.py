@@ -11,6 +11,7 @@ import traceback
 
 import typer
 
+from mien.cli.avatar import avatar
 from mien.cli.calibrate import calibrate
 from mien.cli.capture import capture, demo
 from mien.cli.doctor import doctor
@@ -37,6 +38,7 @@ app.command()(live)
 app.command()(receive)
 app.command()(models)
 app.command()(doctor)
+app.add_typer(avatar, name="avatar")
 app.add_typer(lab, name="lab")
 
 
