@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mien.core.arrays import Float32, UInt8
 from mien.core.schema import load_schema
 from mien.lab.metrics.agreement import pearson_r
-from mien.lab.models.au_graph import FULL, AuGraph, intensity
+from mien.lab.models.au_graph import FULL, intensity
 from mien.lab.train.au_faces import AuFaceSet, AuMixture, au_crop
 from mien.lab.train.augment import PLAIN, Augmentation
 from mien.lab.train.landmark_task import BatchNumbers, normalised, one_thread
@@ -73,7 +73,7 @@ class AuTask:
     """See `loop.Task`.
 
     Attributes:
-        net: the network.
+        net: an `AuGraph`.
         spec: how it is taught.
         mixture: what is learnt from.
         validation: faces of persons that are not.
@@ -81,7 +81,7 @@ class AuTask:
         batch, half, seed, workers: as the schedule has them; processes that make crops (0 = in this one).
     """
 
-    net: AuGraph
+    net: nn.Module
     spec: AuSpec
     mixture: AuMixture
     validation: AuFaceSet
@@ -140,7 +140,7 @@ def au_loss(logits: Tensor, units: Tensor, spec: AuSpec) -> tuple[Tensor, Mappin
     return squares + spec.presence_weight * presence, parts
 
 
-def answers(net: AuGraph, faces: AuFaceSet, spec: AuSpec, *, half: bool) -> tuple[Float32, Float32]:
+def answers(net: nn.Module, faces: AuFaceSet, spec: AuSpec, *, half: bool) -> tuple[Float32, Float32]:
     """(N, U) truth and intensities over a set, plain crops; NaN in the truth = not asked for."""
     rng = np.random.default_rng(0)
     truth, found = [], []

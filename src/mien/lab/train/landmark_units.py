@@ -118,10 +118,16 @@ def fit(x: Float32, units: Float32, plan: Plan) -> UnitMachines:
         used[known[machine.support_], m] = machine.dual_coef_[0]
         bias[m] = machine.intercept_[0]
     kept = used.any(axis=1)
-    ones = np.ones(len(names), np.float32)
     return UnitMachines(
-        *(names, mean.astype(np.float32), scale.astype(np.float32), z[kept].astype(np.float32)),
-        *(used[kept].astype(np.float32), bias.astype(np.float32), gamma, 0 * ones, ones),
+        units=names,
+        mean=mean.astype(np.float32),
+        scale=scale.astype(np.float32),
+        support=z[kept].astype(np.float32),
+        weights=used[kept].astype(np.float32),
+        bias=bias.astype(np.float32),
+        gamma=gamma,
+        floor=np.zeros(len(names), np.float32),
+        gain=np.ones(len(names), np.float32),
     )
 
 
