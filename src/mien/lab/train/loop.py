@@ -17,7 +17,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,52 +26,14 @@ from torch import Tensor, nn
 
 from mien.errors import RequestError
 from mien.lab.train.checkpoints import MovingAverage, read_checkpoint, write_checkpoint
+from mien.lab.train.schedule import Schedule
 from mien.lab.train.together import Together
+
+__all__ = ["BEST", "LAST", "LOG", "Run", "Schedule", "Task"]
 
 log = logging.getLogger(__name__)
 
 LAST, BEST, LOG = "last.pt", "best.pt", "log.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How a run goes.
-
-    Attributes:
-        steps: number of steps; with `minutes` an upper bound.
-        batch: samples per step.
-        learning_rate, weight_decay: of AdamW.
-        warm_up: share of the run in which the learning rate grows from 0; afterwards a cosine to `final_share` of it.
-        final_share: last learning rate / highest.
-        clip: largest norm of the gradient.
-        average: decay of the moving average of the weights.
-        minutes: training time; None = as long as the steps take.
-        evaluate_every, save_every: steps.
-        half: bfloat16 arithmetic (autocast).
-        seed: of everything.
-    """
-
-    steps: int = 10000
-    batch: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    warm_up: float = 0.03
-    final_share: float = 0.01
-    clip: float = 5.0
-    average: float = 0.998
-    minutes: float | None = None
-    evaluate_every: int = 500
-    save_every: int = 250
-    half: bool = True
-    seed: int = 1
-
-    def rate(self, progress: float) -> float:
-        """Learning rate at `progress`, 0–1 of the run."""
-        if progress < self.warm_up:
-            return self.learning_rate * max(progress, 1e-3 * self.warm_up) / self.warm_up
-        share = min(1.0, (progress - self.warm_up) / max(1e-9, 1 - self.warm_up))
-        low = self.final_share
-        return self.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 class Task(Protocol):
@@ -105,9 +67,7 @@ class Run:
         """
         self.task, self.schedule, self.folder = task, schedule, folder
         self.facts = dict(facts or {})
-        self.optimizer = torch.optim.AdamW(
-            _groups(task.net, schedule.weight_decay), lr=schedule.learning_rate, foreach=True
-        )
+        self.optimizer = schedule.optimizer(task.net)
         self.average = MovingAverage(task.net, schedule.average)
         self.step, self.seconds, self.best = 0, 0.0, math.inf
         self._stop = False
@@ -281,12 +241,3 @@ class _Means:
         means = {n: v / max(1, self.count) for n, v in self.sums.items()}
         self.sums, self.count = {}, 0
         return means
-
-
-def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices and kernels only, not for biases, normalisation and slopes."""
-    parameters = [p for p in net.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]

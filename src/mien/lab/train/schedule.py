@@ -1,0 +1,59 @@
+"""How a training run goes: steps or minutes, learning rate, how often it is judged and saved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a run goes.
+
+    Attributes:
+        steps: number of steps; with `minutes` an upper bound.
+        batch: samples per step.
+        learning_rate, weight_decay: of AdamW.
+        warm_up: share of the run in which the learning rate grows from 0; afterwards a cosine to `final_share` of it.
+        final_share: last learning rate / highest.
+        clip: largest norm of the gradient.
+        average: decay of the moving average of the weights.
+        minutes: training time; None = as long as the steps take.
+        evaluate_every, save_every: steps.
+        half: bfloat16 arithmetic (autocast).
+        seed: of everything.
+    """
+
+    steps: int = 10000
+    batch: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warm_up: float = 0.03
+    final_share: float = 0.01
+    clip: float = 5.0
+    average: float = 0.998
+    minutes: float | None = None
+    evaluate_every: int = 500
+    save_every: int = 250
+    half: bool = True
+    seed: int = 1
+
+    def rate(self, progress: float) -> float:
+        """Learning rate at `progress`, 0–1 of the run."""
+        if progress < self.warm_up:
+            return self.learning_rate * max(progress, 1e-3 * self.warm_up) / self.warm_up
+        share = min(1.0, (progress - self.warm_up) / max(1e-9, 1 - self.warm_up))
+        low = self.final_share
+        return self.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * share)))
+
+    def optimizer(self, net: nn.Module) -> torch.optim.AdamW:
+        """Weight decay for matrices and kernels only, not for biases, normalisation and slopes."""
+        parameters = [p for p in net.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.learning_rate, foreach=True)
