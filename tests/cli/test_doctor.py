@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ def test_it_looks_at_everything_and_capture_can_run_here() -> None:
     values = {f["name"]: f["value"] for f in table["findings"]}
     assert "bytes for two frames" in values["write h264"]
     assert values["used"] in ("openvino", "onnxruntime")
+    for backend in ("openvino", "onnxruntime"):
+        assert re.fullmatch(r"ran [\w.-]+ in [\d.]+ ms", values[backend]), values[backend]
 
 
 def test_a_problem_is_said_on_stderr_with_advice_and_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:

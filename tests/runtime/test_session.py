@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_model import BIAS, WEIGHT, facts
+from tiny_model import BIAS, WEIGHT, facts, window_onnx
 
 from mien.core.arrays import AnyArray
 from mien.errors import ConfigError, ModelError
@@ -221,6 +221,40 @@ def test_openvino_is_imported_without_its_telemetry() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_that_fails_says_so_and_harms_no_later_session(tmp_path: Path, backend: str, threads: int) -> None:
+    """In a new process: OpenVINO once gave the run before as the answer, and ended the process in the next session."""
+    model = tmp_path / "window.onnx"
+    model.write_bytes(window_onnx())
+    code = """
+import gc, sys
+from pathlib import Path
+import numpy as np
+from mien.errors import ModelError
+from mien.runtime.session import open_session
+def picture(side):
+    return {"x": np.ones((1, 1, side, side), np.float32)}
+for _ in range(3):
+    session = open_session(Path(sys.argv[1]), backend=sys.argv[2], threads=int(sys.argv[3]), precision="f32")
+    print(session.run(picture(5))["y"].shape)
+    try:
+        print(session.run(picture(1))["y"].shape)
+    except ModelError as error:
+        print("failed to run it" in str(error))
+    print(session.run(picture(4))["y"].max())
+    try:
+        session.run(picture(1))
+    except ModelError:
+        pass
+    del session
+    gc.collect()
+"""
+    command = [sys.executable, "-c", code, str(model), backend, str(threads)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "(1, 1, 3, 3)\nTrue\n9.0\n" * 3), done.stderr
 
 
 def test_a_signal_after_sessions_came_and_went_does_not_end_the_process(tiny_model: bytes, tmp_path: Path) -> None:

@@ -39,6 +39,21 @@ def tiny_onnx() -> bytes:
     return content
 
 
+def window_onnx() -> bytes:
+    """Sums of 3 × 3 px, of pictures of any size: no smaller ones can be run."""
+    onnx = pytest.importorskip("onnx", reason="onnx is in the extra 'lab'")
+    h, kind = onnx.helper, onnx.TensorProto.FLOAT
+    graph = h.make_graph(
+        [h.make_node("Conv", ["x", "kernel"], ["y"])],
+        "window",
+        [h.make_tensor_value_info("x", kind, [1, 1, "h", "w"])],
+        [h.make_tensor_value_info("y", kind, [1, 1, "i", "j"])],
+        [onnx.numpy_helper.from_array(np.ones((1, 1, 3, 3), np.float32), "kernel")],
+    )
+    content: bytes = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    return content
+
+
 def facts(**changes: Any) -> CardFacts:
     """The card of the tiny model."""
     table: dict[str, Any] = {

@@ -36,6 +36,8 @@ MEDIAPIPE_MODELS = (
 )
 OPTIONAL_AREAS = ("conflicts", "mediapipe", "other presets", "cameras")
 LOW_SPACE_BYTES = 1_000_000_000
+_ANY_SIDE = 64
+"""Where a network takes pictures of any size, px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,8 @@ def _try_model(name: str, backend: str) -> str:
     from mien.runtime.store import open_model
 
     model = open_model(name, backend=backend, threads=1)
-    feeds = {i.name: np.zeros([n or 1 for n in i.shape], dtype=i.dtype) for i in model.card.inputs}
+    shapes = {i.name: [n or (_ANY_SIDE if axis else 1) for axis, n in enumerate(i.shape)] for i in model.card.inputs}
+    feeds = {i.name: np.zeros(shapes[i.name], dtype=i.dtype) for i in model.card.inputs}
     model.run(feeds)
     began = time.perf_counter()
     model.run(feeds)

@@ -97,10 +97,15 @@ class OpenVINOSession:
         check_feeds(self._who, self._inputs, feeds)
         arrays = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
         try:
-            answer = self._request.infer(arrays, share_inputs=True)
+            # Not `infer`: with one thread it runs in the caller's own and swallows what goes wrong there. The answer is
+            # that of the run before, and the failed task stays in a queue that the next session inherits, which runs
+            # it first, when the network it belongs to may be gone: a segmentation fault.
+            self._request.start_async(arrays, share_inputs=True)
+            self._request.wait()
         except RuntimeError as error:
             raise ModelError(f"{self._who}: OpenVINO failed to run it: {_last_line(error)}") from error
-        return dict(zip(self._outputs, answer.values(), strict=True))
+        answers = (np.array(tensor.data) for tensor in self._request.output_tensors)
+        return dict(zip(self._outputs, answers, strict=True))
 
     def close(self) -> None:
         self._request = None
