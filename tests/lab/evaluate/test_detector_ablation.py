@@ -97,9 +97,15 @@ def test_a_study_from_its_recipe_to_its_table(tmp_path: Path) -> None:
     ]
     assert found["windows"][1]["parameters"] == 6632
     assert all(r["ms"] > 0 for r in found["windows"])
-    lines = tables(found).splitlines()
+    (out / "seed1/classic/best.pt").unlink()
+    lines = tables(measure(study, run, out, None)).splitlines()
     assert lines[0].startswith("| P-Net | parameters")
-    assert [line.split(" | ")[1] for line in lines[2:]] == [f"{found['windows'][0]['parameters']:,}", "6,632"]
+    plain, classic = ([c.strip() for c in line.split("|")[1:-1]] for line in lines[2:])
+    assert plain[:2] == ["one kernel", f"{found['windows'][0]['parameters']:,}"]
+    assert all(float(c) >= 0 for c in plain[2:])
+    assert classic[1] == "6,632"
+    assert float(classic[2]) > 0
+    assert classic[4:] == ["–"] * 3
 
 
 def test_the_project_s_own_study_can_be_read_and_every_cascade_is_whole() -> None:

@@ -25,7 +25,8 @@ from mien.errors import ConfigError
 from mien.lab.evaluate.detect import PRECISION, evaluate, figures
 from mien.lab.evaluate.detect_finders import run_finder
 from mien.lab.evaluate.window_figures import cost, judge
-from mien.lab.train.detect import HELD_OUT, SLOTS, WINDOWS, build, read_network, read_windows
+from mien.lab.train.detect import HELD_OUT, WINDOWS, build, read_network, read_windows
+from mien.lab.train.detector_recipe import SLOTS
 from mien.lab.train.detector_task import WindowSpec, WindowTask
 from mien.lab.train.detector_windows import Windows
 from mien.lab.train.loop import BEST, Run, Schedule
@@ -129,7 +130,7 @@ def train(study: Study, windows: Path, out: Path, seed: int, only: Sequence[str]
 
 
 def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[str, Any]:
-    """Judge every variant that was taught, with every seed, and the whole cascades.
+    """Judge every variant with every seed, and the whole cascades; of one that was not taught only the cost is told.
 
     Args:
         study: what.
@@ -138,7 +139,8 @@ def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[st
         data: NAME:PATH of photographs with boxes for the cascades; None = the windows only.
 
     Returns:
-        `windows`: a row per variant and seed; `cascades`: per cascade and seed, as `detect.figures`; both plain data.
+        `windows`: a row per variant and seed, figures that are not defined left out; `cascades`: per cascade and seed,
+        as `detect.figures`; both plain data.
     """
     rows: list[dict[str, Any]] = []
     wholes: list[dict[str, Any]] = []
@@ -146,11 +148,14 @@ def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[st
     for place in sorted(out.glob("seed*")):
         seed = {"seed": int(place.name.removeprefix("seed"))}
         taught = {v.name: place / v.name / BEST for v in study.variants if (place / v.name / BEST).is_file()}
-        for variant in (v for v in study.variants if v.name in taught):
-            net = read_network(taught[variant.name])
+        for variant in study.variants:
             own = {"name": variant.name, "slot": variant.slot, "title": variant.title, **seed}
-            rows.append({**own, **cost(net, variant.slot), **asdict(judge(net, held_out[variant.slot]))})
-            log.info("%s %s: AP %.4f", place.name, variant.name, rows[-1]["average_precision"])
+            net = read_network(taught[variant.name]) if variant.name in taught else build(variant.model)
+            rows.append({**own, **cost(net, variant.slot)})
+            if variant.name in taught:
+                found = asdict(judge(net, held_out[variant.slot]))
+                rows[-1] |= {k: v for k, v in found.items() if math.isfinite(v)}
+            log.info("%s %s: %s", place.name, variant.name, rows[-1])
         for whole in study.cascades if data is not None else ():
             if set(whole.stages) <= set(taught):
                 wholes.append({**_looked(place, whole, str(data)), "title": whole.title, **seed})
@@ -214,7 +219,8 @@ def _grouped(rows: Sequence[Mapping[str, Any]], key: str) -> list[list[Mapping[s
 
 
 def _each(rows: Sequence[Mapping[str, Any]], key: str, times: float, digits: int) -> str:
-    return " / ".join(f"{times * r[key]:.{digits}f}" if math.isfinite(r[key]) else "–" for r in rows)
+    values = [r.get(key, math.nan) for r in rows]
+    return " / ".join(f"{times * v:.{digits}f}" if math.isfinite(v) else "–" for v in values)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
