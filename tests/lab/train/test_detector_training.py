@@ -13,11 +13,13 @@ from mien.errors import ConfigError
 from mien.lab.models.answers import WindowAnswer
 from mien.lab.models.mtcnn import ClassicMtcnn
 from mien.lab.train import detect, ssd
-from mien.lab.train.detect import CascadeRun, build, read_network, read_stages
+from mien.lab.train.detect import CascadeRun, build, read_network
 from mien.lab.train.detector_boxes import FOREHEAD, face_boxes
 from mien.lab.train.detector_cutouts import Cutouts
 from mien.lab.train.detector_mining import MiningSpec, candidates_of, mine
-from mien.lab.train.detector_scenes import Portrait, Scene, Sources, make_scene
+from mien.lab.train.detector_recipe import read_stages
+from mien.lab.train.detector_scene_faces import Portrait, Sources
+from mien.lab.train.detector_scenes import Scene, make_scene
 from mien.lab.train.detector_sources import Places, read_sources
 from mien.lab.train.detector_task import Batch, WindowSpec, WindowTask, missed, shaken, window_loss
 from mien.lab.train.detector_windows import NEGATIVE, PART, POSITIVE, Windows, around_faces, cut, label

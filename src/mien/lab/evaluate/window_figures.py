@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from mien.core.arrays import Float32, Float64
 from mien.detect.cascade_geometry import normalised
-from mien.lab.train.detect import SLOTS
 from mien.lab.train.detector_export import Origin, export_network
+from mien.lab.train.detector_recipe import SLOTS
 from mien.lab.train.detector_task import flat, missed
 from mien.lab.train.detector_windows import NEGATIVE, POSITIVE, Windows
 from mien.runtime.store import open_model

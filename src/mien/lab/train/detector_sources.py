@@ -17,11 +17,12 @@ from mien.lab.datasets.pictures import read_picture
 from mien.lab.render.surroundings import background_files
 from mien.lab.train.detector_boxes import face_of_points
 from mien.lab.train.detector_cutouts import Cutouts, read_cutouts
-from mien.lab.train.detector_scenes import Portrait, Sources
+from mien.lab.train.detector_scene_faces import Portrait, Sources
 
-WORDS = ("fer2013", "sfhq", "drawn", "backgrounds")
+WORDS = ("fer2013", "sfhq", "drawn", "backgrounds", "photos", "turned_sfhq", "turned_fer", "turned_ferself")
 """fer2013: the file fer2013.npz. sfhq: `mien lab pseudo --source sfhq`. drawn: `mien lab synth --task detect`.
-backgrounds: photographs without people."""
+backgrounds, photos: photographs without people; "photos" only around the faces of `detector_faces`.
+turned_…: `mien.lab.pseudo.turned_set`, for `detector_faces`."""
 _LEAST_SIDE = 128
 
 
@@ -30,7 +31,7 @@ class Places:
     """What to read.
 
     Attributes:
-        folders: word of `WORDS` → its files; "sfhq" and "drawn" may be missing.
+        folders: word of `WORDS` → its files; all but "fer2013" and "backgrounds" may be missing.
         held_out: names (without ending) of the photographs that nothing is trained on.
         memory: folder for what is found out about the data once.
     """

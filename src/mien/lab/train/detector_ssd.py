@@ -21,7 +21,8 @@ from mien.core.arrays import Float32, UInt8
 from mien.detect.cascade_geometry import normalised, overlaps
 from mien.lab.models.answers import AnchorAnswer
 from mien.lab.models.ssd import SsdSpec, anchors_of, encoded
-from mien.lab.train.detector_scenes import SIZE, Scene
+from mien.lab.train.detector_scene_faces import SIZE
+from mien.lab.train.detector_scenes import Scene
 
 FACE, NONE, UNJUDGED = 1, 0, -1
 _FACE_FROM, _NONE_BELOW = 0.45, 0.35

@@ -7,7 +7,7 @@ Box: eq. 2, squared distance (or smooth L1). Points: eq. 3, squared distance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -20,14 +20,15 @@ from mien.core.arrays import Float32
 from mien.detect.cascade_geometry import normalised
 from mien.lab.models.answers import WindowAnswer
 from mien.lab.train.detector_boxes import MIRROR
-from mien.lab.train.detector_windows import NEGATIVE, PART, POSITIVE, Windows
+from mien.lab.train.detector_windows import NEGATIVE, PART, POSITIVE, Windows, joined
 
 BoxLoss = Literal["l2", "smooth_l1"]
+LiveWindows = Callable[[int, int, np.random.Generator], Windows]
 _MIRRORED = [2 * i + k for i in MIRROR for k in (0, 1)]
 
 
 class Batch(NamedTuple):
-    """Windows as tensors: image (B, 3, S, S), kind (B,), box (B, 4), points (B, 10; NaN = not known)."""
+    """Windows as tensors: image (B, 3, S, S), kind (B,), box (B, 4) and points (B, 10), NaN = not known."""
 
     image: Tensor
     kind: Tensor
@@ -47,8 +48,10 @@ class WindowSpec:
         colour: strength of the change of brightness and of each colour.
         shade: strength of light that falls from one side: deviation of the logarithm of its slope, centre to edge.
         grey: share of windows without colour.
+        dark: share of windows that are dimmed, to a tenth at most.
         duotone: share of windows in two colours by chance, one for dark and one for light (posters, night cameras).
         cover: share of windows with a rectangle of one colour before them.
+        live: windows of a batch that are cut anew (`WindowTask.live`); the shares are those of the others.
     """
 
     face_weight: float = 1.0
@@ -60,8 +63,10 @@ class WindowSpec:
     colour: float = 0.2
     shade: float = 0.35
     grey: float = 0.15
+    dark: float = 0.0
     duotone: float = 0.08
     cover: float = 0.15
+    live: int = 0
 
 
 @dataclass(eq=False)
@@ -74,6 +79,7 @@ class WindowTask:
         windows: what is learnt from.
         held_out: windows of other pictures and people; they choose the best weights.
         batch, seed, half: as the schedule has them.
+        live: cuts windows anew for each batch: how many, their side, chance; None = nothing does.
     """
 
     net: nn.Module
@@ -83,6 +89,7 @@ class WindowTask:
     batch: int = 256
     seed: int = 1
     half: bool = False
+    live: LiveWindows | None = None
     _groups: tuple[np.ndarray[tuple[int], np.dtype[np.int64]], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,14 +99,18 @@ class WindowTask:
     def batches(self, first_step: int) -> Iterator[Batch]:
         """Batches by number."""
         shares = np.array(self.spec.shares) * [len(g) > 0 for g in self._groups]
-        counts = np.round(self.batch * shares / shares.sum()).astype(int)
+        live = 0 if self.live is None else self.spec.live
+        counts = np.round((self.batch - live) * shares / shares.sum()).astype(int)
         step = first_step
         while True:
             rng = np.random.default_rng((self.seed, step))
             chosen = np.concatenate(
                 [g[rng.integers(len(g), size=n)] for g, n in zip(self._groups, counts, strict=True) if n]
             )
-            yield shaken(self.windows.only(chosen), self.spec, rng)
+            windows = self.windows.only(chosen)
+            if self.live is not None and live:
+                windows = joined([windows, self.live(live, windows.crops.shape[1], rng)])
+            yield shaken(windows, self.spec, rng)
             step += 1
 
     def loss(self, batch: Batch) -> tuple[Tensor, Mapping[str, float]]:
@@ -154,6 +165,9 @@ def shaken(windows: Windows, spec: WindowSpec, rng: np.random.Generator) -> Batc
     slope = rng.normal(0, spec.shade, (2, count, 1)).astype(np.float32)
     light = np.exp(slope[0] * along)[:, None, :] * np.exp(slope[1] * along)[:, :, None]
     image = (image + 1) * torch.from_numpy(light)[:, None] - 1
+    if spec.dark:
+        dimmed = np.exp(-rng.uniform(0.4, 2.3, count) * (rng.random(count) < spec.dark)).astype(np.float32)
+        image = (image + 1) * torch.from_numpy(dimmed)[:, None, None, None] - 1
     gain = np.exp(rng.normal(0, spec.colour, (count, 1, 1, 1)) + rng.normal(0, spec.colour / 3, (count, 3, 1, 1)))
     lift = rng.normal(0, spec.colour / 2, (count, 1, 1, 1))
     image = image * torch.from_numpy(gain.astype(np.float32)) + torch.from_numpy(lift.astype(np.float32))
@@ -177,7 +191,8 @@ def window_loss(answer: WindowAnswer, batch: Batch, spec: WindowSpec) -> tuple[T
     each = F.binary_cross_entropy_with_logits(answer.logits[judged, 0], wanted, reduction="none")
     face = each.topk(max(1, round(spec.hard * len(each)))).values.mean() if len(each) else answer.logits.sum() * 0
     own = batch.kind != NEGATIVE
-    box = _distance(answer.box[own], batch.box[own], spec.box_loss)
+    placed = own & torch.isfinite(batch.box).all(dim=1)
+    box = _distance(answer.box[placed], batch.box[placed], spec.box_loss)
     total = spec.face_weight * face + spec.box_weight * box
     parts = {"face": float(face.detach()), "box": float(box.detach())}
     if answer.points is not None:
