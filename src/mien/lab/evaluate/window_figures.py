@@ -84,8 +84,8 @@ def ranking_precision(positive: Float32, negative: Float32) -> float:
 
 
 def cost(net: nn.Module, slot: str) -> dict[str, Any]:
-    """`parameters`; `macs`: multiply-adds of one window; `ms`: the fastest of 60 runs of `_TIMED` in the runtime, one
-    thread, divided by the number of crops for R- and O-Net."""
+    """`parameters`; `macs`: multiply-adds of one window; `ms`: least processor time of 60 runs of `_TIMED` in the runtime,
+    one thread, divided by the number of crops for R- and O-Net."""
     size = SLOTS[slot]
     with tempfile.TemporaryDirectory() as place:
         export_network(net, slot, Path(place) / slot, Origin("a comparison"))
@@ -93,9 +93,9 @@ def cost(net: nn.Module, slot: str) -> dict[str, Any]:
         picture = np.random.default_rng(1).uniform(-1, 1, _TIMED[slot]).astype(np.float32)
         times = []
         for _ in range(_REPEATS):
-            began = time.perf_counter()
+            began = time.process_time()
             model.run({"image": picture})
-            times.append(time.perf_counter() - began)
+            times.append(time.process_time() - began)
         model.close()
     parameters = sum(p.numel() for p in net.parameters())
     ms = 1000 * min(times) / len(picture)
