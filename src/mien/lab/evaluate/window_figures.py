@@ -84,8 +84,8 @@ def ranking_precision(positive: Float32, negative: Float32) -> float:
 
 
 def cost(net: nn.Module, slot: str) -> dict[str, Any]:
-    """`parameters`; `macs`: multiply-adds of one window; `ms`: least processor time of 60 runs of `_TIMED` in the runtime,
-    one thread, divided by the number of crops for R- and O-Net."""
+    """`parameters`; `macs`: multiply-adds of one window; `ms`: least processor time of 60 runs of `_TIMED` in the
+    runtime, one thread, divided by the number of crops for R- and O-Net."""
     size = SLOTS[slot]
     with tempfile.TemporaryDirectory() as place:
         export_network(net, slot, Path(place) / slot, Origin("a comparison"))
