@@ -10,6 +10,8 @@ from disc_networks import FIVE, layout, record, scene
 from mien.core.measures import Landmarks
 from mien.core.regions import detector_region_of_landmarks
 from mien.core.schema import load_schema
+from mien.detect import cascade
+from mien.detect import cascade_geometry as geometry
 from mien.detect.cascade import CascadeDetector, Options
 from mien.errors import ModelError
 
@@ -120,3 +122,12 @@ def test_both_backends_find_the_same(disc_models: Path, detector: CascadeDetecto
 def test_thresholds_are_probabilities(thresholds: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="thresholds"):
         Options(thresholds=thresholds)
+
+
+def test_the_last_levels_of_the_pyramid_are_means_of_what_they_cover() -> None:
+    """Every second pixel of every second row is white: sampled sparsely the levels would go from black to white."""
+    stripes = np.zeros((46, 46, 3), np.uint8)
+    stripes[::2, ::2] = 255
+    halves = geometry.halvings(stripes)
+    assert len(halves) == 1
+    assert np.ptp(cascade._level(halves, (15, 15)).astype(int)) <= 100

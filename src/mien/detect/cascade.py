@@ -30,6 +30,8 @@ from mien.runtime.warp import warp_crop
 _SAME_LEVEL, _SAME_CELL, _SAME_REFINED, _SAME_FACE = 0.5, 0.7, 0.7, 0.6
 """Overlaps above which the weaker finding is dropped: within a level, between levels and after R-Net (union), and in
 the end (share of the smaller one, so that a face inside a face goes too)."""
+_R_SAY = 0.5
+"""Weight of R-Net's log odds beside O-Net's in the probability of a face: two networks that err apart."""
 _R_BATCH, _O_BATCH = 32, 8
 """Crops per run: a fixed number, since OpenVINO prepares itself anew for every other one."""
 
@@ -49,9 +51,10 @@ class Options(StageOptions):
     min_face_px: float = Field(default=24.0, ge=12, description="smallest face that is looked for, px of the picture")
     factor: float = Field(default=geometry.FACTOR, gt=0.3, lt=0.95, description="ratio of the pyramid's levels")
     thresholds: tuple[Probability, Probability, Probability] = Field(
-        default=(0.5, 0.15, 0.9), description="least probability of a face after P-Net, R-Net and O-Net, each 0–1"
+        default=(0.5, 0.05, 0.9),
+        description="least probability of a face after P-Net, R-Net and O-Net (with R-Net's say), each 0–1",
     )
-    max_candidates: int = Field(default=400, ge=1, description="at most this many candidates of P-Net are refined")
+    max_candidates: int = Field(default=800, ge=1, description="at most this many candidates of P-Net are refined")
     max_faces: int = Field(default=64, ge=1, description="at most this many faces, the most confident first")
     precision: Precision | None = Field(
         default=None, description="arithmetic: auto, f32 or bf16; none = what the models' cards say"
@@ -124,7 +127,7 @@ class CascadeDetector(StageBase):
             found = self._look(self._refine, halves, found, geometry.R_SIZE, self.options.thresholds[1])
             found = found.at(geometry.suppressed(found.boxes, found.scores, _SAME_REFINED))
         if len(found.boxes):
-            found = self._look(self._output, halves, found, geometry.O_SIZE, self.options.thresholds[2])
+            found = self._look(self._output, halves, found, geometry.O_SIZE, self.options.thresholds[2], _R_SAY)
         kept = geometry.suppressed(found.boxes, found.scores, _SAME_FACE, "min")[: self.options.max_faces]
         boxes, scores, points = found.at(kept)
         sound = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
@@ -158,11 +161,16 @@ class CascadeDetector(StageBase):
         kept = geometry.suppressed(every, probability, _SAME_CELL)[: self.options.max_candidates]
         return _Found(every[kept], probability[kept], np.zeros((len(kept), 0, 2), np.float32))
 
-    def _look(self, model: Model, halves: list[UInt8], found: _Found, size_px: int, least: float) -> _Found:
-        """A network on the squares of what was found before; corrected boxes (and points) of what it believes."""
+    def _look(
+        self, model: Model, halves: list[UInt8], found: _Found, size_px: int, least: float, say: float = 0.0
+    ) -> _Found:
+        """A network on the squares of what was found before; corrected boxes (and points) of what it believes.
+
+        `say` = weight of the probabilities from before beside the network's own.
+        """
         squares = geometry.squared(found.boxes)
         answer = self._run(model, geometry.crops(halves, squares, size_px))
-        scores = answer["score"].reshape(-1)
+        scores = _pooled(answer["score"].reshape(-1), found.scores, say) if say else answer["score"].reshape(-1)
         good = np.flatnonzero(scores >= least)
         boxes = geometry.corrected(squares[good], answer["box"][good])
         shares = answer["points"][good].reshape(-1, 5, 2) if "points" in answer else np.zeros((len(good), 0, 2))
@@ -181,8 +189,17 @@ class CascadeDetector(StageBase):
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
+def _pooled(own: Float32, before: Float32, say: float) -> Float32:
+    """(N,) logarithmic opinion pool of two judges: mean of their log odds, the second one weighted by `say`."""
+    odds = [np.log(p / (1 - p)) for p in (np.clip(x.astype(np.float64), 1e-5, 1 - 1e-5) for x in (own, before))]
+    return np.asarray(1 / (1 + np.exp(-(odds[0] + say * odds[1]) / (1 + say))), np.float32)
+
+
 def _level(halves: list[UInt8], size_wh: tuple[int, int]) -> UInt8:
-    """A level of the pyramid: bilinear from the smallest halving that is not smaller, which is as good as averaging."""
+    """A level of the pyramid, from the smallest halving that is not smaller: bilinear, which up to half the side is as
+    good as averaging; averaged where it goes further (the last levels: halvings end at R-Net's size)."""
     sources = [h for h in halves if h.shape[1] >= size_wh[0] and h.shape[0] >= size_wh[1]]
     source = sources[-1] if sources else halves[0]
+    if source.shape[0] > 2 * size_wh[1] and source.shape[1] > 2 * size_wh[0]:
+        return geometry.shrink(source, size_wh)
     return np.asarray(cv2.resize(source, size_wh, interpolation=cv2.INTER_LINEAR), np.uint8)
