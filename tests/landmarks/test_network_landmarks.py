@@ -226,3 +226,15 @@ def test_a_new_face_must_convince_more_than_a_followed_one(make: Make) -> None:
     assert stage.step(given).faces == ()
     stage.feedback(replace(given, faces=(replace(seen, track_id=0),)))
     assert len(stage.step(given).faces) == 1
+
+
+def test_of_a_new_face_the_detectors_doubt_counts_too(make) -> None:
+    disc = (100.0, 80.0, 30.0)
+    sure = face_at(*disc, track_id=0)
+    given = replace(record(scene({"a": disc})), faces=(sure,))
+    (seen,) = make(min_evidence_new=0.2).step(given).faces
+    doubted = replace(given, faces=(replace(sure, box=replace(sure.box, confidence=0.1)),))
+    stage = make(min_evidence_new=0.2)
+    assert stage.step(doubted).faces == ()
+    stage.feedback(replace(given, faces=(replace(seen, track_id=0),)))
+    assert len(stage.step(doubted).faces) == 1  # followed: the detector is not asked again

@@ -65,6 +65,12 @@ class NetworkOptions(StageOptions):
     min_presence_new: float | None = Field(
         default=None, ge=0, le=1, description="the same for a face that was not followed before; none = the same value"
     )
+    min_evidence_new: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="of such a face also the least product of that and the detector's probability; none = not asked",
+    )
     backend: str | None = Field(default=None, description="inference backend; none = the best installed")
     threads: int | None = Field(default=None, ge=1, description="threads of the network; none = the backend's choice")
     batch: int = Field(
@@ -153,7 +159,7 @@ class NetworkLandmarks(StageBase, ABC):
         for i, second in zip(again, self.look(record.image, regions), strict=True):
             looks[i] = max(second, looks[i], key=lambda look: look.presence)
         seen = zip(record.faces, looks, known, strict=True)
-        found = [_with_points(face, look) for face, look, (_, new) in seen if self._is_face(look, new)]
+        found = [_with_points(f, look) for f, look, (_, new) in seen if self._is_face(look, new, f.box.confidence)]
         return replace(record, faces=tuple(found))
 
     def look(self, image: UInt8, regions: Sequence[CropTransform]) -> list[Look]:
@@ -221,10 +227,12 @@ class NetworkLandmarks(StageBase, ABC):
         inside = (look.region.to_crop(look.landmarks.xy) + 0.5) / self.size_px
         return bool(((inside < _RIM) | (inside > 1 - _RIM)).any(axis=1).sum() >= _CUT_OFF)
 
-    def _is_face(self, look: Look, new: bool) -> bool:
-        stricter = self.options.min_presence_new if new else None
-        least = max(self.options.min_presence, stricter or 0.0)
-        return look.presence >= least and bool(np.isfinite(look.landmarks.xy).any())
+    def _is_face(self, look: Look, new: bool, detected: float) -> bool:
+        """`detected`: the detector's probability, of no meaning for a face that is followed."""
+        o = self.options
+        least = max(o.min_presence, o.min_presence_new or 0.0) if new else o.min_presence
+        doubted = new and o.min_evidence_new is not None and not look.presence * detected >= o.min_evidence_new
+        return look.presence >= least and not doubted and bool(np.isfinite(look.landmarks.xy).any())
 
 
 def _apart(a: CropTransform, b: CropTransform | None) -> float:
