@@ -84,7 +84,9 @@ def test_portraits_in_a_folder_are_different_people(preset: str) -> None:
             (photo,) = PhotoSource(folder / name)
             assert photo.image is not None
             side = min(photo.image.shape[:2])
-            image = np.asarray(cv2.resize(photo.image[:side, :side], (480, 480), interpolation=cv2.INTER_AREA), np.uint8)
+            image = np.asarray(
+                cv2.resize(photo.image[:side, :side], (480, 480), interpolation=cv2.INTER_AREA), np.uint8
+            )
             record = pipeline.process(FrameRecord(Stamp("folder", i, i * 40_000_000), (480, 480), image))
             found.append([f.track_id for f in record.faces])
     assert found == [[0], [1], [2], [3]]
