@@ -171,8 +171,8 @@ def _seen(
     if rng.random() < _BLURRED:
         less = round(float(np.exp(rng.uniform(np.log(_COARSEST_PX), np.log(40.0)))))
         coarse = cv2.resize(crop, (less, less), interpolation=cv2.INTER_AREA)
-        crop = cv2.resize(coarse, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(crop, np.uint8)
+        crop = np.asarray(cv2.resize(coarse, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return crop
 
 
 def _piece(photos: Sequence[UInt8], rng: np.random.Generator) -> UInt8:
