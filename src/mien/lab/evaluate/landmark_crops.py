@@ -120,7 +120,7 @@ def compare(request: Request) -> list[LandmarkRun]:
     runs: list[LandmarkRun] = []
     try:
         for second_look in (False, True):
-            how = {"second_look": second_look, "min_presence": 0.0, "min_presence_new": None}
+            how = {"second_look": second_look, "min_presence": 0.0, "min_presence_new": None, "min_evidence_new": None}
             stage, name = landmark_stage(request.preset, request.landmarks, how)
             try:
                 for region, first in regions.items():

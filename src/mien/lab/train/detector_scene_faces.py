@@ -88,6 +88,7 @@ class SceneWork:
 
 
 def photo_piece(sources: Sources, rng: np.random.Generator) -> UInt8:
+    """A random square of a photograph without people, (64, 64, 3) RGB."""
     photo = sources.photos[int(rng.integers(len(sources.photos)))]
     side = int(rng.integers(24, min(photo.shape[:2]) // 2))
     y, x = int(rng.integers(photo.shape[0] - side)), int(rng.integers(photo.shape[1] - side))
@@ -121,6 +122,7 @@ def _cutout_number(cutouts: Cutouts, rng: np.random.Generator) -> int:
 
 
 def add_cutout(work: SceneWork, sources: Sources, rng: np.random.Generator) -> None:
+    """Put a cut-out face, tinted and perhaps mirrored and turned, into the scene; nothing where there is no room."""
     cutouts = sources.cutouts
     i = _cutout_number(cutouts, rng)
     image, box, five = cutouts.images[i], cutouts.boxes_xyxy[i], cutouts.five_xy[i]
@@ -145,6 +147,7 @@ def add_cutout(work: SceneWork, sources: Sources, rng: np.random.Generator) -> N
 
 
 def add_portrait(work: SceneWork, portrait: Portrait, rng: np.random.Generator) -> None:
+    """Put a portrait with its surroundings, perhaps mirrored, into the scene; nothing where there is no room."""
     image, box, five = portrait.image, portrait.box_xyxy, portrait.five_xy
     left, top, right, bottom = portrait.inside
     width = image.shape[1]

@@ -232,5 +232,6 @@ def mean_points(mixture: Mixture, how: Augmentation, spec: LandmarkSpec, count: 
 
 
 def one_thread(worker: int) -> None:
+    """Start of a loading process: OpenCV and torch keep to one thread each."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -13,6 +13,8 @@ from mien.sinks.protocols.packets import Encoder
 
 _FORGET_S = 600.0
 _MOST_PEERS = 16
+_MOST_HEARD = 64
+"""Datagrams looked at per frame: a flood of them must not hold up what is sent."""
 
 
 def udp_socket(host: str, port: int, *, listen: bool) -> socket.socket:
@@ -102,7 +104,7 @@ class AnsweringCarrier:
         return reached
 
     def _hear(self) -> None:
-        while True:
+        for _ in range(_MOST_HEARD):
             try:
                 data, address = self._socket.recvfrom(256)
             except OSError:  # nothing there, or a peer's port was closed

@@ -1,7 +1,7 @@
 """A WebSocket server that gives every frame to all its clients; each has a thread of its own and gets the newest.
 
-Only programs and pages of this machine may connect, unless another origin is allowed: any page in a browser could
-otherwise read the face.
+It listens on the address it is given, loopback unless told otherwise. Web pages of other origins than this machine are
+refused: any page in a browser could otherwise read the face.
 """
 
 from __future__ import annotations
