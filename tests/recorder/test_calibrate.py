@@ -104,3 +104,11 @@ def test_without_a_face_or_a_source_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         calibrate(replace(request, source=str(tmp_path / "none.mp4")))
     assert not (tmp_path / "p.toml").exists()
+
+
+def test_a_file_that_is_no_profile_is_never_replaced(take: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("mine = true\n", encoding="utf-8")
+    with pytest.raises(RequestError, match="is no profile"):
+        calibrate(CalibrationRequest(str(take / "take.parquet"), settings))
+    assert settings.read_text(encoding="utf-8") == "mine = true\n"

@@ -12,7 +12,7 @@ from typing import Any, cast
 from mien.action_units.calibration import Calibration, fit
 from mien.action_units.guide import GUIDE, Step, guide_seconds, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
-from mien.action_units.profile import write_profile
+from mien.action_units.profile import read_profile, write_profile
 from mien.core.record import Face, FrameRecord
 from mien.core.timebase import NS_PER_S
 from mien.errors import ConfigError, RequestError
@@ -62,11 +62,11 @@ def calibrate(
 
     Raises:
         ConfigError: the preset has no landmark solver, or has a profile already; unknown keys.
-        SourceError: the source cannot be read. RequestError: too little of a face was seen.
+        SourceError: the source cannot be read.
+        RequestError: too little of a face was seen, or the file to write is none of Mien's profiles.
         SinkError: a file cannot be written.
     """
-    if request.out.suffix != ".toml":
-        raise RequestError(f"--out {request.out}: a profile is a .toml file")
+    _check_out(request.out)
     config = load_config(request.preset, request.overrides)
     check_options(config)
     slot = _solver_slot(config)
@@ -91,6 +91,17 @@ def calibrate(
     picture = request.out.with_suffix(".png")
     write_picture(found, picture)
     return found, [request.out, picture]
+
+
+def _check_out(path: Path) -> None:
+    if path.suffix != ".toml":
+        raise RequestError(f"--out {path}: a profile is a .toml file")
+    if not path.exists():
+        return
+    try:
+        read_profile(path)
+    except ConfigError:
+        raise RequestError(f"--out {path} is there already and is no profile: remove it or name another") from None
 
 
 def _solver_slot(config: Mapping[str, Any]) -> str:
