@@ -17,7 +17,7 @@ from mien.recorder import Request, capture_to_folder
 from mien.sinks.parquet import ParquetSink
 from mien.sources.replay import ReplaySource
 
-DOUBT = "the points are those of landmarks/mediapipe, but landmark-solver-2 was fitted to those of landmarks/hrnet98"
+DOUBT = "the points are those of landmarks/mediapipe, but landmark-solver-3 was fitted to those of landmarks/hrnet98"
 
 
 def take_of(folder: Path, config: dict[str, Any]) -> Path:

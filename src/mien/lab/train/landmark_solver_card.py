@@ -16,7 +16,7 @@ from mien.lab.train.landmark_evidence import BROADEST_SMILE, HIGHEST_GAIN, TARGE
 from mien.runtime.card import CardFacts, DataCard, InputCard, OutputCard, Score, TrainingCard
 from mien.runtime.store import write_card
 
-VERSION = "2"
+VERSION = "3"
 _LIMITS = (
     "Not measurable from 98 landmarks: tongueOut, jawForward (never given). eyeLook* come from the gaze stage.",
     "Weakly visible: see the scores per shape. A shape's confidence is at most its correlation on held-out faces.",
