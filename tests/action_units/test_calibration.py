@@ -206,3 +206,13 @@ def test_the_picture_shows_every_measured_shape(tmp_path: Path) -> None:
     assert (tmp_path / "p.png").stat().st_size > 5000
     with pytest.raises(SinkError, match="no"):
         write_picture(found, tmp_path / "no" / "p.png")
+
+
+def test_a_key_that_nobody_reads_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "me.toml"
+    write_profile(calibrated().profile, path)
+    text = path.read_text()
+    path.write_text(text.replace("[shapes.eyeBlinkLeft]", "[shapes.eyeBlinkLeft]\nofset = 1.0"))
+    assert path.read_text() != text
+    with pytest.raises(ConfigError, match="ofset of eyeBlinkLeft"):
+        read_profile(path)

@@ -93,6 +93,8 @@ def _profile(table: Mapping[str, Any]) -> Profile:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     offset, gain, seen = np.zeros(len(names), np.float32), np.ones(len(names), np.float32), {}
     for name, row in rows.items():
+        if unknown := set(row) - {"offset", "gain", "rest", "reach"}:
+            raise ValueError(f"unknown key {', '.join(sorted(unknown))} of {name}")
         i = names.index(name)
         offset[i], gain[i] = float(row["offset"]), float(row["gain"])
         if "reach" in row:

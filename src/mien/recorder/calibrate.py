@@ -97,6 +97,8 @@ def _check_out(path: Path) -> None:
     if path.suffix != ".toml":
         raise RequestError(f"--out {path}: a profile is a .toml file")
     if not path.exists():
+        if (picture := path.with_suffix(".png")).exists():
+            raise RequestError(f"--out {path}: {picture} is there already and would be replaced: name another")
         return
     try:
         read_profile(path)
