@@ -71,8 +71,8 @@ def test_what_was_asked_for_reaches_its_full_range_and_rest_stays_at_rest() -> N
     for name in ("mouthSmileLeft", "browInnerUp", "browOuterUpRight", "jawOpen"):
         assert numbers[name]["reach_after"] > 0.85
         assert numbers[name]["reach_after"] > numbers[name]["reach_before"] - 0.01
-    for name in ("browInnerUp", "jawOpen"):
-        assert numbers[name]["reach_after"] > min(numbers[name]["reach_before"] + 0.1, 0.98)
+    for name in ("browOuterUpLeft", "jawOpen"):  # what the solver reads too small
+        assert numbers[name]["reach_after"] > numbers[name]["reach_before"] + 0.1
     still = found.step == 0
     assert np.nanmean(found.after[still]) < 0.02
     assert np.nanmean(found.after[still]) <= np.nanmean(found.before[still])

@@ -255,7 +255,7 @@ def test_a_covered_eye_does_not_make_a_wink(solver: LandmarkSolver, mean_face: n
     assert wink is not None
     assert covered is not None
     assert wink["eyeBlinkLeft"] - wink["eyeBlinkRight"] > 0.7
-    assert covered["eyeBlinkLeft"] == pytest.approx(covered["eyeBlinkRight"], abs=0.05)
+    assert covered["eyeBlinkLeft"] == pytest.approx(covered["eyeBlinkRight"], abs=0.02)
 
 
 class Counting:

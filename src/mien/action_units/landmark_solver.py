@@ -40,6 +40,7 @@ from mien.pipeline.stage import StageBase
 from mien.runtime.store import open_model
 
 _BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+_WIDES = [load_schema("arkit52").index(name) for name in ("eyeWideLeft", "eyeWideRight")]
 _JAW_OPEN = load_schema("arkit52").index("jawOpen")
 
 SCHEMA = "wflw98"
@@ -204,7 +205,9 @@ class LandmarkSolver(StageBase):
         strange, weights, known = self._weights(front, turn, neutral)
         if self._profile is not None:
             weights = self._profile.applied(weights)
-        weights[_BLINKS] = together(weights[_BLINKS], *_eyes_seen(face.landmarks, face.gaze))
+        blinks = together(weights[_BLINKS], *_eyes_seen(face.landmarks, face.gaze))
+        weights[_WIDES] *= 1 - np.maximum(blinks - weights[_BLINKS], 0)  # an eye that follows a shut one is not wide
+        weights[_BLINKS] = blinks
         yaw_pitch = np.degrees(turn[0])
         sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
         if neutral is not None and self._learns and not neutral.saw(t_ns):

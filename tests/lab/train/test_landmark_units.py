@@ -109,7 +109,7 @@ def test_unknown_truth_is_left_out() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not RIG.is_dir(), reason="the shared data folder is not there")
+@pytest.mark.skipif(not RIG.is_dir(), reason="the ICT rig is not shipped: no shared data folder here")
 def test_units_of_the_rig_are_learnt_in_small() -> None:
     pytest.importorskip("sklearn")
     crowd = Crowd(load_rig98(RIG))
