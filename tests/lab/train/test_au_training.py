@@ -146,3 +146,13 @@ def test_recipes_say_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no face to learn from"):
         AuMixture([])
     assert network_spec(recipe["model"]) == SPECS["se-resnet50-gcn"]
+
+
+def test_recipes_with_words_nobody_reads_are_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("[modle]\n" + RECIPE.read_text())
+    with pytest.raises(ConfigError, match="modle"):
+        main(["--config", str(recipe), "--out", str(tmp_path / "o")])
+    recipe.write_text(RECIPE.read_text())
+    with pytest.raises(ConfigError, match="WORD=PLACE"):
+        main(["--config", str(recipe), "--out", str(tmp_path / "o"), "--set", "drawn"])

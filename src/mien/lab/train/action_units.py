@@ -30,7 +30,7 @@ from mien.lab.train.au_faces import AuFaceSet, AuMixture, RenderedAuFaces, Store
 from mien.lab.train.au_task import AuSpec, AuTask
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.loop import Run, Schedule
-from mien.lab.train.recipe import read_recipe, settings
+from mien.lab.train.recipe import LANDMARK_KEYS, places_of, read_recipe, settings
 
 log = logging.getLogger(__name__)
 
@@ -124,14 +124,15 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    recipe = read_recipe(options.config)
+    recipe = read_recipe(options.config, LANDMARK_KEYS)
     if options.model is not None:
         recipe["model"] = {**recipe["model"], "kind": options.model}
     table = dict(recipe.get("schedule", {}))
     table |= {k: v for k in ("minutes", "steps") if (v := getattr(options, k)) is not None}
     schedule = settings(Schedule, table)
     torch.manual_seed(schedule.seed)
-    places = dict(p.split("=", 1) for p in options.places if "=" in p)
+    entries = recipe.get("data", [])
+    places = places_of(options.places, {str(e["place"]) for e in entries if e.get("place") is not None})
     task = make_task(recipe, places, schedule, options.workers)
     facts = {"model": dict(recipe["model"]), "task": dict(recipe.get("task", {}))}
     run = Run(task, schedule, options.out, facts)
