@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
 from mien.core.timebase import timecode
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 from mien.sinks.report_charts import Curve, chart, strongest
 from mien.sinks.report_pictures import fill, moments_of
 from mien.sinks.take_facts import TakeFacts, Track, facts_of

@@ -17,7 +17,7 @@ from pydantic import Field
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
 from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clips, never_moves
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 
 
 class BlenderOptions(ClipOptions):

@@ -16,7 +16,7 @@ from pydantic import Field
 from mien.core.arrays import Float32, Float64
 from mien.core.geometry import FRONTAL, euler_from_rotation, rotation_from_quaternion
 from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clips, number
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 
 EVEN_S = 0.0005
 """A take whose stamps are this near to even ones is written frame by frame."""

@@ -16,7 +16,7 @@ import numpy as np
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
 from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clips
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 
 FORMAT = "mien clip 1"
 

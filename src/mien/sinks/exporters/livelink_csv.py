@@ -28,7 +28,7 @@ from mien.core.schema import load_schema
 from mien.core.timebase import NS_PER_S
 from mien.pipeline import stage
 from mien.sinks.exporters.people import worth_a_file
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 from mien.take.reader import Take
 
 Sign = Literal[-1, 1]

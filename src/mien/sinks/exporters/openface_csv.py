@@ -29,7 +29,7 @@ from mien.core.geometry import FRONTAL, local_rotation
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 from mien.core.timebase import seconds
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 from mien.take.reader import Take
 
 _HEAD = ("frame", "face_id", "timestamp", "confidence", "success")

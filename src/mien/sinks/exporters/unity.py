@@ -24,7 +24,7 @@ from mien.core.arrays import Float32, Float64
 from mien.core.geometry import FRONTAL, euler_from_rotation, rotation_from_quaternion
 from mien.core.schema import load_schema
 from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clamped_slopes, clips, never_moves, number
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 
 SKINNED_MESH_RENDERER, TRANSFORM = 137, 4
 """Class ids."""

@@ -23,7 +23,7 @@ from mien.animate.profile import load_profile
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
 from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, auto_slopes, clips, never_moves, number
-from mien.sinks.exporters.text_file import written_text
+from mien.sinks.exporters.whole_file import written_text
 
 
 class UnrealOptions(ClipOptions):

@@ -8,7 +8,6 @@ head turns as the head bone. The other bones stand in a T-pose, because readers 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -19,8 +18,8 @@ from mien.animate.profile import load_profile
 from mien.avatar.gltf_buffer import GltfBuffer, JsonObject
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
-from mien.errors import SinkError
 from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clips
+from mien.sinks.exporters.whole_file import written_bytes
 
 T_POSE_M: dict[str, tuple[str | None, tuple[float, float, float]]] = {
     "hips": (None, (0.0, 1.0, 0.0)),
@@ -76,22 +75,9 @@ def export(
     options = options or VrmaOptions()
     made = []
     for target, clip in clips(take, path, track_id, smooth=options.smooth):
-        part = target.with_name(target.name + ".part")
-        try:
-            try:
-                with part.open("wb") as file:
-                    buffer, document = _document(clip, options)
-                    buffer.write(file, document)
-                part.replace(target)
-            except BaseException:
-                with suppress(OSError):
-                    part.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            reason = error.strerror or error
-            raise SinkError(
-                f"{target} cannot be written: {reason}; free some space or choose another folder"
-            ) from error
+        with written_bytes(target) as file:
+            buffer, document = _document(clip, options)
+            buffer.write(file, document)
         made.append(target)
     return made
 
