@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from mien.core.arrays import Float32, UInt8
 from mien.core.schema import load_schema
@@ -18,8 +18,7 @@ from mien.lab.metrics.agreement import pearson_r
 from mien.lab.models.au_graph import FULL, intensity
 from mien.lab.train.au_faces import AuFaceSet, AuMixture, au_crop
 from mien.lab.train.augment import PLAIN, Augmentation
-from mien.lab.train.landmark_task import BatchNumbers, normalised, one_thread
-from mien.lab.train.together import Together
+from mien.lab.train.landmark_task import crop_batches, normalised
 
 PRESENT = float(load_schema("facs").attributes["presence_threshold"])
 
@@ -96,14 +95,8 @@ class AuTask:
 
     def batches(self, first_step: int) -> Iterator[AuBatch]:
         """Normalised crops, points and truth."""
-        loader: DataLoader[Any] = DataLoader(
-            _Crops(self.mixture, self.how, self.spec, self.seed),
-            batch_sampler=BatchNumbers(first_step, self.batch, Together()),
-            num_workers=self.workers,
-            worker_init_fn=one_thread,
-            prefetch_factor=3 if self.workers else None,
-        )
-        for image, points, units in loader:
+        crops = _Crops(self.mixture, self.how, self.spec, self.seed)
+        for image, points, units in crop_batches(crops, first_step, self.batch, self.workers):
             yield AuBatch(normalised(image), points, units)
 
     def loss(self, batch: AuBatch) -> tuple[Tensor, Mapping[str, float]]:

@@ -112,14 +112,8 @@ class LandmarkTask:
 
     def batches(self, first_step: int) -> Iterator[tuple[Tensor, PointTargets]]:
         """Normalised crops and targets."""
-        loader: DataLoader[Any] = DataLoader(
-            _Crops(self.mixture, self.how, self.spec.input_px, self.seed),
-            batch_sampler=BatchNumbers(first_step, self.batch, Together()),
-            num_workers=self.workers,
-            worker_init_fn=one_thread,
-            prefetch_factor=3 if self.workers else None,
-        )
-        for image, xy, visible, weight in loader:
+        crops = _Crops(self.mixture, self.how, self.spec.input_px, self.seed)
+        for image, xy, visible, weight in crop_batches(crops, first_step, self.batch, self.workers):
             yield normalised(image), PointTargets(xy, visible, weight)
 
     def loss(self, batch: tuple[Tensor, PointTargets]) -> tuple[Tensor, Mapping[str, float]]:
@@ -140,6 +134,17 @@ class LandmarkTask:
             out.setdefault("score", nme)
             out |= {f"nme_{name}": nme, f"fr10_{name}": 100 * float(np.mean(~(errors <= FAILED)))}
         return out
+
+
+def crop_batches(crops: Dataset[Any], first_step: int, batch: int, workers: int) -> DataLoader[Any]:
+    """Batches of numbered crops from a step on, without end, made by `workers` processes (0 = this one)."""
+    return DataLoader(
+        crops,
+        batch_sampler=BatchNumbers(first_step, batch, Together()),
+        num_workers=workers,
+        worker_init_fn=one_thread,
+        prefetch_factor=3 if workers else None,
+    )
 
 
 def normalised(image: Tensor) -> Tensor:
