@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.animate.timing import MACRO_S, MICRO_S, SHORTEST_S
 from mien.core.schema import load_schema
 from mien.lab.render.prototypes import CLASSES, COMPOUNDS
 from mien.lab.synth.expressions import EXCLUSIVE
 from mien.lab.synth.sequence import KINDS, FaceSequence, random_sequence
-from mien.lab.synth.timing import MACRO_S, MICRO_S, SHORTEST_S
 
 _SEEDS = st.integers(0, 2**31 - 1)
 _SHORT = st.sampled_from(("micro", "macro", "neutral"))

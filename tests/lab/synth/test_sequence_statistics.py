@@ -8,13 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core.schema import load_schema
-from mien.lab.synth import fit_statistics, sequence_report
-from mien.lab.synth.expression_events import FAINT, macro_event, micro_event
-from mien.lab.synth.fit_timing import even_points, fit_rate, shares_below
-from mien.lab.synth.sequence import random_sequence
-from mien.lab.synth.statistics_table import FILE, statistics_table
-from mien.lab.synth.timing import (
+from mien.animate import statistics_table as statistics
+from mien.animate.statistics_table import FILE, statistics_table
+from mien.animate.timing import (
     MACRO_S,
     MICRO_S,
     SHORTEST_S,
@@ -24,6 +20,11 @@ from mien.lab.synth.timing import (
     micro_timing,
     rate,
 )
+from mien.core.schema import load_schema
+from mien.lab.synth import fit_statistics, sequence_report
+from mien.lab.synth.expression_events import FAINT, macro_event, micro_event
+from mien.lab.synth.fit_timing import even_points, fit_rate, shares_below
+from mien.lab.synth.sequence import random_sequence
 from mien.lab.synth.unit_sets import UNSEEN, UnitSets, exclusive_units, list_sets, load_unit_sets, log_weights
 
 STATS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "stats" / "micro_expressions.json"
@@ -39,7 +40,7 @@ def _implied(model: UnitSets) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_file_says_where_it_comes_from() -> None:
-    text = Path(sequence_report.__file__).with_name(FILE).read_text(encoding="utf-8")
+    text = Path(statistics.__file__).with_name(FILE).read_text(encoding="utf-8")
     assert "fit_statistics" in text
     for name in (*fit_statistics.MICRO_SETS, *fit_statistics.MICRO_TIMES, "CAS(ME)2", "SAMM"):
         assert name in text

@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 import numpy as np
 
+from mien.animate.motion import Drift, Pulse, Step
 from mien.core.arrays import Float64
 from mien.core.schema import load_schema
 from mien.lab.synth import distractors
 from mien.lab.synth.expression_events import Event
 from mien.lab.synth.expressions import EXCLUSIVE
-from mien.lab.synth.motion import Drift, Pulse, Step
 from mien.lab.synth.sequence import FPS, FaceSequence, shapes_at
 
 CALM_S = 2.0

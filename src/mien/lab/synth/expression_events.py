@@ -12,12 +12,12 @@ from types import MappingProxyType
 
 import numpy as np
 
+from mien.animate.motion import Pulse
+from mien.animate.statistics_table import statistics_table
+from mien.animate.timing import macro_timing, micro_timing
 from mien.core.schema import load_schema
 from mien.lab.render.prototypes import CLASSES, COMPOUNDS, prototype_units, shapes_of, weight_of
 from mien.lab.synth.expressions import EXCLUSIVE
-from mien.lab.synth.motion import Pulse
-from mien.lab.synth.statistics_table import statistics_table
-from mien.lab.synth.timing import macro_timing, micro_timing
 from mien.lab.synth.unit_sets import load_unit_sets
 
 FAINT = (0.8, 3.0)

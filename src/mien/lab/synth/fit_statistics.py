@@ -16,9 +16,10 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
+from mien.animate import statistics_table
+from mien.animate.statistics_table import FILE
 from mien.lab.synth.fit_timing import fit_macro_timing, fit_micro_timing, fit_rate
 from mien.lab.synth.fit_unit_sets import fit_unit_sets, read_counts
-from mien.lab.synth.statistics_table import FILE
 from mien.lab.synth.unit_sets import UnitSets
 
 MICRO_SETS = ("CASME II", "CAS(ME)3", "DFME", "SAMM")
@@ -133,7 +134,7 @@ def main(arguments: list[str]) -> int:
     if not 1 <= len(arguments) <= 2:
         sys.stderr.write("usage: python -m mien.lab.synth.fit_statistics STATS.json [OUT.toml]\n")
         return 2
-    out = Path(arguments[1]) if len(arguments) == 2 else Path(__file__).with_name(FILE)
+    out = Path(arguments[1]) if len(arguments) == 2 else Path(statistics_table.__file__).with_name(FILE)
     stats = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     out.write_text(_HEADER + to_toml(fit(stats)), encoding="utf-8")
     return 0

@@ -15,8 +15,8 @@ from scipy.optimize import minimize
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from mien.animate.timing import MACRO_S, SHORTEST_S, MacroTiming, MicroTiming, Rate
 from mien.core.arrays import Float64
-from mien.lab.synth.timing import MACRO_S, SHORTEST_S, MacroTiming, MicroTiming, Rate
 
 _TURNS = 3
 _FLOOR = 0.01

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mien.animate.motion import Pulse, course
 from mien.core.arrays import Float32
 from mien.lab.render.assemble import camera_of, stage
 from mien.lab.render.camera import Faults, take
@@ -20,7 +21,6 @@ from mien.lab.render.rasterize import draw
 from mien.lab.render.sample import RenderedSample, label
 from mien.lab.rigs.rig import Rig
 from mien.lab.synth.expression_events import Event
-from mien.lab.synth.motion import Pulse, course
 from mien.lab.synth.sequence import FaceSequence
 
 CALM = Wishes(attributes={"occlusion": False, "blur": False, "illumination": False}, max_yaw_deg=30.0)

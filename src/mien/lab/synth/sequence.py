@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mien.action_units.visibility import look_shapes
+from mien.animate.motion import Pulse, weights
+from mien.animate.timing import rate
 from mien.core.arrays import Float32, Float64, Int64
 from mien.core.measures import Gaze
 from mien.core.schema import load_schema
 from mien.lab.synth import distractors
 from mien.lab.synth.expression_events import Event, macro_event, micro_event, pulses_of
 from mien.lab.synth.expressions import EXCLUSIVE
-from mien.lab.synth.motion import Pulse, weights
-from mien.lab.synth.timing import rate
 
 KINDS = ("micro", "macro", "long", "neutral")
 """micro: one micro-expression. macro: one macro-expression, half of them prototypes or compounds with their class.

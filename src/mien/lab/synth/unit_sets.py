@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mien.animate.statistics_table import statistics_table
 from mien.core.arrays import Float64
 from mien.core.schema import load_schema
 from mien.lab.render.prototypes import shapes_of
 from mien.lab.synth.expressions import EXCLUSIVE
-from mien.lab.synth.statistics_table import statistics_table
 
 MOST_UNITS = 5
 UNSEEN = "unseen"

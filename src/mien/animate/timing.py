@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv, ndtr
 
+from mien.animate.statistics_table import statistics_table
 from mien.core.arrays import Float64
-from mien.lab.synth.statistics_table import statistics_table
 
 MICRO_S = 0.5
 """Longest micro-expression, onset to offset."""

@@ -13,5 +13,5 @@ FILE = "sequence_statistics.toml"
 @cache
 def statistics_table() -> dict[str, Any]:
     """The parsed file; not to be changed by who reads it."""
-    text = (files("mien.lab.synth") / FILE).read_text(encoding="utf-8")
+    text = (files("mien.animate") / FILE).read_text(encoding="utf-8")
     return tomllib.loads(text)
