@@ -20,7 +20,7 @@ run: venv ## capture the built-in clip into out/demo
 	$(BIN)/mien demo --out out/demo
 
 test: lint ## linters, types, import contracts, tests
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: venv
 	@$(MAKE) --no-print-directory $(VENV)/.test
