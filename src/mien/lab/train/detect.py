@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mien.detect.cascade_geometry import normalised
 from mien.errors import ConfigError, RequestError
 from mien.lab.models.blocks.parallel import ParallelSpec
 from mien.lab.models.cascade import OutputNet, OutputSpec, ProposalNet, ProposalSpec, RefineNet, RefineSpec
@@ -35,6 +36,8 @@ from mien.lab.train.detector_task import WindowSpec, WindowTask
 from mien.lab.train.detector_windows import Windows, joined
 from mien.lab.train.loop import BEST, Run, Schedule
 from mien.lab.train.recipe import CASCADE_KEYS, places_of, read_recipe, settings
+from mien.lab.train.warm_start import warm_start
+from mien.runtime.store import MODEL_FILE, model_folder
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +93,7 @@ class CascadeRun:
         """Train a stage; False if it was stopped before its end."""
         folder = self.out / stage.name
         folder.mkdir(parents=True, exist_ok=True)
-        nets = [trained(self.out, s) for s in _latest(before, stage)]
+        nets = [trained(self.out, s) if s is not stage else shipped(s) for s in _latest(before, stage)]
         windows = joined(
             ([self._windows(stage, nets, "train")] if stage.scenes[1] > stage.scenes[0] else [])
             + [read_windows(self.out / name / WINDOWS) for name in (stage.again, *stage.windows_of) if name is not None]
@@ -107,8 +110,9 @@ class CascadeRun:
         run = Run(task, schedule, folder, {"model": _plain(stage.model), "slot": stage.slot})
         if run.resume():
             log.info("%s: going on at step %d", stage.name, run.step)
-        elif stage.again is not None:
-            net.load_state_dict(read_checkpoint(self.out / stage.again / BEST)["net"])
+        elif stage.again is not None or stage.shipped is not None:
+            begun = shipped(stage, windows) if stage.again is None else read_network(self.out / stage.again / BEST)
+            net.load_state_dict(begun.state_dict())
             run.average.state = {k: v.detach().clone() for k, v in net.state_dict().items()}
         log.info("%s: %d windows, %s", stage.name, len(windows), _counts(windows))
         log.info("%s: best score %.4g", stage.name, run.train())
@@ -158,6 +162,24 @@ def trained(out: Path, stage: Stage) -> nn.Module:
     return read_network(out / stage.name / BEST)
 
 
+def shipped(stage: Stage, windows: Windows | None = None) -> nn.Module:
+    """The network that a stage's `shipped` names, ready to be asked.
+
+    Args:
+        stage: has `shipped`.
+        windows: what it will be trained on; without them it can be asked, but not trained.
+
+    Raises:
+        ModelError: there is no such model, or it is another network's.
+    """
+    size = SLOTS[stage.slot]
+    batches = [torch.zeros(8, 3, size, size)]
+    if windows is not None:
+        some = np.random.default_rng(0).integers(len(windows), size=(4, 512))
+        batches = [torch.from_numpy(normalised(windows.crops[chosen])) for chosen in some]
+    return warm_start(build(stage.model), model_folder(str(stage.shipped)) / MODEL_FILE, batches).eval()
+
+
 def read_network(path: Path) -> nn.Module:
     """A network from its checkpoint, ready to be asked.
 
@@ -171,9 +193,12 @@ def read_network(path: Path) -> nn.Module:
 
 
 def _latest(before: Sequence[Stage], stage: Stage) -> list[Stage]:
-    """The newest stage of every slot that mines for this one."""
+    """The newest stage of every slot that mines for this one; itself = the model that it begins with."""
     newest = {s.slot: s for s in before}
-    slots = "pro"[: "pro".index(stage.slot) + (1 if stage.again is not None else 0)]
+    if stage.shipped is not None:
+        newest[stage.slot] = stage
+    whole = stage.again is not None or stage.shipped is not None
+    slots = "pro"[: "pro".index(stage.slot) + (1 if whole else 0)]
     return [newest[slot] for slot in slots]
 
 

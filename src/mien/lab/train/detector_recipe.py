@@ -28,6 +28,8 @@ class Stage:
         schedule: see `Schedule`.
         again: name of an earlier stage of the same slot whose weights and windows it goes on from; it is mined with the
             whole cascade so far, and learns what that got wrong.
+        shipped: name or folder of a model whose weights it begins with, instead of `again`: who has no checkpoints goes
+            on from what everybody has.
         windows_of: names of other earlier stages of the slot whose windows it learns from as well.
         faces: groups of `detector_faces.GROUPS` → how often windows on their pictures are cut anew; the shares add up
             to 1. How many of a batch: `WindowSpec.live`.
@@ -43,6 +45,7 @@ class Stage:
     mining: Mapping[str, Any] | None = None
     schedule: Mapping[str, Any] | None = None
     again: str | None = None
+    shipped: str | None = None
     windows_of: tuple[str, ...] = ()
     faces: Mapping[str, float] | None = None
     fixed: int = 0
@@ -66,6 +69,8 @@ def read_stages(recipe: Mapping[str, Any]) -> list[Stage]:
         for word, name in (("again", stage.again), *(("windows_of", n) for n in stage.windows_of)):
             if name is not None and name not in earlier:
                 raise ConfigError(f"[[stage]] {stage.name}: {word}: no earlier stage {name!r} of slot {stage.slot}")
+        if stage.again is not None and stage.shipped is not None:
+            raise ConfigError(f"[[stage]] {stage.name}: again and shipped: it can go on from one of them only")
         if stage.scenes[1] <= stage.scenes[0] and stage.again is None:
             raise ConfigError(f"[[stage]] {stage.name}: scenes: none; only a stage with again can do without")
         stages.append(stage)

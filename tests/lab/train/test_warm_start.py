@@ -1,0 +1,79 @@
+"""A shipped model's weights come back into the network that they were exported from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the lab extra")
+
+from mien.errors import ModelError  # noqa: E402
+from mien.lab.train.detect import build  # noqa: E402
+from mien.lab.train.warm_start import warm_start  # noqa: E402
+from mien.runtime.store import MODEL_FILE, model_folder, open_model  # noqa: E402
+
+SHIPPED = {
+    "immtcnn-p": ({"kind": "immtcnn-p"}, (40, 51)),
+    "immtcnn-r": ({"kind": "immtcnn-r"}, (24, 24)),
+    "immtcnn-o": ({"kind": "immtcnn-o", "widths": [16, 32, 48], "parallel": {"widths": [24, 48]}}, (48, 48)),
+}
+
+
+def _model(name: str) -> Path:
+    return model_folder(name) / MODEL_FILE
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_answers_as_the_shipped_model_does(name: str) -> None:
+    table, size = SHIPPED[name]
+    net = build(table)
+    chance = torch.Generator().manual_seed(3)
+    batches = [torch.rand(16, 3, *size, generator=chance) * 2 - 1 for _ in range(2)]
+    warm_start(net, _model(name), batches)
+    assert net.training
+    net.eval()
+    shipped = open_model(name, backend="onnxruntime", threads=1)
+    try:
+        found = shipped.run({"image": batches[0][:3].numpy()})
+    finally:
+        shipped.close()
+    with torch.no_grad():
+        answer = net(batches[0][:3])
+    np.testing.assert_allclose(torch.sigmoid(answer.logits).numpy(), found["score"], atol=1e-5)
+    np.testing.assert_allclose(answer.box.numpy(), found["box"], atol=1e-5)
+
+
+def test_statistics_are_those_of_the_batches() -> None:
+    net = build(SHIPPED["immtcnn-r"][0])
+    chance = torch.Generator().manual_seed(3)
+    batch = torch.rand(64, 3, 24, 24, generator=chance) * 2 - 1
+    warm_start(net, _model("immtcnn-r"), [batch])
+    net.eval()
+    with torch.no_grad():
+        calm = net(batch).logits
+    for module in net.modules():  # only the first normalisations were folded; the others keep what training saw
+        if isinstance(module, torch.nn.BatchNorm2d) and module not in [*net.octaves[0].modules()]:
+            module.track_running_stats = True
+            module.eval()
+    net.octaves[0].train()
+    with torch.no_grad():
+        learning = net(batch).logits
+    np.testing.assert_allclose(learning.numpy(), calm.numpy(), atol=2e-3)
+
+
+def test_another_networks_weights_are_refused() -> None:
+    with pytest.raises(ModelError, match="another network's|differs"):
+        warm_start(build(SHIPPED["immtcnn-r"][0]), _model("immtcnn-o"), [torch.zeros(2, 3, 24, 24)])
+
+
+def test_other_widths_are_refused() -> None:
+    wider = build({"kind": "immtcnn-p", "widths": [14, 16, 32]})
+    with pytest.raises(ModelError, match="differs"):
+        warm_start(wider, _model("immtcnn-p"), [torch.zeros(2, 3, 12, 12)])
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "model.onnx"
+    broken.write_bytes(b"\x08\x01garbage")
+    with pytest.raises(ModelError, match=r"model\.onnx"):
+        warm_start(build(SHIPPED["immtcnn-p"][0]), broken, [torch.zeros(2, 3, 12, 12)])
