@@ -15,6 +15,8 @@ from mien.lab.datasets.pseudo_labelled import FORMAT, KIND, LABELS, MANIFEST, PI
 from mien.lab.pseudo.turned import MOST_TURN_DEG, Relief, TurnedFace
 from mien.lab.pseudo.turned_set import TurnOrder, make_turned_set, random_turn
 from mien.lab.rigs.catalogue import load_rig
+from mien.lab.train.detector_faces import read_faces
+from mien.lab.train.detector_sources import Places
 from mien.sources.portrait import geometry, portrait
 
 SIZE = 240
@@ -125,3 +127,17 @@ def test_a_set_is_made_read_back_and_goes_on(tmp_path: Path) -> None:
     assert make_turned_set(source, out, rig, [BEHIND], TurnOrder(3, "builtin")) == 0  # nothing is left to do
     with pytest.raises(SinkError, match="another order"):
         make_turned_set(source, out, rig, [BEHIND], TurnOrder(2, "builtin"))
+
+
+def test_detectors_read_turned_portraits(tmp_path: Path) -> None:
+    """Their surroundings reach everywhere, so no rectangle of real pixels is stored (NaN)."""
+    out, photos = tmp_path / "b", tmp_path / "photos"
+    make_turned_set(_pseudo_set(tmp_path / "a"), out, load_rig("builtin"), [BEHIND], TurnOrder(1, "builtin"))
+    photos.mkdir()
+    cv2.imwrite(str(photos / "p.png"), np.full((130, 130, 3), 80, np.uint8))
+    places = Places({"turned_sfhq": out, "backgrounds": photos}, frozenset(), tmp_path)
+    (face,) = read_faces(places, {"turned_sfhq": 1.0}).groups[0]
+    left, top, right, bottom = face.box_xyxy
+    assert 0 <= left < right < face.image.shape[1]
+    assert 0 <= top < bottom < face.image.shape[0]
+    assert 55 < max(right - left, bottom - top) < 66

@@ -123,10 +123,18 @@ def _portraits(folder: Path) -> list[FacePicture]:
         if sample.landmarks_xy is None:
             continue
         image = sample.image()
-        left, top, right, bottom = (round(float(v)) for v in sample.attributes["inside_xyxy"])
-        left, top = max(left, 0), max(top, 0)
+        left, top, right, bottom = _inside(image, sample.attributes["inside_xyxy"])
         box, five = face_of_points(sample.landmarks_xy)
         inside = np.ascontiguousarray(image[top : bottom + 1, left : right + 1])
         shift = np.array([left, top], np.float32)
         out.append(FacePicture(inside, box - np.tile(shift, 2), five - shift).small())
     return out
+
+
+def _inside(image: UInt8, edges_xyxy: Float32) -> tuple[int, int, int, int]:
+    """First and last column and row of the real pixels; a turned portrait has surroundings everywhere (NaN)."""
+    height, width = image.shape[:2]
+    if not np.isfinite(edges_xyxy).all():
+        return 0, 0, width - 1, height - 1
+    left, top, right, bottom = (round(float(v)) for v in edges_xyxy)
+    return max(left, 0), max(top, 0), right, bottom
