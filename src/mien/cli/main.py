@@ -11,6 +11,7 @@ import traceback
 
 import typer
 
+from mien.cli.animate import animate
 from mien.cli.avatar import avatar
 from mien.cli.calibrate import calibrate
 from mien.cli.capture import capture, demo
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(capture)
 app.command()(demo)
 app.command()(calibrate)
+app.command()(animate)
 app.command()(export)
 app.command()(live)
 app.command()(receive)
