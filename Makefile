@@ -12,14 +12,18 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 OWN := import sys; sys.exit(sys.prefix == sys.base_prefix)
 NEEDS := Mien needs Python 3.11 or 3.12 (no other version was tested; MediaPipe, the comparison, has no wheel for others)
 
-.PHONY: run test lint bench clean python venv
+PAGES := src/mien/studio/page/index.html
+NODE_FITS := const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)
+NO_NODE := The studio needs its pages built, which needs Node.js 20.19, 22.12 or newer with npm. Everything else works without.
+
+.PHONY: run test lint bench clean python venv viewer viewer-if-possible
 .DEFAULT_GOAL := run
 
-run: venv ## capture the built-in clip into out/demo
+run: venv viewer-if-possible ## capture the built-in clip into out/demo
 	@$(MAKE) --no-print-directory $(VENV)/.run
 	$(BIN)/mien demo --out out/demo
 
-test: lint ## linters, types, import contracts, tests
+test: lint viewer-if-possible ## linters, types, import contracts, tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: venv
@@ -28,6 +32,22 @@ lint: venv
 	$(BIN)/ruff format --check --no-cache
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+viewer: ## the pages of the studio
+	@node -e '$(NODE_FITS)' 2>/dev/null && command -v npm >/dev/null || { echo "$(NO_NODE)" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(PAGES)
+
+viewer-if-possible:
+	@if node -e '$(NODE_FITS)' 2>/dev/null && command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory $(PAGES) || echo "The pages of the studio could not be built (see above). Everything else works." >&2; \
+	else echo "$(NO_NODE)" >&2; fi
+
+viewer/node_modules/.package-lock.json: viewer/package.json viewer/package-lock.json
+	cd viewer && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PAGES): viewer/node_modules/.package-lock.json $(shell find viewer/src viewer/index.html viewer/vite.config.ts viewer/tsconfig.json -type f 2>/dev/null)
+	cd viewer && npm run --silent build
 
 bench: venv ## frames per second, beside MediaPipe alone
 	@$(MAKE) --no-print-directory $(VENV)/.bench
@@ -52,16 +72,16 @@ venv: $(if $(filter-out file default undefined,$(origin PYTHON)),python)
 		$(MAKE) --no-print-directory python && echo "making $(VENV) with $(PYTHON)" && "$(PYTHON)" -m venv --clear $(VENV); }
 
 $(VENV)/.run: pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[studio]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe,studio]'
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.test: pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe,lab,usd,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[mediapipe,lab,usd,studio,dev]'
 	@touch $@ $(VENV)/.run $(VENV)/.bench
 
 clean: ## remove outputs and caches, keep the environment

@@ -77,6 +77,7 @@ def live(
     lost: Annotated[str, typer.Option(help="A lost face: hold or fade.")] = "hold",
     seconds: _Seconds = None,
     json_output: _Json = False,
+    studio: Annotated[bool, typer.Option("--studio", help="Show it in the browser instead of here.")] = False,
 ) -> None:
     """Send the face in SOURCE to other programs, several at once, until Ctrl-C."""
     from mien.errors import RequestError
@@ -86,6 +87,13 @@ def live(
     chosen: Literal["hold", "fade"] = "fade" if lost == "fade" else "hold"
     if lost not in ("hold", "fade"):
         raise RequestError(f"--lost {lost}: expected hold or fade")
+    if studio:
+        from mien.cli.studio import PORT, open_studio
+
+        if set_ or seconds is not None or json_output or lost != "hold" or faces is not None:
+            raise RequestError("--studio goes with --to, --preset and --raw only: choose everything else in the page")
+        open_studio(Path(), None, "127.0.0.1", PORT, (source, preset, tuple(to or ()), not raw), browser=True)
+        return
     request = LiveRequest(source, tuple(to or ()), preset, tuple(set_ or ()), faces, not raw, chosen, seconds)
     with _stopping() as stop:
         outcome = run(request, stop=stop, watcher=_LiveNews())

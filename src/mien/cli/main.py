@@ -21,6 +21,7 @@ from mien.cli.lab import lab
 from mien.cli.live import live, receive
 from mien.cli.models import models
 from mien.cli.saying import keep_standard_streams, say
+from mien.cli.studio import studio
 from mien.errors import MienError, RequestError
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.command()(animate)
 app.command()(export)
 app.command()(live)
 app.command()(receive)
+app.command()(studio)
 app.command()(models)
 app.command()(doctor)
 app.add_typer(avatar, name="avatar")

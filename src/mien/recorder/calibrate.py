@@ -19,6 +19,7 @@ from mien.errors import ConfigError, RequestError
 from mien.pipeline.compose import Pipeline, check_options, compose, options_for
 from mien.pipeline.config import load_config
 from mien.pipeline.runner import run
+from mien.pipeline.stage import Source
 from mien.recorder.calibration_picture import write_picture
 from mien.sources.opening import open_source
 
@@ -49,6 +50,9 @@ def calibrate(
     request: CalibrationRequest,
     asked: Callable[[Step], None] | None = None,
     stop: threading.Event | None = None,
+    *,
+    seen: Callable[[FrameRecord], None] | None = None,
+    source: Source | None = None,
 ) -> tuple[Calibration, list[Path]]:
     """Watch, fit, write.
 
@@ -56,6 +60,8 @@ def calibrate(
         request: see there.
         asked: is told what to do next, when the guide is followed live.
         stop: set it to end watching early.
+        seen: is given every finished frame.
+        source: an opened source instead of `request.source`; is closed.
 
     Returns:
         What was found, and the files: profile and picture.
@@ -73,7 +79,7 @@ def calibrate(
     table = {k: v for k, v in config[slot].items() if k != "use"}
     if table.get("profile") is not None:
         raise ConfigError(f"{slot}.profile: a calibration starts without one")
-    source = open_source(request.source, options=config.get("source"))
+    source = source or open_source(request.source, options=config.get("source"))
     guided = source.info.live if request.guided is None else request.guided
     guide = request.guide if guided else None
     try:
@@ -81,6 +87,8 @@ def calibrate(
             watch = _Watch(pipeline, guide, asked if source.info.live else None, stop or threading.Event())
             for record in run(source, pipeline, stop=watch.stop):
                 watch.see(record)
+                if seen is not None:
+                    seen(record)
     finally:
         source.close()
     solver_options = options_for(LandmarkSolver, table, slot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -13,11 +13,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from mien.animate.live import LiveFace
+from mien.animate.signal import FaceSignal
 from mien.core.record import FrameRecord
 from mien.errors import ConfigError, MienError, RequestError
 from mien.pipeline.compose import check_options, compose
 from mien.pipeline.runner import run
-from mien.pipeline.stage import SourceInfo
+from mien.pipeline.stage import Source, SourceInfo
 from mien.pipeline.timing import StageTimes
 from mien.recorder.request import Request, resolve
 from mien.sinks.live.opening import open_outlets
@@ -31,7 +32,7 @@ class LiveRequest:
 
     Attributes:
         source: as for a capture; what is not live by itself is played at its own pace.
-        to: addresses, see `mien.sinks.protocols.table.parse_target`.
+        to: addresses, see `mien.sinks.protocols.table.parse_target`; empty only where somebody watches the frames.
         preset, overrides: as for a capture; outputs of the preset are not made.
         faces: at most this many faces are measured; the biggest is sent.
         calm: smooth what is sent.
@@ -83,10 +84,26 @@ class LiveWatcher(Protocol):
         """A frame was offered."""
 
 
+Show = Callable[[FrameRecord, FaceSignal], None]
+"""Is given every finished frame, with its picture, and the signal that is sent; must be quick and must not raise."""
+
+
 def live(
-    request: LiveRequest, *, stop: threading.Event | None = None, watcher: LiveWatcher | None = None
+    request: LiveRequest,
+    *,
+    stop: threading.Event | None = None,
+    watcher: LiveWatcher | None = None,
+    show: Show | None = None,
+    source: Source | None = None,
 ) -> LiveOutcome:
     """Run until the source ends, the time is over or `stop` is set.
+
+    Args:
+        request: see there.
+        stop: set it from anywhere to end.
+        watcher: is told how it goes.
+        show: see `Show`.
+        source: an opened source instead of `request.source`; is closed.
 
     Returns:
         The outcome; an error after the first frame is in `LiveOutcome.error`.
@@ -98,12 +115,13 @@ def live(
     from mien.sources.opening import open_source
     from mien.sources.paced import PacedSource
 
-    if not request.to:
+    if not request.to and show is None:
         raise RequestError("nobody to send to: say --to PROTOCOL://HOST:PORT at least once")
     targets = [parse_target(address) for address in request.to]
     config = resolve(Request(request.source, Path(), request.preset, request.overrides, request.faces))
     check_options(config)
-    source = open_source(request.source, options=config.get("source"))
+    if source is None:
+        source = open_source(request.source, options=config.get("source"))
     try:
         paced = source if source.info.live else PacedSource(source)
         with compose(config, source.info) as pipeline:
@@ -113,7 +131,7 @@ def live(
             try:
                 if watcher is not None:
                     watcher.started(paced.info, [o.name for o in outlets.outlets])
-                outcome = _run(request, run(paced, pipeline, stop=stop), outlets, watcher)
+                outcome = _run(request, run(paced, pipeline, stop=stop), outlets, watcher, show)
             finally:
                 outlets.close()
             outcome.receivers = [o.figures() for o in outlets.outlets]
@@ -123,7 +141,9 @@ def live(
         source.close()
 
 
-def _run(request: LiveRequest, records: Any, outlets: Outlets, watcher: LiveWatcher | None) -> LiveOutcome:
+def _run(
+    request: LiveRequest, records: Any, outlets: Outlets, watcher: LiveWatcher | None, show: Show | None
+) -> LiveOutcome:
     outcome, face, times = LiveOutcome(), LiveFace(calm=request.calm, lost=request.lost), StageTimes()
     costs_ns: deque[int] = deque(maxlen=WINDOW)
     began: float | None = None
@@ -134,6 +154,8 @@ def _run(request: LiveRequest, records: Any, outlets: Outlets, watcher: LiveWatc
             before = time.perf_counter_ns()
             outlets.offer(signal)
             costs_ns.append(time.perf_counter_ns() - before)
+            if show is not None:
+                show(record, signal)
             times.add(record.trace)
             outcome.frames += 1
             outcome.frames_with_face += signal.found

@@ -1,0 +1,129 @@
+"""The WebSocket: what a page says is checked and followed; what the server says comes from the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from importlib.metadata import version
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from mien.core.schema import load_schema
+from mien.pipeline.config import load_config, preset_names
+from mien.sinks.protocols.table import WIRES, parse_target
+from mien.studio.browser_camera import LONGEST_PICTURE
+from mien.studio.clock import now_ms
+from mien.studio.hub import Page
+from mien.studio.messages import (
+    Calibrate,
+    Choice,
+    Hello,
+    Names,
+    Ping,
+    Pong,
+    Privacy,
+    Problem,
+    Start,
+    Stop,
+    from_page,
+)
+from mien.studio.studio import Studio
+
+LONGEST_TEXT = 16 * 1024
+MOST_PROBLEMS = 20
+"""So many messages that cannot be followed, and the page is let go."""
+_PROTOCOL_ERROR, _TOO_BIG, _TRY_LATER = 1008, 1009, 1013
+
+
+def hello() -> Hello:
+    """What a page has to know before the first frame."""
+    points, units = load_schema("wflw98"), load_schema("facs")
+    names = Names(
+        shapes=list(load_schema("arkit52").names),
+        units=list(units.names),
+        unit_titles=dict(units.attributes["titles"]),
+        points=list(points.names),
+        point_groups={k: list(v) for k, v in points.groups.items()},
+    )
+    presets = [Choice(name=n, what=str(load_config(n).get("description", ""))) for n in preset_names()]
+    outputs = [Choice(name=parse_target(f"{p}://").name, what=w.what) for p, w in WIRES.items()]
+    return Hello(
+        version=version("mien"), names=names, presets=presets, outputs=outputs, longest_picture=LONGEST_PICTURE
+    )
+
+
+def socket_route(studio: Studio) -> APIRouter:
+    """The route /ws."""
+    router = APIRouter()
+
+    @router.websocket("/ws")
+    async def speak(socket: WebSocket) -> None:
+        await socket.accept()
+        page = Page(socket)
+        page.put("hello", hello().model_dump_json())
+        if not studio.hub.join(page):
+            await socket.close(_TRY_LATER, "too many pages are open")
+            return
+        sending = asyncio.create_task(page.send_all())
+        listening = asyncio.create_task(_listen(studio, page, socket))
+        try:
+            await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            studio.hub.leave(page)
+            for task in (sending, listening):
+                task.cancel()
+            await asyncio.gather(sending, listening, return_exceptions=True)
+            with suppress(RuntimeError, OSError, WebSocketDisconnect):
+                await socket.close()
+
+    return router
+
+
+async def _listen(studio: Studio, page: Page, socket: WebSocket) -> None:
+    problems = 0
+    with suppress(WebSocketDisconnect):
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text, data = message.get("text"), message.get("bytes")
+            if len(text or "") > LONGEST_TEXT or len(data or b"") > LONGEST_PICTURE:
+                await socket.close(_TOO_BIG, "the message is too long")
+                return
+            what = _followed(studio, page, text, data)
+            if what is not None:
+                problems += 1
+                page.put("problem", Problem(what=what).model_dump_json())
+                if problems > MOST_PROBLEMS:
+                    await socket.close(_PROTOCOL_ERROR, "too many messages that cannot be followed")
+                    return
+
+
+def _followed(studio: Studio, page: Page, text: str | None, data: bytes | None) -> str | None:
+    """Do what a message says; what is wrong with it, or None."""
+    if text is None:
+        if data is None or len(data) < 16:
+            return "a picture of a camera is a time and a JPEG"
+        studio.session.picture(data)
+        return None
+    try:
+        message = from_page.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'message'}: {first['msg']}"[:300]
+    match message:
+        case Ping():
+            page.put("pong", Pong(t_ms=message.t_ms, server_ms=now_ms()).model_dump_json())
+        case Start():
+            studio.session.start(message)
+        case Stop():
+            studio.session.stop()
+        case Privacy():
+            studio.session.privacy(message.on)
+        case Calibrate():
+            from mien.studio.calibrating import calibrate_in
+
+            calibrate_in(studio.session, message)
+    return None

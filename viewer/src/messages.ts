@@ -1,0 +1,194 @@
+// Made from src/mien/studio/messages.py by `python -m mien.studio.typescript`: change that file, not this one.
+
+export const PROTOCOL = 1;
+export const FRAME_MAGIC = 1313163597;
+export const FRAME_VERSION = 1;
+export const FRAME_HEAD_BYTES = 48;
+export const SIGNAL_FLOATS = 67;
+export const UNITS = 42;
+export const POINTS = 98;
+export const FACE_FLOATS = 399;
+
+/** A character and what it can do. */
+export interface Avatar {
+  name: string;
+  kind: string;
+  bytes: number;
+  builtin: boolean;
+  present: number;
+  shapes: Shape[];
+  unused: string[];
+  expressions: string[];
+  perfect_sync: number;
+  mapping: Record<string, Record<string, number>>;
+}
+
+/** Watch a person and write a profile. */
+export interface Calibrate {
+  type: "calibrate";
+  name: string;
+  source?: string;
+  preset?: string;
+  guided?: boolean;
+}
+
+/** What came of a calibration. */
+export interface Calibrated {
+  type: "calibrated";
+  name: string;
+  frames: number;
+  blink_before: number | null;
+  blink_after: number | null;
+  shapes: Reached[];
+}
+
+/** Something to choose from. */
+export interface Choice {
+  name: string;
+  what: string;
+}
+
+/** Body of every answer that is no success. */
+export interface Failure {
+  detail: string;
+}
+
+/** What the person who is calibrated has to do now. */
+export interface Guidance {
+  type: "guidance";
+  step: number;
+  steps: number;
+  name: string;
+  words: string;
+  seconds: number;
+}
+
+/** First message of the server. */
+export interface Hello {
+  type: "hello";
+  protocol: number;
+  version: string;
+  names: Names;
+  presets: Choice[];
+  outputs: Choice[];
+  longest_picture: number;
+}
+
+/** Which morph targets play a shape. */
+export interface Mapping {
+  mapping: Record<string, Record<string, number>>;
+}
+
+/** What the numbers of a frame mean, in their order. */
+export interface Names {
+  shapes: string[];
+  units: string[];
+  unit_titles: Record<string, string>;
+  points: string[];
+  point_groups: Record<string, number[]>;
+}
+
+/** Answered at once; how a page learns the server's clock. */
+export interface Ping {
+  type: "ping";
+  t_ms: number;
+}
+
+/** Answer to a `Ping`. */
+export interface Pong {
+  type: "pong";
+  t_ms: number;
+  server_ms: number;
+}
+
+/** On: no pixel of a source leaves the server. */
+export interface Privacy {
+  type: "privacy";
+  on: boolean;
+}
+
+/** A message that could not be followed. */
+export interface Problem {
+  type: "problem";
+  what: string;
+}
+
+/** A person's calibration. */
+export interface Profile {
+  name: string;
+  facts: Record<string, unknown>;
+}
+
+/** One shape of a calibration: what it read at rest and at its largest; None = not measured. */
+export interface Reached {
+  shape: string;
+  rest_before: number | null;
+  reach_before: number | null;
+  rest_after: number | null;
+  reach_after: number | null;
+}
+
+/** A program that is sent to. */
+export interface Receiver {
+  to: string;
+  sent: number;
+  replaced: number;
+  unsent: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  problem: string | null;
+}
+
+/** What the server is doing; sent when it changes. */
+export interface Session {
+  type: "session";
+  state: "idle" | "starting" | "running" | "calibrating" | "ended" | "failed";
+  asked: Start | null;
+  source: string;
+  problem: string | null;
+  privacy: boolean;
+  wants_camera: boolean;
+}
+
+/** One ARKit shape in a character, see `mien.avatar.check.Match`. */
+export interface Shape {
+  shape: string;
+  kind: "same" | "spelling" | "alias" | "halves" | "instead" | "missing";
+  parts: Record<string, number>;
+  dead: boolean;
+}
+
+/** Begin a live run; one that is under way ends. */
+export interface Start {
+  type: "start";
+  source?: string;
+  preset?: string;
+  faces?: number;
+  smooth?: boolean;
+  lost?: "hold" | "fade";
+  profile?: string | null;
+  to?: string[];
+}
+
+/** How the run goes; once a second. */
+export interface Status {
+  type: "status";
+  frames: number;
+  fps: number;
+  dropped: number;
+  measure_ms: number;
+  latency_ms: number;
+  stages_ms: Record<string, number>;
+  warnings: string[];
+  receivers: Receiver[];
+  pages: number;
+}
+
+/** End the run, or the calibration. */
+export interface Stop {
+  type: "stop";
+}
+
+export type FromPage = Start | Stop | Privacy | Calibrate | Ping;
+
+export type FromServer = Hello | Session | Status | Pong | Problem | Guidance | Calibrated;

@@ -1,0 +1,139 @@
+// The picture and the character side by side, fed by the frames of the server. Live and Calibrate both use it.
+
+import { CharacterView } from "./character";
+import type { Connection } from "./connection";
+import { currentAvatar } from "./avatars";
+import { h, toast } from "./dom";
+import { type OverlayChoice, drawFrame } from "./overlay";
+import type { Frame } from "./wire";
+
+/** What the page measured about the frames it showed, for benchmarks/latency.py. */
+export interface PageFigures {
+  latenciesMs: number[];
+  shown: number;
+  rate: number;
+}
+
+const KEPT = 2000;
+
+export class Stage {
+  readonly element: HTMLElement;
+  readonly figures: PageFigures = { latenciesMs: [], shown: 0, rate: 0 };
+  frame: Frame | null = null;
+  onframe: ((frame: Frame) => void) | null = null;
+
+  private canvas = h("canvas", { class: "picture", role: "img", "aria-label": "The picture with what was found in it" });
+  private note = h("p", { class: "note" });
+  private view: CharacterView | null = null;
+  private picture: ImageBitmap | null = null;
+  private drawnFrame: Frame | null = null;
+  private pending: Frame | null = null;
+  private decoding = false;
+  private alive = true;
+
+  constructor(
+    private connection: Connection,
+    readonly choice: OverlayChoice,
+  ) {
+    const character = h("div", { class: "pane character-pane" });
+    this.element = h(
+      "div",
+      { class: "stage" },
+      h("div", { class: "pane picture-pane" }, this.canvas, this.note),
+      character,
+    );
+    try {
+      this.view = new CharacterView(character);
+      this.view.ondrawn = () => this.drawn();
+    } catch {
+      character.append(h("p", { class: "note" }, "This browser draws no 3-D pictures (WebGL is off)."));
+    }
+    this.connection.onframe = (frame) => this.receive(frame);
+    this.connection.listen((m) => {
+      if (m.type === "hello") void this.loadCharacter();
+    });
+    new ResizeObserver(() => this.redraw()).observe(this.canvas);
+  }
+
+  say(text: string): void {
+    this.note.textContent = text;
+    this.note.hidden = !text;
+  }
+
+  clear(): void {
+    this.frame = null;
+    this.picture?.close();
+    this.picture = null;
+    this.canvas.getContext("2d")!.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.view?.relax();
+  }
+
+  redraw(): void {
+    const names = this.connection.hello?.names;
+    this.element.classList.toggle("mirrored", this.choice.mirror);
+    if (this.frame && names) drawFrame(this.canvas, this.frame, this.picture, names, this.choice);
+  }
+
+  close(): void {
+    this.alive = false;
+    this.connection.onframe = null;
+    this.view?.close();
+    this.picture?.close();
+  }
+
+  private async loadCharacter(): Promise<void> {
+    try {
+      await this.view?.load(await currentAvatar(), this.connection.hello!.names.shapes);
+    } catch (error) {
+      if (this.alive) toast(`The character cannot be shown: ${(error as Error).message}`, "error");
+    }
+  }
+
+  private receive(frame: Frame): void {
+    this.view?.play(frame.signal);
+    this.drawnFrame = frame;
+    this.onframe?.(frame);
+    this.pending = frame;
+    if (!this.decoding) void this.decode();
+  }
+
+  /** Pictures are decoded one after the other, the newest wins; the overlay waits for its own picture. */
+  private async decode(): Promise<void> {
+    this.decoding = true;
+    while (this.pending && this.alive) {
+      const frame: Frame = this.pending;
+      this.pending = null;
+      let picture: ImageBitmap | null = null;
+      if (frame.picture) {
+        const blob = new Blob([frame.picture as Uint8Array<ArrayBuffer>], { type: "image/jpeg" });
+        picture = await createImageBitmap(blob).catch(() => null);
+      }
+      this.picture?.close();
+      this.picture = picture;
+      this.frame = frame;
+      this.note.hidden = true;
+      this.redraw();
+    }
+    this.decoding = false;
+  }
+
+  /** The character was drawn: when the next picture is due, these pixels are on the screen. */
+  private drawn(): void {
+    this.figures.rate = this.view?.rate ?? 0;
+    const frame = this.drawnFrame;
+    this.drawnFrame = null;
+    if (!frame) return;
+    requestAnimationFrame(() => {
+      const latency = this.connection.serverMs() - frame.capturedMs;
+      if (Number.isNaN(latency)) return;
+      this.figures.shown += 1;
+      this.figures.latenciesMs.push(latency);
+      if (this.figures.latenciesMs.length > KEPT) this.figures.latenciesMs.shift();
+    });
+  }
+}
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted.length ? sorted[sorted.length >> 1]! : Number.NaN;
+}
