@@ -27,6 +27,12 @@ def export(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME.OPTION=VALUE", help="An option, e.g. unity.path=Head.")
     ] = None,
+    avatar: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For glb: your own .glb, .gltf or .vrm plays the take.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="With --avatar: its profile; see mien avatar check --profile.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are not Mien's own.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Say what every format is, and its options.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
@@ -42,9 +48,15 @@ def export(
     from mien.recorder.export_take import ExportRequest, export_take
 
     outputs = tuple(dict.fromkeys(n.strip() for n in to.split(",") if n.strip()))
+    overrides = [*(set_ or ())]
+    for option, path in (("avatar", avatar), ("profile", profile)):
+        if path is not None:
+            if "glb" not in outputs:
+                raise RequestError(f"--{option} is for --to glb: other formats have their options, see --list")
+            overrides.append(f"glb.{option}={json.dumps(str(path))}")
     if not outputs:
         raise RequestError(f"--to names no format; names: {_NAMES}")
-    made = export_take(ExportRequest(take, outputs, out, tuple(set_ or ()), face, overwrite))
+    made = export_take(ExportRequest(take, outputs, out, tuple(overrides), face, overwrite))
     told = printed(json.dumps({"outputs": [storable(str(p)) for p in made]}, indent=2)) if json_output else True
     for path in made:
         say(f"  {path}")
