@@ -133,6 +133,18 @@ def read_profile(path: str | Path) -> Profile:
         raise ConfigError(f"profile {path}: {error.args[0]}") from None
 
 
+def profile_of(text: str, name: str) -> Profile:
+    """A profile from a file's text.
+
+    Raises:
+        ConfigError: it is no profile.
+    """
+    try:
+        return _profile(name, parse_profile(text))
+    except (KeyError, ValueError) as error:
+        raise ConfigError(f"profile {name}: {error}") from None
+
+
 def _profile(name: str, rules: ProfileFile) -> Profile:
     schema = load_schema(rules.inputs)
     gains = np.zeros((len(schema), len(rules.outputs)), np.float32)

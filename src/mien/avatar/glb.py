@@ -6,7 +6,7 @@ Morph offsets are sparse: only the vertices that move are stored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from mien.avatar.character import SHAPES, Character, Part, vertex_normals
 from mien.avatar.gltf_buffer import INDICES, VERTICES, GltfBuffer, JsonObject
-from mien.core.arrays import Float32
+from mien.core.arrays import Float32, Float64
 
 _STILL_NORMAL = 0.004
 """Changes of a normal smaller than this are not stored (about 0.2 degrees)."""
@@ -29,12 +29,14 @@ class Animation:
         times_s: (T,) float32, >= 0, strictly increasing.
         weights: (T, 52) float32, schema "arkit52".
         rotations: node name → (T, 4) float32 unit quaternions x, y, z, w.
+        slopes: of a (T, N) signal, (T, N) per second at its keys: then curves are cubic; None = straight lines.
     """
 
     name: str
     times_s: Float32
     weights: Float32
     rotations: dict[str, Float32] = field(default_factory=dict)
+    slopes: Callable[[Float64, Float32], Float64] | None = None
 
 
 def write_character(file: BinaryIO, character: Character, animation: Animation | None = None) -> int:
@@ -104,12 +106,17 @@ class _Document:
         def channel(node: int, path: str, values: Float32) -> None:
             still = bool((values == values[:1]).all())
             kept = values[:1] if still else values  # what never moves needs one key
+            way, count = "LINEAR", len(kept)
+            if clip.slopes is not None and not still:
+                slopes = clip.slopes(clip.times_s.astype(np.float64), kept).astype(np.float32)
+                # In-tangent, value, out-tangent of each key.
+                way, kept = "CUBICSPLINE", np.stack([slopes, kept, slopes], axis=1).reshape(-1, kept.shape[1])
             output = self._buffer.accessor(kept.reshape(-1, 1) if path == "weights" else kept)
             channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
-            if len(kept) not in keys:  # all channels of the same length share their times
-                times_s = clip.times_s[: len(kept)].astype(np.float32).reshape(-1, 1)
-                keys[len(kept)] = self._buffer.accessor(times_s, bounds=True)
-            sampler = {"input": keys[len(kept)], "output": output, "interpolation": "LINEAR"}
+            if count not in keys:  # all channels of the same length share their times
+                times_s = clip.times_s[:count].astype(np.float32).reshape(-1, 1)
+                keys[count] = self._buffer.accessor(times_s, bounds=True)
+            sampler = {"input": keys[count], "output": output, "interpolation": way}
             samplers.append(sampler)
 
         for index, node in enumerate(self._nodes):

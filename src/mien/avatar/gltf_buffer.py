@@ -16,7 +16,7 @@ from mien.core.arrays import AnyArray, Float32
 
 JsonObject = dict[str, Any]
 
-COMPONENT = {"uint16": 5123, "uint32": 5125, "float32": 5126}
+COMPONENT = {"uint8": 5121, "uint16": 5123, "uint32": 5125, "float32": 5126}
 VERTICES, INDICES = 34962, 34963
 """What a buffer view is for; animation data has no target."""
 _ELEMENT = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
@@ -92,8 +92,20 @@ class GltfBuffer:
         self._length += len(data)
         return len(self.views) - 1
 
-    def write(self, file: BinaryIO, document: JsonObject) -> int:
+    def append(self, data: bytes) -> int:
+        """Add bytes that no view describes yet; returns where they begin."""
+        start = self._length
+        self._chunks.append(data + b"\0" * (-len(data) % 4))
+        self._length += len(self._chunks[-1])
+        return start
+
+    def write(self, file: BinaryIO, document: JsonObject, asset: JsonObject | None = None) -> int:
         """Write the container; `document` is the JSON without asset, accessors, views and buffers.
+
+        Args:
+            file: to write into.
+            document: see above.
+            asset: what an existing file says of itself; Mien becomes its generator.
 
         Returns:
             The file's length in bytes.
@@ -101,7 +113,8 @@ class GltfBuffer:
         Raises:
             OSError: the file cannot be written.
         """
-        whole: JsonObject = {"asset": {"version": "2.0", "generator": _generator()}, **document}
+        told = {**(asset or {}), "version": "2.0", "generator": _generator()}
+        whole: JsonObject = {"asset": told, **document}
         if self.accessors:
             whole["accessors"] = self.accessors
         if self.views:

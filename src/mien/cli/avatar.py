@@ -25,12 +25,27 @@ def _root() -> None:
 @avatar.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A character: .glb, .gltf or .vrm.")],
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw FILE doing each of the 52 shapes into this picture.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="Write the proposed mapping as a profile for export and live.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Say which of the 52 ARKit shapes FILE has, under which names, and what can stand in for the others."""
     from mien.avatar.check import check_rig
 
+    for path in (sheet, profile):
+        _free(path, file, overwrite)
     report = check_rig(file)
+    if profile is not None:
+        from mien.avatar.propose import profile_text
+
+        _written(profile, profile_text(report).encode("utf-8"))
+    if sheet is not None:
+        _written(sheet, _drawn(report, file, sheet))
     if json_output:
         table = {
             "kind": report.kind,
@@ -46,6 +61,50 @@ def check(
         return
     for line in _lines(report):
         typer.echo(storable(line))
+
+
+def _free(path: Path | None, source: Path, overwrite: bool) -> None:
+    from mien.errors import RequestError
+
+    if path is None:
+        return
+    if path.exists() and (path.resolve() == source.resolve() or not overwrite or path.is_dir()):
+        raise RequestError(f"{path} is there already: name another file, or say --overwrite")
+
+
+def _drawn(report: RigReport, file: Path, sheet: Path) -> bytes:
+    """The sheet as a PNG."""
+    import io
+
+    from PIL import Image
+
+    from mien.avatar.propose import shape_table
+    from mien.avatar.rig_character import rig_character
+    from mien.avatar.sheet import shape_sheet
+    from mien.errors import RequestError
+
+    if sheet.suffix.lower() != ".png":
+        raise RequestError(f"--sheet {sheet}: the picture is a .png")
+    notes = {m.shape: m.kind if m.kind in ("missing", "same") else f"{m.kind}: {_parts(m)}" for m in report.matches}
+    buffer = io.BytesIO()
+    picture = shape_sheet(rig_character(file, shape_table(report)), {k: v for k, v in notes.items() if v != "same"})
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _written(path: Path, content: bytes) -> None:
+    from mien.cli.saying import say
+    from mien.errors import SinkError
+
+    part = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise SinkError(f"{path} cannot be written: {error.strerror or error}; choose another folder") from error
+    say(f"  {storable(str(path))}")
 
 
 def _lines(report: RigReport) -> list[str]:

@@ -34,6 +34,7 @@ def _beside(path: Path) -> Iterator[Path]:
     part = path.with_name(path.name + ".tmp")
     try:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             yield part
             part.replace(path)
         except BaseException:
