@@ -20,6 +20,7 @@ from mien.cli.export import export
 from mien.cli.lab import lab
 from mien.cli.live import live, receive
 from mien.cli.models import models
+from mien.cli.render import render
 from mien.cli.saying import keep_standard_streams, say
 from mien.cli.studio import studio
 from mien.errors import MienError, RequestError
@@ -37,6 +38,7 @@ app.command()(demo)
 app.command()(calibrate)
 app.command()(animate)
 app.command()(export)
+app.command()(render)
 app.command()(live)
 app.command()(receive)
 app.command()(studio)
