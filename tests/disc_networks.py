@@ -17,8 +17,8 @@ import pytest
 from mien.core.arrays import Float32, UInt8
 from mien.core.record import FrameRecord, Stamp
 from mien.core.schema import load_schema
-from mien.landmarks.pixels import MEAN_RGB, STD_RGB
 from mien.runtime.card import CardFacts
+from mien.runtime.pixels import MEAN_RGB, STD_RGB
 from mien.runtime.store import MODEL_FILE, write_card
 
 BRIGHT, DARK = 200, 20

@@ -26,10 +26,10 @@ from mien.core.regions import (
     tight_region_of_wide,
 )
 from mien.core.schema import load_schema
-from mien.landmarks.pixels import normalised
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.card import ModelCard, PictureNetwork
+from mien.runtime.pixels import normalised
 from mien.runtime.session import Precision
 from mien.runtime.store import open_model
 from mien.runtime.warp import warp_crop

@@ -21,7 +21,7 @@ from mien.lab.pseudo.own_teacher import VIEWS, OwnTeacher
 from mien.lab.pseudo.sources import Listing, Picture
 from mien.lab.train.checkpoints import write_checkpoint
 from mien.lab.train.landmark_export import Origin, export_landmarks
-from mien.landmarks.pixels import MEAN_RGB, STD_RGB
+from mien.runtime.pixels import MEAN_RGB, STD_RGB
 from mien.runtime.store import Model
 
 PX = 64

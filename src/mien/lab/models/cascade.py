@@ -137,7 +137,7 @@ class RefineNet(nn.Module):
     def __init__(self, spec: RefineSpec | None = None) -> None:
         super().__init__()
         s = spec or RefineSpec()
-        self.octaves = _octave_chain(s.widths, s.alpha, s.act)
+        self.octaves = octave_chain(s.widths, s.alpha, s.act)
         self.features = nn.Sequential(
             nn.MaxPool2d(2), nn.Flatten(), nn.Linear(9 * s.widths[2], s.hidden), nn.PReLU(s.hidden)
         )
@@ -145,7 +145,7 @@ class RefineNet(nn.Module):
 
     def forward(self, x: Tensor) -> WindowAnswer:
         """See the class."""
-        answer: WindowAnswer = self.heads(self.features(_through(self.octaves, x)))
+        answer: WindowAnswer = self.heads(self.features(through_octaves(self.octaves, x)))
         return answer
 
 
@@ -155,7 +155,7 @@ class OutputNet(nn.Module):
     def __init__(self, spec: OutputSpec | None = None) -> None:
         super().__init__()
         s = spec or OutputSpec()
-        self.octaves = _octave_chain(s.widths, s.alpha, s.act)
+        self.octaves = octave_chain(s.widths, s.alpha, s.act)
         fine, coarse = s.parallel.widths if s.parallel else (s.widths[2], 64)
         self.parallel = ParallelConvs(s.widths[2], s.parallel) if s.parallel else None
         self.down = ConvBnAct(fine, coarse, ConvSpec(3, 2, act=s.act))
@@ -171,7 +171,7 @@ class OutputNet(nn.Module):
 
     def forward(self, x: Tensor) -> WindowAnswer:
         """See the class."""
-        fine = _through(self.octaves, x)
+        fine = through_octaves(self.octaves, x)
         if self.parallel is not None:
             fine, coarse = self.parallel(fine)
             both = torch.cat([self.down(fine), coarse], dim=1)
@@ -187,7 +187,8 @@ def _conv3(inputs: int, outputs: int, spec: ProposalSpec) -> nn.Module:
     return Separable3x3(inputs, outputs, how) if spec.separable else ConvBnAct(inputs, outputs, how)
 
 
-def _octave_chain(widths: tuple[int, int, int], alpha: float, act: Activation) -> nn.ModuleList:
+def octave_chain(widths: tuple[int, int, int], alpha: float, act: Activation) -> nn.ModuleList:
+    """Three octave convolutions, plain at both ends; see `through_octaves`."""
     first, second, third = widths
     return nn.ModuleList(
         (
@@ -198,7 +199,7 @@ def _octave_chain(widths: tuple[int, int, int], alpha: float, act: Activation) -
     )
 
 
-def _through(octaves: nn.ModuleList, x: Tensor) -> Tensor:
+def through_octaves(octaves: nn.ModuleList, x: Tensor) -> Tensor:
     """Octave convolutions with a pooling after all but the last; a quarter of the side comes out."""
     parts: Octaves = (x, None)
     pool = nn.MaxPool2d(2)

@@ -32,7 +32,7 @@ from mien.lab.train.losses import (
 )
 from mien.lab.train.together import Together
 from mien.landmarks.heatmap import Decoding, crop_from_map, decode
-from mien.landmarks.pixels import MEAN_RGB, STD_RGB
+from mien.runtime.pixels import MEAN_RGB, STD_RGB
 
 FAILED = 0.10
 

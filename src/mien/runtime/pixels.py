@@ -1,4 +1,4 @@
-"""Pixels as Mien's landmark networks take them. Used alike in training and at run time; numpy only."""
+"""Pixels as Mien's landmark and expression networks take them. Used alike in training and at run time; numpy only."""
 
 from __future__ import annotations
 

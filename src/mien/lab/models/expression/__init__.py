@@ -1,0 +1,1 @@
+"""Networks that read expressions: every one of the source papers, built from the shared blocks."""
