@@ -22,6 +22,7 @@ from mien.runtime.pixels import MEAN_RGB, STD_RGB
 from mien.runtime.store import MODEL_FILE, write_card
 
 BRIGHT, DARK = 200, 20
+_SCHEMAS = {"probabilities": "expression7"}
 SSD_PX, LANDMARK_PX = 64, 128
 FIVE = np.array([(-0.45, -0.3), (0.45, -0.3), (0, 0.1), (-0.4, 0.5), (0.4, 0.5)], np.float32)
 """Key points of a disc, in radii from its middle."""
@@ -123,7 +124,10 @@ def _facts(name: str, image: list[int | None], outputs: dict[str, list[int | Non
         "task": "test",
         "licence": "Apache-2.0",
         "inputs": [{"name": "image", "shape": image, "recipe": "as the real network"}],
-        "outputs": [{"name": n, "shape": s, "unit": "as the real network"} for n, s in outputs.items()],
+        "outputs": [
+            {"name": n, "shape": s, "unit": "as the real network", "schema": _SCHEMAS.get(n)}
+            for n, s in outputs.items()
+        ],
         "precision": "f32",
         "training": {"command": "none", "data": [{"name": "none", "licence": "CC0", "use": "none"}]},
     }
@@ -222,6 +226,21 @@ def write_heatmaps(folder: Path) -> None:
     g.save(folder, ["n", 3, LANDMARK_PX, LANDMARK_PX], {"maps": ["n", 98, side, side], "visible": ["n", 98]})
 
 
+def write_expression(folder: Path, size_px: int = 16) -> None:
+    """ "happiness" grows with the brightness of the crop's lower half, "anger" with that of its upper half."""
+    g = _Graph()
+    light = g.light(_LANDMARK_DARK, _LANDMARK_BRIGHT)
+    halves = np.zeros((2, 1, size_px, size_px), np.float32)
+    halves[0, 0, : size_px // 2], halves[1, 0, size_px // 2 :] = 1, 1
+    both = g.op("Flatten", g.op("Conv", light, g.const(halves / (size_px**2 / 2))))
+    names = load_schema("expression7").names
+    place = np.zeros((2, len(names)), np.float32)
+    place[0, names.index("anger")], place[1, names.index("happiness")] = 8, 8
+    logits = g.op("Add", g.op("MatMul", both, g.const(place)), g.const([[2.0, *[0.0] * (len(names) - 1)]]))
+    g.op("Softmax", logits, axis=1, name="probabilities")
+    g.save(folder, ["n", 3, size_px, size_px], {"probabilities": ["n", len(names)]})
+
+
 def write_all(root: Path) -> Path:
     """Every network, each in a folder named as the shipped one."""
     write_proposal(root / "immtcnn-p")
@@ -230,4 +249,5 @@ def write_all(root: Path) -> Path:
     write_ssd(root / "ssd-face")
     write_heatmaps(root / "hrnet98-128")
     write_points(root / "points98-128")
+    write_expression(root / "expression48")
     return root

@@ -24,6 +24,7 @@ NETWORKS = {
     "detect/ssd": {"model": "ssd-face"},
     "landmarks/hrnet98": {"model": "hrnet98-128"},
     "landmarks/points98": {"model": "points98-128"},
+    "expression/network": {"model": "expression48"},
 }
 """Options that name a network, for which the test's own network of the same name stands in."""
 

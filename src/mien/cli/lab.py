@@ -10,6 +10,7 @@ import typer
 
 from mien.cli.lab_arkit import compare_arkit
 from mien.cli.lab_evaluate import evaluate
+from mien.cli.lab_expression import train_expression
 from mien.cli.lab_pseudo import pseudo
 from mien.cli.lab_synth import synth
 from mien.pipeline.registry import load
@@ -18,11 +19,19 @@ lab = typer.Typer(help="The laboratory: data, training, evaluation.", no_args_is
 data = typer.Typer(
     help="Datasets: what is known, and whether a copy is sound.", no_args_is_help=True, rich_markup_mode=None
 )
+train = typer.Typer(help="Train networks; see also recipes/.", no_args_is_help=True, rich_markup_mode=None)
 lab.add_typer(data, name="data")
+lab.add_typer(train, name="train")
 lab.add_typer(evaluate, name="evaluate")
 lab.command("synth")(synth)
+train.command("expression")(train_expression)
 lab.command("pseudo")(pseudo)
 lab.command("compare-arkit")(compare_arkit)
+
+
+@train.callback()
+def _group() -> None:
+    """A group even while it has one command."""
 
 
 @data.command("list")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mien.cli.lab_expression import evaluate_expression
 from mien.cli.saying import printed
 from mien.cli.steps import StepProgress
 from mien.pipeline.registry import load
@@ -15,6 +16,9 @@ from mien.pipeline.registry import load
 evaluate = typer.Typer(
     help="Measure models on marked data: validation only.", no_args_is_help=True, rich_markup_mode=None
 )
+
+
+evaluate.command("expression")(evaluate_expression)
 
 
 @evaluate.callback()

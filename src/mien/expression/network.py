@@ -21,7 +21,7 @@ from mien.expression.aligned import expression_region
 from mien.expression.steady import Steady
 from mien.pipeline import stage
 from mien.pipeline.stage import StageBase
-from mien.runtime.card import PictureNetwork
+from mien.runtime.card import ModelCard, PictureNetwork
 from mien.runtime.pixels import normalised
 from mien.runtime.session import Precision
 from mien.runtime.store import open_model
@@ -72,7 +72,7 @@ class NetworkExpression(StageBase):
         self._batch = 2 if o.mirrored else 1
         how = {"backend": o.backend, "threads": o.threads, "precision": o.precision}
         self._model = open_model(o.model, batch=self._batch, kind=kind, **how)  # type: ignore[arg-type]
-        self._size_px = int(self._model.card.inputs[0].shape[2] or 0)
+        self.size_px = int(self._model.card.inputs[0].shape[2] or 0)
         try:
             self._places = _places(self._model.card.outputs[0].schema_name)
         except ModelError:
@@ -84,6 +84,11 @@ class NetworkExpression(StageBase):
     def models(self) -> tuple[str, ...]:
         """Id of the network."""
         return (self._model.id,)
+
+    @property
+    def card(self) -> ModelCard:
+        """Of the network."""
+        return self._model.card
 
     def step(self, record: FrameRecord) -> FrameRecord:
         """Read every face."""
@@ -108,7 +113,7 @@ class NetworkExpression(StageBase):
         self._model.close()
 
     def _read(self, image: UInt8, face: Face, t_ns: int) -> Expression:
-        region = expression_region(face.landmarks, self._size_px) if face.landmarks is not None else None
+        region = expression_region(face.landmarks, self.size_px) if face.landmarks is not None else None
         if region is None or _inside(region, image) < _LEAST_INSIDE:
             return unknown()
         found = self.probabilities(image, region)
@@ -123,7 +128,7 @@ class NetworkExpression(StageBase):
     def probabilities(self, image: UInt8, region: CropTransform) -> Float32:
         """(C,) of the network's own classes for one region of a picture (H, W, 3) uint8 RGB."""
         crop = warp_crop(image, region, smooth=True, outside=_GREY)
-        pixels: Float32 = np.zeros((self._batch, 3, self._size_px, self._size_px), np.float32)
+        pixels: Float32 = np.zeros((self._batch, 3, self.size_px, self.size_px), np.float32)
         normalised(crop, pixels[0])
         if self.options.mirrored:
             pixels[1] = pixels[0][:, :, ::-1]

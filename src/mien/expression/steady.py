@@ -45,8 +45,9 @@ class Steady:
             if np.array_equal(np.isfinite(mean), np.isfinite(values)):
                 change = float(np.nanmax(np.abs(values - mean), initial=0.0))
                 tau = self.steady_s * max(0.0, 1 - change / PASSES)
-                share = 1.0 if tau <= 0 else 1 - float(np.exp(-(t_ns - before[1]) / 1e9 / tau))
-                said = np.asarray(mean + share * (values - mean), np.float32)
+                if tau > 0:
+                    share = 1 - float(np.exp(-(t_ns - before[1]) / 1e9 / tau))
+                    said = np.asarray(mean + share * (values - mean), np.float32)
         self._means[track_id] = (said, t_ns)
         return said
 

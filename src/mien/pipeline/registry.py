@@ -28,6 +28,9 @@ STAGES: Mapping[str, str] = {
     "landmarks/headpose": "mien.landmarks.headpose:HeadPoseStage",
     "landmarks/gaze": "mien.landmarks.gaze:GazeStage",
     "action_units/landmarks": "mien.action_units.landmark_solver:LandmarkSolver",
+    "micro/spot": "mien.micro.stage:SpotStage",
+    "expression/network": "mien.expression.network:NetworkExpression",
+    "expression/action_units": "mien.expression.from_units:UnitExpression",
 }
 
 POINT_STAGES = frozenset({"landmarks/hrnet98", "landmarks/points98", "landmarks/mediapipe"})

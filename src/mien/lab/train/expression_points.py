@@ -56,14 +56,15 @@ def _differ(a: CropTransform, b: CropTransform) -> float:
 
 
 def points_of(
-    samples: Dataset | Sequence[Sample], kept: Path, told: Callable[[int, int], None] = lambda done, total: None
+    samples: Dataset | Sequence[Sample], kept: Path | None, told: Callable[[int, int], None] = lambda done, total: None
 ) -> Mapping[str, FoundPoints]:
-    """Points of every sample by name, from the file or found now; the file grows every 2,000 faces.
+    """Points of every sample by name, from the file or found now; the file grows every 2,000 faces. None = nothing is
+    kept.
 
     Raises:
         ModelError: the file cannot be read.
     """
-    found = _read(kept) if kept.is_file() else {}
+    found = _read(kept) if kept is not None and kept.is_file() else {}
     missing = [i for i, s in enumerate(samples) if s.name not in found]
     if not missing:
         return found
@@ -73,7 +74,7 @@ def points_of(
             sample = samples.sample(i) if isinstance(samples, Dataset) else samples[i]
             found[sample.name] = finder(sample.image(), box_of(sample))
             told(done, len(missing))
-            if done % 2000 == 0 or done == len(missing):
+            if kept is not None and (done % 2000 == 0 or done == len(missing)):
                 _write(kept, found)
     finally:
         finder.close()
