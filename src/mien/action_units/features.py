@@ -64,10 +64,7 @@ def front_view(xy_px: npt.ArrayLike, yaw_pitch_rad: npt.ArrayLike, reference: np
     ref = np.asarray(reference, dtype=np.float64)
     points = np.asarray(xy_px, dtype=np.float64)
     z = points[..., 0] - 1j * points[..., 1]
-    known = np.isfinite(points[..., 0]) & np.isfinite(points[..., 1])
-    turn = _turns(np.asarray(yaw_pitch_rad, dtype=np.float64))
-    seen = turn[:, :2] @ ref.T
-    a, b = _similarity(seen[:, 0] + 1j * seen[:, 1], np.where(known, z, 0.0), np.where(known, _STABLE_WEIGHTS, 0.0))
+    a, b, turn = placement(points, np.asarray(yaw_pitch_rad, dtype=np.float64), ref)
     placed = (z - b[:, None]) / np.where(np.abs(a) > 0, a, np.nan)[:, None]
     # What the depth of a point does to it is taken off, then the turn of the plane is undone: a 2 × 2 inverse.
     x = placed.real - turn[:, 0, 2, None] * ref[:, 2]
@@ -78,6 +75,20 @@ def front_view(xy_px: npt.ArrayLike, yaw_pitch_rad: npt.ArrayLike, reference: np
     out[..., 0] = (m11 * x - m10 * y) / determinant
     out[..., 1] = (m00 * y - m01 * x) / determinant
     return out
+
+
+def placement(
+    xy_px: Float64, yaw_pitch_rad: Float64, reference: npt.ArrayLike
+) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128], Float64]:
+    """a, b (B,) and turn (B, 3, 3): a place (x, y) of the mean face turned by `turn` is seen at a · (x + iy) + b, which
+    is image px x - iy. a is 0 or NaN where the stable points are not known. Arguments as of `front_view`."""
+    ref = np.asarray(reference, dtype=np.float64)
+    z = xy_px[..., 0] - 1j * xy_px[..., 1]
+    known = np.isfinite(xy_px[..., 0]) & np.isfinite(xy_px[..., 1])
+    turn = _turns(yaw_pitch_rad)
+    seen = turn[:, :2] @ ref.T
+    a, b = _similarity(seen[:, 0] + 1j * seen[:, 1], np.where(known, z, 0.0), np.where(known, _STABLE_WEIGHTS, 0.0))
+    return a, b, turn
 
 
 def _turns(yaw_pitch_rad: Float64) -> Float64:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,28 @@ SAME_POINTS = {"landmarks/points98": "landmarks/hrnet98"}
 
 _NOTHING = Blendshapes.of(np.full(52, np.nan), np.zeros(52))
 """Of a face whose head pose could not be measured."""
+
+
+class Seen(NamedTuple):
+    """A face as the solver saw it.
+
+    Attributes:
+        face: what was found before.
+        t_ns: of the frame.
+        xy: (98, 2) px, NaN = not seen.
+        front: (98, 2) front view.
+        turn: (1, 2) radians.
+        strange: (52,) weights as of a stranger.
+        trust: 0–1, how much the view may teach about the face at rest.
+    """
+
+    face: Face
+    t_ns: int
+    xy: Float32
+    front: Float32
+    turn: Float64
+    strange: Float32
+    trust: float
 
 
 class Options(StageOptions):
@@ -126,6 +149,11 @@ class LandmarkSolver(StageBase):
     def reference(self) -> Float32:
         """(98, 3) mean face of the model."""
         return self._reference
+
+    @property
+    def turn_offset(self) -> Float64:
+        """(2,) radians: yaw and pitch that the landmark backend's pose reads on a face that looks straight ahead."""
+        return self._turn_offset
 
     def front(self, face: Face) -> Float32 | None:
         """(98, 2) front view of a face; NaN = point not seen; None = no landmarks or no head pose."""
@@ -205,16 +233,19 @@ class LandmarkSolver(StageBase):
         strange, weights, known = self._weights(front, turn, neutral)
         if self._profile is not None:
             weights = self._profile.applied(weights)
+        yaw_pitch = np.degrees(turn[0])
+        sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
+        trust = self._visibility.trust(yaw_pitch, sure)
+        sure *= 0.7 + 0.3 * known
+        seen = Seen(face, t_ns, xy, front[0], turn, strange, trust)
+        look, look_sure = look_shapes(face.gaze)
+        weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
+        weights, sure = self._second_opinion(seen, weights, sure)
         blinks = together(weights[_BLINKS], *_eyes_seen(face.landmarks, face.gaze))
         weights[_WIDES] *= 1 - np.maximum(blinks - weights[_BLINKS], 0)  # an eye that follows a shut one is not wide
         weights[_BLINKS] = blinks
-        yaw_pitch = np.degrees(turn[0])
-        sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
         if neutral is not None and self._learns and not neutral.saw(t_ns):
-            neutral.learn(t_ns, front[0], activity(strange), self._visibility.trust(yaw_pitch, sure))
-        sure *= 0.7 + 0.3 * known
-        look, look_sure = look_shapes(face.gaze)
-        weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
+            neutral.learn(t_ns, front[0], activity(strange), trust)
         weights = np.where(sure > 0, weights, np.nan)
         sure = np.where(np.isfinite(weights), sure, 0.0)
         shapes = Blendshapes.of(without_contradictions(weights.astype(np.float32)), np.clip(sure, 0.0, 1.0))
@@ -223,6 +254,10 @@ class LandmarkSolver(StageBase):
         if face.track_id is not None:
             units = self._presence.setdefault(face.track_id, Presence()).settle(units)
         return replace(face, blendshapes=shapes, action_units=units)
+
+    def _second_opinion(self, seen: Seen, weights: Float32, sure: Float32) -> tuple[Float32, Float32]:
+        """(52,) weights and confidences after another reader was asked; here nobody is."""
+        return weights, sure
 
     @property
     def _learns(self) -> bool:

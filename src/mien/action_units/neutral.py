@@ -110,7 +110,7 @@ class Neutral:
         mirrored = out[load_schema("wflw98").mirror] * _MIRROR
         return out + (1 - ASYMMETRY_KEPT) / 2 * (mirrored - out)
 
-    def learn(self, t_ns: int, front: Float32, activities: Mapping[str, float], trust: float) -> None:
+    def learn(self, t_ns: int, front: Float32, activities: Mapping[str, float], trust: float) -> Mapping[str, float]:
         """See one frame. The first teaches nothing but when time starts.
 
         Args:
@@ -118,11 +118,15 @@ class Neutral:
             front: (98, 2) front view; NaN points teach nothing.
             activities: of `activity`.
             trust: 0–1, how much this view can be relied on (pose, landmark confidence).
+
+        Returns:
+            Of each part, how much of the new mean is this frame: 1 = all of it, 0 = it taught nothing.
         """
+        shares = dict.fromkeys(PARTS, 0.0)
         # A frame counts for the time since the one before; of the first nobody knows how long it lasted.
         before, self._last_ns = self._last_ns, t_ns
         if before is None or t_ns <= before:
-            return
+            return shares
         dt = min((t_ns - before) / 1e9, _LONGEST_STEP_S)
         seen = np.isfinite(front).all(axis=1)
         for name, points in _POINTS.items():
@@ -139,3 +143,5 @@ class Neutral:
             part.seconds += weight * dt
             share = 1.0 if fresh else weight * dt / min(part.seconds, self.horizon_s)
             self.front[at] += share * (front[at] - self.front[at])
+            shares[name] = share
+        return shares

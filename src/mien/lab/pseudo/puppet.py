@@ -26,7 +26,7 @@ from mien.lab.pseudo.puppet_layers import mouth_inside, shut_lashes, still_eyeba
 from mien.lab.pseudo.puppet_mesh import LEAST_AREA, Mesh
 from mien.lab.pseudo.puppet_skin import OPENING_ROWS, Skin
 from mien.lab.rigs.catalogue import load_rig
-from mien.lab.rigs.rig import Rig
+from mien.lab.rigs.rig import Identity, Rig
 
 MOST: dict[str, float] = {
     **{name: 0.0 for name in load_schema("arkit52").names if name.startswith("eyeLook")},
@@ -112,6 +112,11 @@ class Puppet:
         self._laid = lay(rig or load_rig("builtin"), portrait.landmarks_xy, size)
         self._skin = Skin.on(self._laid, portrait.landmarks_xy, size)
         self._points = portrait.landmarks_xy.astype(np.float64)
+
+    @property
+    def identity(self) -> Identity:
+        """Who of the rig's people moves the portrait."""
+        return self._laid.identity
 
     @cached_property
     def _mesh(self) -> Mesh:

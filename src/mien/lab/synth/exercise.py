@@ -31,11 +31,11 @@ _NEIGHBOURS = 3
 _TURNED = 0.15
 """Share of the clip, at its end, in which the head is turned away."""
 _FAR_DEG = (32.0, 46.0)
-_SIDED = (
+SIDED = (
     *("eyeBlink", "eyeWide", "eyeSquint", "browDown", "browOuterUp", "cheekSquint", "noseSneer", "mouthSmile"),
     *("mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown", "mouthUpperUp"),
 )
-_TOGETHER: tuple[Mapping[str, float], ...] = (
+TOGETHER: tuple[Mapping[str, float], ...] = (
     *({n: 1.0} for n in ("browInnerUp", "cheekPuff", "jawOpen", "jawForward", "jawLeft", "jawRight")),
     *({n: 1.0} for n in ("mouthLeft", "mouthRight", "mouthFunnel", "mouthPucker", "mouthRollLower")),
     *({n: 1.0} for n in ("mouthRollUpper", "mouthShrugLower", "mouthShrugUpper")),
@@ -121,8 +121,8 @@ def _stream(seed: int, fps: float, number: int) -> np.random.Generator:
 
 def _in_some_order(rng: np.random.Generator) -> list[tuple[Mapping[str, float], float]]:
     """Every gesture and the seconds to wait before it, so that none meets another that excludes it."""
-    left: list[Mapping[str, float]] = [*({n: 1.0} for n in _SIDED), *_TOGETHER]
-    for name in rng.choice(_SIDED, _ONE_SIDED, replace=False):
+    left: list[Mapping[str, float]] = [*({n: 1.0} for n in SIDED), *TOGETHER]
+    for name in rng.choice(SIDED, _ONE_SIDED, replace=False):
         left.append({f"{name}{rng.choice(['Left', 'Right'])}": 1.0})
     out: list[tuple[Mapping[str, float], float]] = []
     while left:

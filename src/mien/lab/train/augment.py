@@ -127,8 +127,8 @@ def cover(image: UInt8, points_xy: Float32, rng: np.random.Generator) -> npt.NDA
 
 
 def photographed(image: UInt8, how: Augmentation, rng: np.random.Generator) -> UInt8:
-    """Colour, blur, coarser pixels, noise and JPEG, each by its chance; (S, S, 3) uint8 in and out."""
-    size = image.shape[0]
+    """Colour, blur, coarser pixels, noise and JPEG, each by its chance; (H, W, 3) uint8 in and out."""
+    height, width = image.shape[:2]
     if rng.random() < how.colour:
         image = recoloured(image, rng)
     if how.tint and rng.random() < how.tint:
@@ -136,9 +136,10 @@ def photographed(image: UInt8, how: Augmentation, rng: np.random.Generator) -> U
     if rng.random() < how.blur:
         image = blurred(image, rng)
     if rng.random() < how.coarse:
-        small = max(12, int(size * rng.uniform(0.2, 0.7)))
-        less = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
-        image = np.asarray(cv2.resize(less, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+        share = rng.uniform(0.2, 0.7)
+        small = max(12, int(width * share)), max(12, int(height * share))
+        less = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(less, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     if rng.random() < how.noise:
         strength = rng.uniform(2, 18)
         grain = rng.standard_normal(image.shape, np.float32) * np.float32(strength)

@@ -1,0 +1,100 @@
+"""Stage: landmarks and pixels together → ARKit-52 blendshapes and FACS action units, one value per shape and side.
+
+The landmark solver goes first; the pixel reader looks at the aligned crop. Of each shape so much comes from the pixels
+as proved best on people that neither was trained on (`PixelReader.share`). Everything else is the solver's: pairs that
+exclude each other, lids that close together, units by the one table, NaN where a region is hidden or turned away.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from mien.action_units.landmark_solver import LandmarkSolver, Seen
+from mien.action_units.landmark_solver import Options as SolverOptions
+from mien.action_units.pixel_reader import AtRest, PixelReader
+from mien.action_units.visibility import GAZE_SHAPES, Visibility
+from mien.core.arrays import Float32, UInt8
+from mien.core.record import FrameRecord
+from mien.core.schema import load_schema
+
+_BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+_DOUBT = 0.5
+"""Share of its confidence that a shape loses where both readers count alike and contradict each other entirely."""
+
+
+class Options(SolverOptions):
+    """Options of `FusedSolver`."""
+
+    pixels: str = Field(default="shape-pixels", description="pixel reader: name of a shipped model, or a folder")
+
+
+class FusedSolver(LandmarkSolver):
+    """Reads landmarks, head pose, gaze, track id and the picture; writes blendshapes and action units of every face.
+
+    As `LandmarkSolver`, whose `profile` changes what the landmarks say before the pixels are asked. Without a picture
+    (a take that is solved again) the landmarks alone are read, and what only pixels show is NaN.
+    """
+
+    reads = LandmarkSolver.reads | {"image"}
+
+    def __init__(self, options: Options | None = None) -> None:
+        chosen = options or Options()
+        super().__init__(chosen)
+        self._reader = PixelReader(chosen.pixels, chosen.backend)
+        self._both = Visibility(self._reader.reliability, chosen.max_yaw_deg, chosen.hidden_below)
+        self._image: UInt8 | None = None
+        self._rests: dict[int, AtRest] = {}
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids of both networks."""
+        return (*super().models, self._reader.model_id)
+
+    def step(self, record: FrameRecord) -> FrameRecord:
+        """Fill `blendshapes` and `action_units` of every face that has landmarks and a head pose."""
+        self._image = record.image
+        try:
+            return super().step(record)
+        finally:
+            self._image = None
+
+    def reset(self, track_id: int | None = None) -> None:
+        """Forget one person, or all."""
+        super().reset(track_id)
+        if track_id is None:
+            self._rests.clear()
+        else:
+            self._rests.pop(track_id, None)
+
+    def close(self) -> None:
+        """Release both networks."""
+        super().close()
+        self._reader.close()
+
+    def _second_opinion(self, seen: Seen, weights: Float32, sure: Float32) -> tuple[Float32, Float32]:
+        landmarks, pose = seen.face.landmarks, seen.face.head_pose
+        if self._image is None or landmarks is None or pose is None:
+            return weights, sure
+        reading = self._reader.read(self._image, seen.xy, seen.turn, self._reference)
+        if reading is None:
+            return weights, sure
+        rest = self._rest_of(seen.face.track_id)
+        found = reading.weights(rest)
+        known = np.zeros(len(found), np.float32) if rest is None else rest.known
+        if rest is not None:
+            rest.learn(seen.t_ns, reading.own, seen.front, seen.strange, seen.trust)
+        share = self._reader.share
+        apart = np.abs(np.nan_to_num(weights - found))
+        joined = np.where(share >= 1, found, share * found + (1 - share) * weights)
+        joined[_BLINKS] = np.fmax(joined[_BLINKS], weights[_BLINKS])  # lids that the landmarks show shut are shut
+        yaw_pitch = np.degrees(seen.turn[0])
+        both = self._both.confidence(landmarks.confidence, seen.xy, yaw_pitch, pose.confidence)
+        both *= (0.7 + 0.3 * known) * (1 - _DOUBT * apart * 2 * np.minimum(share, 1 - share))
+        both[GAZE_SHAPES] = np.minimum(both[GAZE_SHAPES], np.where(sure[GAZE_SHAPES] > 0, 1.0, 0.0))
+        return np.where(share > 0, joined, weights), np.where(share > 0, both, sure)
+
+    def _rest_of(self, track_id: int | None) -> AtRest | None:
+        if track_id is None or not self.options.learn_neutral:
+            return None
+        return self._rests.setdefault(track_id, AtRest(self.options.neutral_horizon_s))

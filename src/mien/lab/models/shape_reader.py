@@ -1,0 +1,86 @@
+"""The pixel reader: two halves of a face, read alike, become the weights of all 52 shapes.
+
+Not from a paper: basic blocks (He et al. 2016) on aligned crops, whose last features keep their places (no pooling over
+the picture: what matters is where something moved). Both halves go through the same layers, and what they say of each
+other's side is averaged, so that the answer for a mirrored face is the mirrored answer, exactly.
+
+Three answers of 52 logits: `stranger` is for a face of which nothing is known. With the face at rest known, the weights
+are sigmoid(`familiar` - `own` of the face at rest): the resting face is remembered as 52 numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mien.action_units.face_crop import HALF, HEIGHT
+from mien.core.schema import load_schema
+from mien.lab.models.blocks.convolution import ConvBnAct, ConvSpec
+from mien.lab.models.blocks.residual import BasicBlock
+
+SHAPES = 52
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeReaderSpec:
+    """Size of a reader.
+
+    Attributes:
+        stem: channels of the first convolution; it and the next one halve the resolution.
+        widths: channels of the stages; all but the first halve the resolution.
+        blocks: basic blocks of each stage.
+        squeezed: channels that are left of each place before the places are joined.
+        features: of one half; `hidden`: of both halves together.
+        dropout: share of the hidden features that is dropped while training.
+    """
+
+    stem: int = 16
+    widths: tuple[int, ...] = (24, 48, 96)
+    blocks: tuple[int, ...] = (1, 1, 1)
+    squeezed: int = 32
+    features: int = 128
+    hidden: int = 192
+    dropout: float = 0.1
+
+
+class ShapeLogits(NamedTuple):
+    """(B, 52) each, schema "arkit52"; see the module."""
+
+    stranger: Tensor
+    familiar: Tensor
+    own: Tensor
+
+
+class ShapeReader(nn.Module):
+    """(B, 2, 3, HEIGHT, HALF) of `face_crop.halves` → `ShapeLogits`."""
+
+    mirror: Tensor
+
+    def __init__(self, spec: ShapeReaderSpec | None = None) -> None:
+        super().__init__()
+        s = spec or ShapeReaderSpec()
+        layers: list[nn.Module] = [ConvBnAct(3, s.stem, ConvSpec(3, 2)), ConvBnAct(s.stem, s.widths[0], ConvSpec(3, 2))]
+        before = s.widths[0]
+        for stage, (width, count) in enumerate(zip(s.widths, s.blocks, strict=True)):
+            for i in range(count):
+                layers.append(BasicBlock(before, width, 2 if stage and i == 0 else 1))
+                before = width
+        layers += [ConvBnAct(before, s.squeezed, ConvSpec(1)), nn.Flatten()]
+        places = (HEIGHT >> (len(s.widths) + 1)) * (HALF >> (len(s.widths) + 1))
+        self.one_side = nn.Sequential(*layers, nn.Linear(places * s.squeezed, s.features), nn.ReLU(inplace=True))
+        self.both = nn.Sequential(nn.Linear(2 * s.features, s.hidden), nn.ReLU(inplace=True), nn.Dropout(s.dropout))
+        self.answers = nn.Linear(s.hidden, 3 * SHAPES)
+        self.register_buffer("mirror", torch.tensor(load_schema("arkit52").mirror.copy()), persistent=False)
+
+    def forward(self, pairs: Tensor) -> ShapeLogits:
+        """See the class."""
+        b = pairs.shape[0]
+        found = self.one_side(pairs.flatten(0, 1)).view(b, 2, -1)
+        left, right = found[:, 0], found[:, 1]
+        straight = self.answers(self.both(torch.cat([left, right], dim=1))).view(b, 3, SHAPES)
+        crossed = self.answers(self.both(torch.cat([right, left], dim=1))).view(b, 3, SHAPES)
+        mean = 0.5 * (straight + crossed[:, :, self.mirror])
+        return ShapeLogits(mean[:, 0], mean[:, 1], mean[:, 2])

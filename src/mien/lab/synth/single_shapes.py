@@ -1,0 +1,55 @@
+"""Random faces in which every shape comes as often as every other: what a reader of shapes is taught on.
+
+`expressions.random_weights` moves as people do, and hardly ever shows a dimple or a rolled lip; `exercise` shows all of
+them, once each. Here one to three gestures out of the exercise's list come together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mien.core.arrays import Float32
+from mien.core.schema import load_schema
+from mien.lab.render.prototypes import random_face
+from mien.lab.synth.exercise import SIDED, TOGETHER
+from mien.lab.synth.expressions import EXCLUSIVE, random_weights
+
+_MANY = (0.5, 0.32, 0.18)
+"""Odds of one, two and three gestures."""
+_ONE_SIDED = 0.25
+_BLINKS = 0.2
+_KINDS = (0.62, 0.2, 0.18)
+"""Shares of gestures, of mixtures as people make them, and of expressions with a name."""
+
+
+def random_shapes(rng: np.random.Generator) -> Float32:
+    """(52,) float32 weights 0–1; eyeLook* are left at 0. Shapes that exclude each other never come together."""
+    kind = int(rng.choice(3, p=_KINDS))
+    if kind == 1:
+        return random_weights(rng, 1)[0]
+    if kind == 2:
+        return random_face(rng).shapes
+    schema = load_schema("arkit52")
+    gestures = [*({name: 1.0} for name in SIDED), *TOGETHER]
+    out = np.zeros(len(schema), dtype=np.float32)
+    for place in rng.choice(len(gestures), 1 + int(rng.choice(3, p=_MANY)), replace=False):
+        size = float(np.sqrt(rng.uniform(0.02, 1.0)))
+        only = str(rng.choice(["Left", "Right"])) if rng.random() < _ONE_SIDED else ""
+        for name, weight in gestures[int(place)].items():
+            for end in [""] if name in schema else [only] if only else ["Left", "Right"]:
+                i = schema.index(name + end)
+                out[i] = max(out[i], weight * size * float(rng.uniform(0.85, 1.0)))
+    if rng.random() < _BLINKS:
+        out[[schema.index("eyeBlinkLeft"), schema.index("eyeBlinkRight")]] = rng.choice([1.0, rng.random()])
+    return tidy(out)
+
+
+def tidy(shapes: Float32) -> Float32:
+    """(52,) 0–1: of shapes that exclude each other the weaker is 0, mouthClose never exceeds jawOpen."""
+    schema = load_schema("arkit52")
+    out = np.clip(shapes, 0.0, 1.0).astype(np.float32)
+    for one, other in EXCLUSIVE:
+        i, j = schema.index(one), schema.index(other)
+        out[j if out[i] >= out[j] else i] = 0.0
+    out[schema.index("mouthClose")] = min(out[schema.index("mouthClose")], out[schema.index("jawOpen")])
+    return out

@@ -1,0 +1,210 @@
+"""The trained pixel reader as a model folder, with how much of each shape it is worth beside the landmark solver.
+
+    python -m mien.lab.train.shape_export --run RUN --val VAL --out src/mien/models/shape-pixels
+
+VAL is a set of people that nothing was trained on, made with --readings. Of each shape the mixture of both readers with
+the smallest squared error there is chosen; left and right are one shape in this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mien.action_units.face_crop import HALF, HEIGHT
+from mien.core.arrays import Float32
+from mien.core.schema import load_schema
+from mien.errors import RequestError
+from mien.lab.export import export, parity
+from mien.lab.metrics.agreement import pearson_r
+from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
+from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.loop import BEST
+from mien.lab.train.recipe import settings
+from mien.lab.train.shape_faces import AT_REST
+from mien.lab.train.shape_task import ShapeSet, answers
+from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
+
+log = logging.getLogger(__name__)
+
+_ARKIT = load_schema("arkit52")
+_STEPS = np.linspace(0.0, 1.0, 21)
+_LEAST_R = 0.2
+"""A shape that correlates less is not given at all."""
+_DATA = (
+    DataCard(name="ICT-FaceKit, light version", licence="MIT", use="training, validation: rig for drawn faces"),
+    DataCard(name="MakeHuman head", licence="CC0, MIT", use="training, validation: rig for drawn faces"),
+    DataCard(name="VALID avatars", licence="MIT", use="training, validation: rig for drawn faces"),
+    DataCard(name="built-in portrait (NASA)", licence="public domain", use="training, validation: rig, drawn faces"),
+    DataCard(name="SFHQ-dataset (generated faces)", licence="MIT", use="training: portraits moved by the rigs"),
+)
+_LIMITS = (
+    "Belongs to the points of landmarks/hrnet98 and to the landmark solver: they place the crop and say what is calm.",
+    "Learned from rigs and moved portraits, not from people scored by FACS coders: intensities are the rigs'.",
+    "What only drawn faces show (tongueOut, jawForward, wide open mouths, gaze) was never seen on real skin.",
+    "Until about two seconds of a calm face were seen, what belongs to the person's own face is read as expression.",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """(52,) each: share of the pixels, and correlations of the mixture, the pixels and the landmarks."""
+
+    share: Float32
+    r: Float32
+    r_pixels: Float32
+    r_landmarks: Float32
+
+
+class _Exported(nn.Module):
+    """(2, 3, H, W) → the three answers, (52,) each, and the constants."""
+
+    share: Tensor
+    reliability: Tensor
+
+    def __init__(self, net: ShapeReader, mixture: Mixture) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("share", torch.from_numpy(mixture.share))
+        self.register_buffer("reliability", torch.from_numpy(np.where(mixture.r < _LEAST_R, 0.0, mixture.r)).float())
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        stranger, familiar, own = self.net(image[None])
+        nothing = stranger[0] * 0.0  # constants must come out of the graph
+        return stranger[0], familiar[0], own[0], self.share + nothing, self.reliability + nothing
+
+
+def fit_mixture(truth: Float32, pixels: Float32, landmarks: Float32) -> Mixture:
+    """Of (N, 52) truth and readings; NaN = not known or not measured.
+
+    A shape that the landmarks never measured comes from the pixels alone; one whose truth never moves keeps share 0.
+    """
+    n = truth.shape[1]
+    out = [np.zeros(n, np.float32) for _ in range(4)]
+    for k in range(n):
+        both = sorted({k, int(_ARKIT.mirror[k])})
+        t, p, q = (x[:, both].ravel() for x in (truth, pixels, landmarks))
+        alone = not np.isfinite(q).any()
+        known = np.isfinite(t) & np.isfinite(p) & (alone | np.isfinite(q))
+        if known.sum() < 20 or np.ptp(t[known]) < 0.1:
+            continue
+        t, p, q = t[known], p[known], q[known]
+        q = np.zeros_like(p) if alone else q
+        errors = [float(((s * p + (1 - s) * q - t) ** 2).mean()) for s in _STEPS]
+        share = 1.0 if alone else float(_STEPS[int(np.argmin(errors))])
+        readings = (share * p + (1 - share) * q, p, q)
+        for row, value in zip(out, (share, *(_r(t, x) for x in readings)), strict=True):
+            row[k] = value
+    return Mixture(*out)
+
+
+def _r(truth: Float32, found: Float32) -> float:
+    value = pearson_r(truth, found).value
+    return 0.0 if np.isnan(value) else max(0.0, float(value))
+
+
+def load_reader(checkpoint: Path) -> tuple[ShapeReader, Mapping[str, Any]]:
+    """The network of a run and what its checkpoint says.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    state = read_checkpoint(checkpoint)
+    net = ShapeReader(settings(ShapeReaderSpec, state["facts"]["model"]))
+    net.load_state_dict(state["net"])
+    net.eval()
+    return net, state
+
+
+def export_reader(net: ShapeReader, mixture: Mixture, folder: Path, support: int, origin: TrainingCard) -> ModelCard:
+    """Write the model folder.
+
+    Args:
+        net: trained.
+        mixture: of `fit_mixture`.
+        folder: its name is the model's.
+        support: faces behind the scores.
+        origin: how it was trained.
+    """
+    rows = []
+    readers = (("both readers", mixture.r), ("pixels", mixture.r_pixels), ("landmarks", mixture.r_landmarks))
+    for k, name in enumerate(_ARKIT.names):
+        for title, r in readers:
+            metric = f"correlation {name}, {title}"
+            protocol = "drawn people not trained on; face at rest known; shares chosen on the same faces"
+            value = round(float(r[k]), 3)
+            rows.append(
+                Score(metric=metric, value=value, protocol=protocol, data="drawn faces, 4 rigs", support=support)
+            )
+    names = ("stranger", "familiar", "own")
+    told = {
+        "stranger": "logit of the weight, nothing known of the face at rest",
+        "familiar": "logit: weight = sigmoid(familiar - own of the face at rest)",
+        "own": "logit of the face itself: its mean over calm frames is what familiar is compared with",
+        "share": "0–1, how much of a shape comes from the pixels",
+        "reliability": "correlation of both readers together on held-out faces; 0 = not measured",
+    }
+    facts = CardFacts(
+        name=folder.name,
+        version="1",
+        task="aligned face crop to ARKit-52 blendshape weights",
+        licence="Apache-2.0",
+        inputs=(
+            InputCard(
+                name="image",
+                shape=(2, 3, HEIGHT, HALF),
+                recipe="mien.action_units.face_crop: left half mirrored, right half; RGB, standardised by grey",
+            ),
+        ),
+        outputs=tuple(
+            OutputCard(name=n, shape=(52,), schema="arkit52", unit=told[n]) for n in (*names, "share", "reliability")
+        ),
+        training=origin,
+        scores=tuple(rows),
+        limits=_LIMITS,
+    )
+    return export(_Exported(net, mixture), torch.randn(2, 3, HEIGHT, HALF), folder, facts)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--val", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--commit")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    net, _ = load_reader(given.run / BEST)
+    faces = ShapeSet(given.val)
+    if faces.read is None or not np.isfinite(faces.read).any():
+        raise RequestError(f"{given.val}: holds no readings of the landmark solver: make it with --readings")
+    truth, pixels, _ = answers(net, faces, half=False)
+    mixture = fit_mixture(truth, pixels, faces.read[:, AT_REST:].reshape(-1, len(_ARKIT)))
+    command = (
+        "python -m mien.lab.train.shapes --config recipes/pixel-shapes.toml --out RUN --set drawn=SET --set val=SET"
+    )
+    origin = TrainingCard(command=command, commit=given.commit, data=_DATA)
+    card = export_reader(net, mixture, given.out, len(truth), origin)
+    for k, name in enumerate(_ARKIT.names):
+        values = mixture.share[k], mixture.r[k], mixture.r_pixels[k], mixture.r_landmarks[k]
+        log.info("%-20s share %.2f  r %.2f  pixels %.2f  landmarks %.2f", name, *values)
+    log.info(
+        "%s: %.1f MB, %s",
+        card.id,
+        card.bytes / 1e6,
+        parity(_Exported(net, mixture), torch.randn(2, 3, HEIGHT, HALF), given.out),
+    )
+
+
+if __name__ == "__main__":
+    main()

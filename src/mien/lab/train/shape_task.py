@@ -1,0 +1,226 @@
+"""Training of the pixel reader: groups of crops in, loss and correlation out. The loop is `train.loop`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from mien.action_units.face_crop import HEIGHT, WIDTH, halves
+from mien.core.arrays import Float32, UInt8
+from mien.errors import SourceError
+from mien.lab.metrics.agreement import pearson_r
+from mien.lab.train.augment import Augmentation, photographed, recoloured
+from mien.lab.train.landmark_task import crop_batches
+from mien.lab.train.shape_faces import AT_REST
+from mien.lab.train.shape_views import MARGIN
+
+SHAKEN = Augmentation(
+    scale=0.05, rotation_deg=3.0, shift=0.02, colour=0.0, blur=0.08, coarse=0.15, noise=0.12, jpeg=0.12
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeSpec:
+    """How the reader is taught.
+
+    Attributes:
+        faces: of each group in a batch: one at rest, which is compared with, and others.
+        strength: how much more a full weight counts than none: most shapes rest in most faces.
+        stranger: weight of the loss without a known resting face.
+        colour: chance that a group's colours are changed.
+    """
+
+    faces: int = 5
+    strength: float = 3.0
+    stranger: float = 0.5
+    colour: float = 0.6
+
+
+class ShapeSet:
+    """A folder that `train.shape_faces` wrote; crops stay on disk.
+
+    Raises:
+        SourceError: it is not such a folder, or damaged.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            self.plain = np.load(self.folder / "plain.npy", allow_pickle=False)
+            self.moved = np.load(self.folder / "moved.npy", allow_pickle=False)
+            self.crops = np.load(self.folder / "crops.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.folder}: no set of faces for the pixel reader: {error}") from error
+        readings = self.folder / "read.npy"
+        self.read: Float32 | None = np.load(readings, allow_pickle=False) if readings.is_file() else None
+        size = (HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN, 3)
+        fits = self.plain.shape == self.moved.shape and self.plain.shape[:2] <= self.crops.shape[:2]
+        if not fits or self.crops.shape[2:] != size or self.plain.shape[2:] != (52,):
+            raise SourceError(f"{self.folder}: crops {self.crops.shape} and weights {self.plain.shape} do not belong")
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"folder": self.folder}
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.folder = state["folder"]
+        self._open()
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+
+class ShapeBatch(NamedTuple):
+    """pairs (G, F, 2, 3, H, W), plain and moved (G, F, 52) with NaN = not known; the first of each group is at rest."""
+
+    pairs: Tensor
+    plain: Tensor
+    moved: Tensor
+
+
+class _Groups(Dataset[tuple[Float32, Float32, Float32]]):
+    """Group number n, by a random generator seeded with (seed, n)."""
+
+    def __init__(self, sets: Sequence[tuple[ShapeSet, float]], spec: ShapeSpec, how: Augmentation, seed: int) -> None:
+        self.sets, self.spec, self.how, self.seed = sets, spec, how, seed
+        shares = np.array([share for _, share in sets])
+        self._chances = shares / shares.sum()
+
+    def __getitem__(self, n: int) -> tuple[Float32, Float32, Float32]:
+        rng = np.random.default_rng((self.seed, n))
+        faces = self.sets[int(rng.choice(len(self.sets), p=self._chances))][0]
+        group = int(rng.integers(len(faces)))
+        rest = int(rng.integers(AT_REST))
+        others = [k for k in range(faces.plain.shape[1]) if k != rest]
+        chosen = [rest, *rng.choice(others, self.spec.faces - 1, replace=False).tolist()]
+        tint = int(rng.integers(1 << 31)) if rng.random() < self.spec.colour else None
+        crops = [shaken(faces.crops[group, k], self.how, tint, rng) for k in chosen]
+        return np.stack([halves(c) for c in crops]), faces.plain[group, chosen], faces.moved[group, chosen]
+
+
+def shaken(crop: UInt8, how: Augmentation, tint: int | None, rng: np.random.Generator) -> UInt8:
+    """(HEIGHT, WIDTH, 3): a stored crop moved a little, its margin cut off, and what cameras do to it.
+
+    Args:
+        crop: with its margin.
+        how: strength.
+        tint: seed of the change of colours, None = none.
+        rng: chance.
+    """
+    size = float(np.exp(rng.uniform(-how.scale, how.scale)))
+    turn = np.radians(rng.uniform(-how.rotation_deg, how.rotation_deg))
+    c, s = size * np.cos(turn), size * np.sin(turn)
+    out = np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
+    middle = out + MARGIN + rng.normal(0.0, how.shift, 2).clip(-2 * how.shift, 2 * how.shift) * HEIGHT
+    matrix = np.array([[c, -s, 0.0], [s, c, 0.0]])
+    matrix[:, 2] = middle - matrix[:, :2] @ out
+    moved = cv2.warpAffine(
+        np.ascontiguousarray(crop),
+        matrix,
+        (WIDTH, HEIGHT),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    image = np.asarray(moved, np.uint8)
+    if tint is not None:
+        image = recoloured(image, np.random.default_rng(tint))
+    return photographed(image, how, rng)
+
+
+@dataclass(eq=False)
+class ShapeTask:
+    """See `loop.Task`.
+
+    Attributes:
+        net: a `ShapeReader`.
+        spec: how it is taught.
+        sets: what is learnt from, with shares.
+        validation: faces of other persons.
+        how: augmentation.
+        batch, half, seed, workers: as the schedule has them; `batch` counts groups.
+    """
+
+    net: nn.Module
+    spec: ShapeSpec
+    sets: Sequence[tuple[ShapeSet, float]]
+    validation: ShapeSet
+    how: Augmentation = field(default_factory=lambda: SHAKEN)
+    batch: int = 12
+    half: bool = True
+    seed: int = 1
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def batches(self, first_step: int) -> Iterator[ShapeBatch]:
+        """Groups of crops and truth."""
+        groups = _Groups(self.sets, self.spec, self.how, self.seed)
+        for pairs, plain, moved in crop_batches(groups, first_step, self.batch, self.workers):
+            yield ShapeBatch(pairs, plain, moved)
+
+    def loss(self, batch: ShapeBatch) -> tuple[Tensor, Mapping[str, float]]:
+        """Loss and its parts."""
+        groups, faces = batch.pairs.shape[:2]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            found = self.net(batch.pairs.flatten(0, 1))
+        stranger, familiar, own = (x.float().view(groups, faces, -1) for x in found)
+        known = shape_loss((familiar - own[:, :1])[:, 1:], batch.moved[:, 1:], self.spec.strength)
+        unknown = shape_loss(stranger, batch.plain, self.spec.strength)
+        parts = {"known": float(known.detach()), "unknown": float(unknown.detach())}
+        return known + self.spec.stranger * unknown, parts
+
+    def evaluate(self) -> dict[str, float]:
+        """Mean correlation over the shapes with the resting face known and unknown; "score" is 1 - the former."""
+        truth, known, unknown = answers(self.net, self.validation, half=self.half)
+        r = correlations(truth, known)
+        mae = float(np.nanmean(np.abs(known - truth)))
+        mean, strange = float(np.nanmean(r)), float(np.nanmean(correlations(truth, unknown)))
+        return {"score": 1 - mean, "r": mean, "r_unknown": strange, "mae": mae, "weak": float((r < 0.5).sum())}
+
+
+def shape_loss(logits: Tensor, weights: Tensor, strength: float) -> Tensor:
+    """Cross-entropy of weights 0–1 (its minimum is the mean), stronger movements counting more; NaN is left out."""
+    known = torch.isfinite(weights)
+    truth = torch.nan_to_num(weights)
+    each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    least = F.binary_cross_entropy(truth, truth, reduction="none")
+    worth = known * (1 + strength * truth)
+    out: Tensor = (worth * (each - least)).sum() / worth.sum().clamp(min=1.0)
+    return out
+
+
+def answers(net: nn.Module, faces: ShapeSet, *, half: bool) -> tuple[Float32, Float32, Float32]:
+    """(N, 52) truth, and weights with the resting face known and unknown, of a whole set but its resting faces."""
+    truth, known, unknown = [], [], []
+    rows, columns = slice(MARGIN, MARGIN + HEIGHT), slice(MARGIN, MARGIN + WIDTH)
+    for group in range(len(faces)):
+        pairs = torch.from_numpy(np.stack([halves(c[rows, columns]) for c in faces.crops[group]]))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            stranger, familiar, own = (x.float() for x in net(pairs))
+        rest = own[:AT_REST].mean(dim=0)
+        known.append(torch.sigmoid(familiar - rest)[AT_REST:].numpy())
+        unknown.append(torch.sigmoid(stranger)[AT_REST:].numpy())
+        truth.append(faces.moved[group, AT_REST:])
+    return np.concatenate(truth), np.concatenate(known), np.concatenate(unknown)
+
+
+def correlations(truth: Float32, found: Float32) -> Float32:
+    """(52,) Pearson's r of each shape; NaN where it is not known or never moves."""
+    out = np.full(truth.shape[1], np.nan, np.float32)
+    for k in range(truth.shape[1]):
+        known = np.isfinite(truth[:, k])
+        if known.sum() > 10:
+            out[k] = pearson_r(truth[known, k], found[known, k]).value
+    return out

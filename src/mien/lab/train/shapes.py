@@ -1,0 +1,86 @@
+"""Train the pixel reader as a recipe says.
+
+    python -m mien.lab.train.shapes --config recipes/pixel-shapes.toml --out RUN --set drawn=SET --set val=SET
+
+The same command goes on where the run stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+
+from mien.errors import ConfigError
+from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
+from mien.lab.train.augment import Augmentation
+from mien.lab.train.loop import Run, Schedule
+from mien.lab.train.recipe import LANDMARK_KEYS, places_of, read_recipe, settings
+from mien.lab.train.shape_task import SHAKEN, ShapeSet, ShapeSpec, ShapeTask
+
+log = logging.getLogger(__name__)
+
+
+def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Schedule, workers: int) -> ShapeTask:
+    """Everything but the loop.
+
+    Raises:
+        ConfigError: a set is missing, or an unknown setting.
+        SourceError: a folder holds no set.
+    """
+    entries = [e for e in recipe.get("data", []) if not e.get("optional") or e["place"] in places]
+    if missing := [e["place"] for e in entries if e["place"] not in places]:
+        raise ConfigError(f'the recipe needs the folder "{missing[0]}": --set {missing[0]}=FOLDER')
+    learnt = [(ShapeSet(places[e["place"]]), float(e.get("share", 1))) for e in entries if e.get("use") != "validation"]
+    checks = [ShapeSet(places[e["place"]]) for e in entries if e.get("use") == "validation"]
+    if not learnt or not checks:
+        raise ConfigError('the recipe needs a [[data]] to learn from and one with use = "validation"')
+    return ShapeTask(
+        net=ShapeReader(settings(ShapeReaderSpec, recipe.get("model", {}))),
+        spec=settings(ShapeSpec, recipe.get("task", {})),
+        sets=learnt,
+        validation=checks[0],
+        how=settings(Augmentation, recipe.get("augmentation", {}), SHAKEN),
+        batch=schedule.batch,
+        half=schedule.half,
+        seed=schedule.seed,
+        workers=workers,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
+    parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
+    parser.add_argument("--steps", type=int, help="stop after so many steps")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    recipe = read_recipe(options.config, LANDMARK_KEYS)
+    table = dict(recipe.get("schedule", {}))
+    table |= {k: v for k in ("minutes", "steps") if (v := getattr(options, k)) is not None}
+    schedule = settings(Schedule, table)
+    torch.manual_seed(schedule.seed)
+    places = places_of(options.places, {str(e["place"]) for e in recipe.get("data", [])})
+    task = make_task(recipe, places, schedule, options.workers)
+    facts = {"model": dict(recipe.get("model", {})), "task": dict(recipe.get("task", {}))}
+    run = Run(task, schedule, options.out, facts)
+    if run.resume():
+        log.info("going on at step %d", run.step)
+    parameters = sum(p.numel() for p in task.net.parameters())
+    log.info("%.2f M parameters; best score %.4g", parameters / 1e6, run.train())
+
+
+if __name__ == "__main__":
+    main()
