@@ -49,7 +49,9 @@ def has_take(folder: Path) -> bool:
     return (folder / TAKE_FILE).exists() or (folder / PARTS_FOLDER).exists()
 
 
-def check_folder(folder: Path, source: str, outputs: Sequence[str], *, resume: bool, overwrite: bool) -> None:
+def check_folder(
+    folder: Path, source: str, outputs: Sequence[str], *, resume: bool, overwrite: bool, resumable: bool = True
+) -> None:
     """Fail before the first frame, not after the last.
 
     Args:
@@ -57,6 +59,7 @@ def check_folder(folder: Path, source: str, outputs: Sequence[str], *, resume: b
         source: what is captured, as the user said it.
         outputs: names of the outputs that will be made.
         resume, overwrite: what may happen to a take that is there.
+        resumable: whether the user could have asked to resume it.
 
     Raises:
         RequestError: something in the folder would be lost, or is the input.
@@ -67,7 +70,8 @@ def check_folder(folder: Path, source: str, outputs: Sequence[str], *, resume: b
     if resume or overwrite:
         return
     if _holds_records(folder):
-        raise RequestError(f"{folder} already holds a take: use --resume to continue it, --overwrite to replace it")
+        way = "use --resume to continue it" if resumable else "choose another --out"
+        raise RequestError(f"{folder} already holds a take: {way}, --overwrite to replace it")
     there = [] if has_take(folder) else [f.name for f in files if f.exists()]
     if there:
         raise RequestError(

@@ -97,7 +97,7 @@ def _check_free(request: AnimateRequest, source: str) -> None:
         raise RequestError(f"{request.over} cannot be both the take and the output; choose another --out")
     if has_take(request.folder) and not request.overwrite:
         raise RequestError(f"{request.folder} already holds a take: choose another --out, or say --overwrite")
-    check_folder(request.folder, source, ["parquet"], resume=False, overwrite=request.overwrite)
+    check_folder(request.folder, source, ["parquet"], resume=False, overwrite=request.overwrite, resumable=False)
     if has_take(request.folder):
         remove_take(request.folder, ["parquet"])
 

@@ -22,7 +22,8 @@ from mien.core.geometry import FRONTAL, rotation_from_quaternion
 from mien.core.measures import Blendshapes, Box, Gaze, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
-from mien.errors import MienError
+from mien.core.text import counted
+from mien.errors import MienError, SourceError
 from mien.output_folder import check_folder, check_writable, has_take, remove_take
 from mien.pipeline.runner import SinkThread
 from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
@@ -90,6 +91,9 @@ def receive(
     Raises:
         RequestError: a wrong address, or a take is in the way.
         SourceError: the address cannot be listened at. SinkError: the folder cannot be written.
+
+    Returns:
+        The outcome. Where no face came it has an error, and there is no take.
     """
     from mien.sinks.parquet import ParquetSink
     from mien.take.folder_lock import locked
@@ -99,7 +103,7 @@ def receive(
     target = parse_target(request.address)
     check_writable(request.folder)
     with locked(request.folder):
-        check_folder(request.folder, request.address, ["parquet"], resume=False, overwrite=request.overwrite)
+        check_folder(request.folder, request.address, ["parquet"], resume=False, overwrite=request.overwrite, resumable=False)
         packets = open_packets(target)
         try:
             if request.overwrite or has_take(request.folder):
@@ -110,7 +114,7 @@ def receive(
             header = TakeHeader(info, config, version("mien"), now, pixels=False)
             sinks = SinkThread([ParquetSink(folder=request.folder)], header)
             outcome = _run(request, target, packets, sinks, stop, watcher)
-            outcome.path = request.folder / TAKE_FILE
+            outcome.path = request.folder / TAKE_FILE if (request.folder / TAKE_FILE).exists() else None
             return outcome
         finally:
             packets.close()
@@ -150,6 +154,9 @@ def _run(
     except KeyboardInterrupt:
         stop.set()
     dropped = sum(intake.dropped.values())
+    if index == 0 and error is None:
+        came = f"{counted(dropped, 'packet')} came and none was a face of this protocol" if dropped else "nothing came"
+        error, state = SourceError(f"{target.name}: {came}; is the sender on, and does it send here?"), "failed"
     warnings = (f"{dropped} packets dropped: {', '.join(sorted(intake.dropped))}",) if dropped else ()
     summary = TakeSummary(state, index, warnings, None if error is None else str(error))
     try:

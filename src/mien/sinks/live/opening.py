@@ -15,17 +15,17 @@ def open_outlets(targets: Sequence[Target]) -> Outlets:
         SinkError: an address cannot be used.
     """
     waiting: list[Outlet] = []
-    datagrams: list[Outlet] = []
+    ready: list[Outlet] = []
     try:
         for target in targets:
-            chosen = datagrams if target.wire.carrier == "udp" else waiting
+            chosen = waiting if target.wire.carrier == "vts" else ready
             chosen.append(Outlet(target.name, _carrier(target)))
     except BaseException:
-        for outlet in (*waiting, *datagrams):
+        for outlet in (*waiting, *ready):
             outlet.close()
         raise
-    # Datagrams never wait, so that one thread serves all of them; everything else has a thread of its own.
-    return Outlets([Sender([one]) for one in waiting] + ([Sender(datagrams)] if datagrams else []))
+    # Datagrams never wait, and a WebSocket's clients have threads of their own, so that one thread serves all of these.
+    return Outlets([Sender([one]) for one in waiting] + ([Sender(ready)] if ready else []))
 
 
 def _carrier(target: Target) -> Carrier:

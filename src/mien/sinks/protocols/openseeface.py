@@ -25,6 +25,8 @@ from mien.sinks.protocols.vmc import mirrored
 PORT = 11573
 SIZE = 1785
 _RECORD = struct.Struct("<di4fBf4f3f3f68f136f210f14f")
+_FRONT = struct.Struct("<di4fBf4f3f3f")
+"""The record up to its points, which are plain float32."""
 _INNER_CORNERS = (60, 64)
 """Of the 68 points, those that OpenSeeFace does not have."""
 _WFLW = load_schema("wflw98")
@@ -59,7 +61,7 @@ class OpenSeeFaceEncoder:
             confidence = np.nan_to_num(signal.points_confidence[_ROWS])
         x, y, z = (known(float(v)) / 10 for v in signal.head_mm)
         return [
-            _RECORD.pack(
+            _FRONT.pack(
                 self._clock(signal.t_ns),
                 signal.track_id,
                 float(signal.size_wh[0]),
@@ -75,11 +77,8 @@ class OpenSeeFaceEncoder:
                 y,
                 x,
                 z,
-                *confidence.tolist(),
-                *xy.ravel().tolist(),
-                *(_points_3d(signal) if signal.found else [0.0] * 210),
-                *_features(weight),
             )
+            + np.concatenate([confidence, xy.ravel(), _points_3d(signal), _features(weight)]).astype("<f4").tobytes()
         ]
 
 
@@ -149,8 +148,11 @@ def head_of_raw(raw: tuple[float, ...]) -> Float32:
     return q if q[3] >= 0 else -q
 
 
-def _points_3d(signal: FaceSignal) -> list[float]:
+def _points_3d(signal: FaceSignal) -> Float32:
     """(210,) with pupils at 66 (right) and 67, eyeball centres at 68 (right) and 69, cm; stored as (x, -y, -z)."""
+    out: Float32 = np.zeros(210, np.float32)
+    if not signal.found:
+        return out
     face = load_metric_face()
     x, y, z = (float(v) / 10 for v in face.left_eye_mm)
     radius = face.eye_radius_mm / 10
@@ -162,7 +164,8 @@ def _points_3d(signal: FaceSignal) -> list[float]:
         pupils += [p + radius * f for p, f in zip(centre, forward, strict=True)]
         centres += centre
     signs = (1, -1, -1)
-    return [0.0] * 198 + [v * signs[i % 3] for i, v in enumerate(pupils + centres)]
+    out[198:] = [v * signs[i % 3] for i, v in enumerate(pupils + centres)]
+    return out
 
 
 def _features(w: dict[str, float]) -> list[float]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from mien.core.arrays import AnyArray
 from mien.sinks.protocols.packets import BadPacket
 
 Argument = int | float | str
@@ -45,6 +48,37 @@ def bundles(messages: Sequence[bytes], limit: int) -> list[bytes]:
         parts += [len(one).to_bytes(4, "big"), one]
         size += 4 + len(one)
     return [*out, b"".join(parts)]
+
+
+class Layout:
+    """Bundles that are the same in every frame but for their floats, so that a frame costs filling them in.
+
+    Args:
+        messages: each with zeros for its floats, and how many floats it ends with.
+        limit: bytes of a bundle, at most.
+    """
+
+    def __init__(self, messages: Sequence[tuple[bytes, int]], limit: int) -> None:
+        self._frames: list[tuple[AnyArray, AnyArray, int, int]] = []
+        waiting, first = list(messages), 0
+        for bundle in bundles([data for data, _ in messages], limit):
+            at, places = len(BUNDLE), []
+            while at < len(bundle):
+                data, floats = waiting.pop(0)
+                at += 4 + len(data)
+                places += [at // 4 - floats + k for k in range(floats)]
+            words = np.frombuffer(bytearray(bundle), ">f4")
+            self._frames.append((words, np.array(places, np.int64), first, first + len(places)))
+            first += len(places)
+
+    def filled(self, values: Sequence[float]) -> list[bytes]:
+        """The bundles with all floats in order of the messages."""
+        given = np.array(values, ">f4")
+        out = []
+        for words, places, first, last in self._frames:
+            words[places] = given[first:last]
+            out.append(words.tobytes())
+        return out
 
 
 def parsed(data: bytes, depth: int = 0) -> Iterator[Message]:

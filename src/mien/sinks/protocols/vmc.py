@@ -7,7 +7,6 @@ protocol wants VRM 0 spelling also from senders that think in VRM 1. Space is Un
 
 from __future__ import annotations
 
-import struct
 from typing import Literal
 
 import numpy as np
@@ -89,26 +88,27 @@ class VmcEncoder:
             self._kept = [i for i in moved if kind == "vrm1" or self._profile.names[i] in VRM0_OF_VRM1]
             names = [self._profile.names[i] for i in self._kept]
             names = [VRM0_OF_VRM1[n] for n in names] if kind == "vrm0" else names
-        self._blends = [osc.message("/VMC/Ext/Blend/Val", n, 0.0)[:-4] for n in names]
-        self._end = [osc.message("/VMC/Ext/Blend/Apply"), osc.message("/VMC/Ext/OK", 1)]
+        self._layout = osc.Layout(self._messages(names), LIMIT)
         self._first_ns: int | None = None
 
     def encode(self, signal: FaceSignal) -> list[bytes]:
         if self._first_ns is None:
             self._first_ns = signal.t_ns
         weights = np.clip(np.nan_to_num(signal.weights), 0, 1)
-        values = (weights if self._profile is None else self._profile(weights))[self._kept]
-        bones = self._bones(signal) if self._options.bones else []
-        blends = [head + struct.pack(">f", v) for head, v in zip(self._blends, values.tolist(), strict=True)]
-        time_s = osc.message("/VMC/Ext/T", (signal.t_ns - self._first_ns) / NS_PER_S)
-        return osc.bundles([*bones, *blends, *self._end, time_s], LIMIT)
+        values = (weights if self._profile is None else self._profile(weights))[self._kept].tolist()
+        bones: list[float] = []
+        if self._options.bones:
+            for bone, q in zip(_PLACES, (signal.head_xyzw, signal.left_eye_xyzw, signal.right_eye_xyzw), strict=True):
+                bones += (*_PLACES[bone], *mirrored(STILL if q[3] != q[3] else q))
+        return self._layout.filled([*bones, *values, (signal.t_ns - self._first_ns) / NS_PER_S])
 
-    def _bones(self, signal: FaceSignal) -> list[bytes]:
-        turns = {"Head": signal.head_xyzw, "LeftEye": signal.left_eye_xyzw, "RightEye": signal.right_eye_xyzw}
-        return [
-            osc.message("/VMC/Ext/Bone/Pos", bone, *_PLACES[bone], *mirrored(STILL if q[3] != q[3] else q))
-            for bone, q in turns.items()
-        ]
+    def _messages(self, names: list[str]) -> list[tuple[bytes, int]]:
+        """Every message with zeros in it, and how many floats it ends with."""
+        still = (0.0,) * 7
+        bones = [(osc.message("/VMC/Ext/Bone/Pos", bone, *still), 7) for bone in _PLACES] if self._options.bones else []
+        blends = [(osc.message("/VMC/Ext/Blend/Val", n, 0.0), 1) for n in names]
+        end = [(osc.message("/VMC/Ext/Blend/Apply"), 0), (osc.message("/VMC/Ext/OK", 1), 0)]
+        return [*bones, *blends, *end, (osc.message("/VMC/Ext/T", 0.0), 1)]
 
 
 class VmcDecoder:
