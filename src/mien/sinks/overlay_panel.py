@@ -1,4 +1,5 @@
-"""The panel beside the picture: the character doing what the main face does, and bars for its action units.
+"""The panel beside the picture: the character doing what the main face does, bars for its action units, meters for its
+expression.
 
 The character is drawn from the measured values as they are, without smoothing: what flickers here flickers
 in the take. While the main face is lost, character and bars keep their last pose.
@@ -17,6 +18,7 @@ from mien.core.measures import ActionUnits
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 from mien.sinks.overlay_drawing import INK, draw_text, person_colour, text_width
+from mien.sinks.overlay_expression import Meters
 
 _GROUND = (24, 28, 37)
 _TRACK = (52, 58, 72)
@@ -186,6 +188,7 @@ class Panel:
         self._split = round(min(tall, h * 0.62)) if bars and character else h if character else 0
         self._view = CharacterView((w, self._split)) if character else None
         self._bars = Bars() if bars else None
+        self._meters = Meters()
         self._main = MainFace()
         self._colour = INK
 
@@ -200,5 +203,8 @@ class Panel:
             out[: self._split] = self._view.draw(face)
         if self._bars is not None:
             self._bars.see(None if face is None else face.action_units, record.stamp.t_ns)
-            self._bars.draw(out[self._split :], self._colour)
+            self._meters.see(None if face is None else face.expression)
+            rest = h - self._meters.height_px((w, h - self._split))
+            self._bars.draw(out[self._split : rest], self._colour)
+            self._meters.draw(out[rest:], self._colour)
         return out

@@ -129,6 +129,13 @@ def _charts(track: Track, facts: TakeFacts) -> list[dict[str, Any]]:
         ),
         ("Blendshapes", "the eight that move most; 0–1", _shape_curves(shapes), (0, 1), True),
         (
+            "Expression",
+            "what the face looks like, not what its owner feels; probabilities 0–1" + agreement(track),
+            _expression_curves(track.series("expression", frames)),
+            (0, 1),
+            False,
+        ),
+        (
             "Head",
             "degrees; yaw + to the subject's left, pitch + up, roll + to the right shoulder",
             [Curve(n, head[:, k], k) for k, n in enumerate(("yaw", "pitch", "roll"))],
@@ -164,6 +171,20 @@ def _unit_curves(values: Float32) -> list[Curve]:
             if name in names:
                 out.append(Curve(name, values[:, names.index(name)], colour, name.endswith("_R")))
     return out
+
+
+def _expression_curves(values: Float32) -> list[Curve]:
+    return [Curve(n, values[:, k], k) for k, n in enumerate(load_schema("expression8").names)]
+
+
+def agreement(track: Track) -> str:
+    """How often the expression is the one that the action units alone would name, where both name one; in words."""
+    found, other = track.seen("expression"), track.seen("units_expression")
+    both = np.isfinite(found).any(axis=1) & np.isfinite(other).any(axis=1)
+    if not both.any():
+        return ""
+    same = np.nan_to_num(found[both], nan=-1).argmax(axis=1) == np.nan_to_num(other[both], nan=-1).argmax(axis=1)
+    return f"; the action units alone name the same in {same.mean():.0%} of {int(both.sum()):,} frames"
 
 
 def _shape_curves(values: Float32) -> list[Curve]:

@@ -10,21 +10,25 @@ from mien.core.arrays import Float32, Float64, Int64
 from mien.core.record import Event, Face, FrameRecord
 from mien.core.schema import load_schema
 from mien.core.timebase import NS_PER_S, frame_rate_hz
+from mien.expression.from_units import read_units
 from mien.take.reader import Take
 
 NEUTRAL_S = 2.0
 """Until a person was seen for so long, the solver measures mostly against an average face."""
 
-_AU, _SHAPE = len(load_schema("facs")), len(load_schema("arkit52"))
+_AU, _SHAPE, _EXPRESSION = (len(load_schema(name)) for name in ("facs", "arkit52", "expression8"))
+_REST = _AU + _SHAPE + 14
 COLUMNS = {
     "action_units": slice(0, _AU),
     "blendshapes": slice(_AU, _AU + _SHAPE),
     "head": slice(_AU + _SHAPE, _AU + _SHAPE + 3),
     "gaze": slice(_AU + _SHAPE + 3, _AU + _SHAPE + 7),
     "quality": slice(_AU + _SHAPE + 7, _AU + _SHAPE + 10),
-    "box": slice(_AU + _SHAPE + 10, _AU + _SHAPE + 14),
+    "box": slice(_AU + _SHAPE + 10, _REST),
+    "expression": slice(_REST, _REST + _EXPRESSION),
+    "units_expression": slice(_REST + _EXPRESSION, _REST + 2 * _EXPRESSION),
 }
-_WIDTH = _AU + _SHAPE + 14
+_WIDTH = _REST + 2 * _EXPRESSION
 
 
 @dataclass(slots=True)
@@ -133,4 +137,8 @@ def _values(face: Face) -> Float32:
     if face.quality is not None:
         out[COLUMNS["quality"]] = [face.quality.sharpness, face.quality.brightness, face.quality.face_px]
     out[COLUMNS["box"]] = face.box.xyxy
+    if face.expression is not None and face.expression.schema.name == "expression8":
+        out[COLUMNS["expression"]] = face.expression.values
+        if face.action_units is not None:
+            out[COLUMNS["units_expression"]] = read_units(face.action_units).values
     return out

@@ -1,0 +1,89 @@
+"""Sound of a clip as log-mel patches, read by PyAV, prepared as VGGish takes it (Hershey et al. 2017).
+
+16 kHz mono; windows of 25 ms every 10 ms (Hann, periodic); 64 mel bands from 125 to 7,500 Hz on the magnitude spectrum;
+log(x + 0.01); patches of 96 windows (0.96 s).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+
+from mien.core.arrays import Float32, Float64
+from mien.errors import SourceError
+
+RATE_HZ = 16000
+WINDOW, HOP, FFT = 400, 160, 512
+BANDS, PATCH = 64, 96
+_LOW_HZ, _HIGH_HZ = 125.0, 7500.0
+_LONGEST_S = 3600
+"""Longer sound is refused: it would not fit into memory as patches."""
+
+
+def read_sound(path: Path) -> Float32:
+    """(N,) float32 mono samples at 16 kHz, −1…1, from the first sound stream of a file.
+
+    Raises:
+        SourceError: it cannot be read, has no sound, or is longer than an hour.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise SourceError(f"{path}: has no sound")
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+            parts, total = [], 0
+            for frame in container.decode(container.streams.audio[0]):
+                for done in resampler.resample(frame):
+                    parts.append(done.to_ndarray().reshape(-1))
+                    total += len(parts[-1])
+                if total > _LONGEST_S * RATE_HZ:
+                    raise SourceError(f"{path}: its sound is longer than an hour; cut it first")
+            parts += [done.to_ndarray().reshape(-1) for done in resampler.resample(None)]
+    except (OSError, av.error.FFmpegError, ValueError) as error:
+        raise SourceError(f"{path}: its sound cannot be read: {error}") from error
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return np.asarray(np.nan_to_num(samples), np.float32)
+
+
+def log_mel(samples: Float32) -> Float32:
+    """(N,) at 16 kHz → (W, 64) float32, one row per 10 ms; fewer than 400 samples give no row."""
+    count = max(0, 1 + (len(samples) - WINDOW) // HOP)
+    if count == 0:
+        return np.zeros((0, BANDS), np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), WINDOW)[::HOP][:count]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    spectrum = np.abs(np.fft.rfft(windows * hann, FFT, axis=1))
+    return np.log(spectrum @ mel_bands() + 0.01).astype(np.float32)
+
+
+def mel_bands() -> Float64:
+    """(257, 64) weights of the triangular bands, evenly spaced in mel = 1127 ln(1 + f / 700); no weight at 0 Hz."""
+
+    def mel(hz: Float64) -> Float64:
+        return np.asarray(1127 * np.log1p(hz / 700))
+
+    bins = mel(np.linspace(0, RATE_HZ / 2, FFT // 2 + 1))
+    edges = np.linspace(*mel(np.array([_LOW_HZ, _HIGH_HZ])), BANDS + 2)
+    rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
+    weights = np.maximum(0, np.minimum(rising, falling))
+    weights[0] = 0
+    return np.asarray(weights, np.float64)
+
+
+def sound_patches(samples: Float32, times_s: Float64) -> Float32:
+    """(T, 1, 96, 64) patches whose middles lie at the given times, as `AudioVisual` takes them; silence outside.
+
+    Args:
+        samples: (N,) at 16 kHz, time 0 = the first one.
+        times_s: (T,) s.
+    """
+    half = (PATCH * HOP + WINDOW) // 2
+    padded = np.concatenate([np.zeros(half, np.float32), samples, np.zeros(2 * half, np.float32)])
+    out: Float32 = np.zeros((len(times_s), 1, PATCH, BANDS), np.float32)
+    for i, t in enumerate(times_s):
+        start = int(np.clip(round(float(t) * RATE_HZ), 0, len(samples)))
+        out[i, 0] = log_mel(padded[start : start + PATCH * HOP + WINDOW - HOP])[:PATCH]
+    return out
