@@ -94,6 +94,18 @@ def test_a_false_finding_uses_up_no_id() -> None:
     assert len(detector.runs) < 8
 
 
+def test_behind_a_false_finding_the_next_one_is_tried_in_the_next_frame() -> None:
+    """A picture on the wall that the detector takes for a large face does not hide the person before it."""
+    detector = ScriptedDetector(lambda t: {"wall": (330, 180, 150), "lamp": (300, 170, 130), "a": (200, 180, 80)})
+    tracker, landmarks = Tracker(detector=detector), ScriptedLandmarks(lambda t: {"a": (200, 180, 80)})
+    records = []
+    for i in range(8):
+        records.append(landmarks.step(tracker.step(frame(i, i / 25))))
+        tracker.feedback(records[-1])
+    assert [ids(r) for r in records] == [[], [], *[[0]] * 6]
+    assert detector.runs == [0.0]
+
+
 def test_two_tracks_on_one_face_become_one() -> None:
     def scene(t: float) -> dict[str, tuple[float, float, float]]:
         other = {} if t > 0.5 else {"b": (330, 180, 80)}

@@ -29,6 +29,8 @@ _UNLIKE = 0.7
 _UNLIKE_LEVEL = 15.0
 """... if they also differ by this many grey levels: in a nearly even picture noise correlates with nothing."""
 _CHECK_PX = 48
+_AT_MOST_WAITING = 8
+"""Findings of one search that may take the place of one that was refused, each in a frame of its own."""
 _MS = 1_000_000
 
 
@@ -80,6 +82,7 @@ class Tracker:
     gave no landmarks (dropped it) is lost, and so is one that the detector, if it can judge regions (`FaceScores`),
     takes for no face twice running: landmark networks draw a face also onto a hand in front of one. Without a
     landmark stage behind it the detector runs on every frame.
+    If a new face turns out to be none, the next prominent finding of the same search takes its place in the next frame.
     Nobody keeps an id across a scene cut (a sudden change of the picture, or of its size): a face in the same place
     is somebody else's there. So the pictures of a folder can be of different people.
 
@@ -95,6 +98,7 @@ class Tracker:
     _now_ns: int | None
     _searched_ns: int | None
     _search_at_once: bool
+    _waiting: list[Face]
     _thumb: Float32 | None
     _shape: tuple[int, ...] | None
 
@@ -118,10 +122,11 @@ class Tracker:
         if self._jumped(record.image, now):
             self._lose(list(self._tracks))
             self._lost = []
+            self._waiting = []
             self._search_at_once = True
         self._lost = [t for t in self._lost if now - t.seen_ns <= self._options.remember_ms * _MS]
         self._check(record.image, now)
-        fresh = self._search(record) if self._search_is_due(now) else {}
+        fresh = self._search(record) if self._search_is_due(now) else self._begin(self._waiting, now)
         self._now_ns = now
         faces = [self._face(track, fresh.get(track.track_id)) for track in self._tracks]
         return replace(record, faces=tuple(sorted(faces, key=lambda f: f.track_id or 0)))
@@ -170,6 +175,7 @@ class Tracker:
         self._now_ns = None
         self._searched_ns = None
         self._search_at_once = True
+        self._waiting = []
         self._thumb = None
         self._shape = None
 
@@ -226,12 +232,18 @@ class Tracker:
             track.revive(face, now)
             self._tracks.append(track)
             fresh[track.track_id] = face
+        return fresh | self._begin(sorted(left, key=lambda f: -prominence(f, record.size_wh)), now)
+
+    def _begin(self, found: list[Face], now_ns: int) -> dict[int, Face]:
+        """New tracks from the first of these, as there is room; the others wait for those to be refused."""
         room = self._options.max_faces - len(self._tracks)
-        for face in sorted(left, key=lambda f: -prominence(f, record.size_wh))[:room]:
-            track = Track(self._next_id, face.box, now)
+        fresh: dict[int, Face] = {}
+        for face in found[: max(room, 0)]:
+            track = Track(self._next_id, face.box, now_ns)
             self._next_id += 1
             self._tracks.append(track)
             fresh[track.track_id] = face
+        self._waiting = found[room : room + _AT_MOST_WAITING] if room > 0 else []
         return fresh
 
     def _lose(self, tracks: list[Track]) -> None:
