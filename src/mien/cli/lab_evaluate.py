@@ -68,7 +68,9 @@ def landmarks(
 @evaluate.command("detect")
 def detect(
     data: Annotated[str, typer.Option(help="NAME:PATH of a dataset with boxes, e.g. widerface:FOLDER.")],
-    detector: Annotated[str, typer.Option(help="cascade, mtcnn, ssd or mediapipe.")] = "cascade",
+    detector: Annotated[
+        str, typer.Option(help="cascade, mtcnn, ssd, mediapipe; or a preset: its landmark network judges as well.")
+    ] = "cascade",
     run: Annotated[Path | None, typer.Option(help="A folder of mien.lab.train.detect instead.")] = None,
     stages: Annotated[str, typer.Option(help="Of --run: the stages that give P-, R- and O-Net.")] = "p,r,o",
     least_px: Annotated[float, typer.Option(min=0, help="Faces with a shorter side below are ignored.")] = 24.0,

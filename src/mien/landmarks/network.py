@@ -152,15 +152,25 @@ class NetworkLandmarks(StageBase, ABC):
         """Find the points of every face; several faces share runs of the network (`batch`)."""
         if record.image is None or not record.faces:
             return record
-        known = [self._region(face) for face in record.faces]
-        looks = self.look(record.image, [region for region, _ in known])
+        seen = zip(record.faces, self.examine(record.image, record.faces), strict=True)
+        found = [_with_points(f, look) for f, (look, new) in seen if self._is_face(look, new, f.box.confidence)]
+        return replace(record, faces=tuple(found))
+
+    def examine(self, image: UInt8, faces: Sequence[Face]) -> list[tuple[Look, bool]]:
+        """What is seen where each face should be, with a second look where the first was only a guess; and whether the
+        face is new. Nothing is dropped.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            faces: as `step` gets them.
+        """
+        known = [self._region(face) for face in faces]
+        looks = self.look(image, [region for region, _ in known])
         again = [i for i, (look, (_, new)) in enumerate(zip(looks, known, strict=True)) if self._unsure(look, new)]
         regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
-        for i, second in zip(again, self.look(record.image, regions), strict=True):
+        for i, second in zip(again, self.look(image, regions), strict=True):
             looks[i] = max(second, looks[i], key=lambda look: look.presence)
-        seen = zip(record.faces, looks, known, strict=True)
-        found = [_with_points(f, look) for f, look, (_, new) in seen if self._is_face(look, new, f.box.confidence)]
-        return replace(record, faces=tuple(found))
+        return [(look, new) for look, (_, new) in zip(looks, known, strict=True)]
 
     def look(self, image: UInt8, regions: Sequence[CropTransform]) -> list[Look]:
         """Run the network on square regions of an image, each shown at the network's size.

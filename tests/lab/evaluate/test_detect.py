@@ -13,9 +13,10 @@ from mien.cli.main import app
 from mien.errors import ConfigError
 from mien.lab.evaluate.detect import best_recall, evaluate, figures, table
 from mien.lab.evaluate.detect_finders import named_finder, run_finder
-from mien.lab.metrics.boxes import BoxPicture
+from mien.lab.metrics.boxes import BoxPicture, box_overlaps
 from mien.lab.models.mtcnn import ClassicMtcnn
 from mien.lab.train.checkpoints import write_checkpoint
+from mien.sources.portrait import geometry, portrait
 
 
 class Bright:
@@ -110,6 +111,21 @@ def test_a_training_run_is_measured_as_the_runtime_runs_it(data: Path, tmp_path:
     assert len(boxes) == len(scores) > 0
     assert finder.threshold == 0.5
     assert finder.name == "run p+r+o"
+
+
+def test_a_preset_s_detector_and_landmark_network_judge_together() -> None:
+    finder = named_finder("balanced")
+    try:
+        boxes, evidence = finder.find(portrait())
+    finally:
+        finder.close()
+    assert finder.name == "balanced"
+    surest = int(evidence.argmax())
+    assert finder.threshold < evidence[surest] < 1
+    points = geometry().points
+    assert box_overlaps(boxes[surest : surest + 1], np.r_[points.min(0), points.max(0)][None]).item() > 0.5
+    with pytest.raises(ConfigError, match="min_evidence_new"):
+        named_finder("mediapipe")
 
 
 def test_mistakes_are_told(data: Path) -> None:

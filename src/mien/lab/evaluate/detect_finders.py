@@ -11,8 +11,10 @@ import numpy as np
 
 from mien.core.arrays import Float32, UInt8
 from mien.errors import ConfigError
-from mien.lab.evaluate.landmark_finders import record_of
+from mien.lab.evaluate.landmark_finders import detector_stage, landmark_stage, record_of
+from mien.landmarks.network import NetworkLandmarks
 from mien.pipeline.compose import build_stage
+from mien.pipeline.config import preset_names
 from mien.pipeline.registry import suggestion
 from mien.pipeline.stage import Stage
 
@@ -70,19 +72,56 @@ class StageFaceFinder:
         self._stage.close()
 
 
-def named_finder(name: str, options: Mapping[str, Any] | None = None) -> StageFaceFinder:
-    """A detector by its short name, at its own threshold, looking at a low one.
+class ChainFinder:
+    """A preset's detector and landmark network together, as they judge faces that are new.
+
+    A finding's probability is the product that `min_evidence_new` asks for: the detector's probability times the
+    presence that the landmark network sees there. Boxes are the detector's. `threshold` is the preset's limit.
+    """
+
+    def __init__(self, preset: str) -> None:
+        """
+        Raises:
+            ConfigError: no such preset, or its landmark stage does not ask for evidence.
+        """
+        self.name = preset
+        landmarks, used = landmark_stage(preset)
+        if not isinstance(landmarks, NetworkLandmarks) or landmarks.options.min_evidence_new is None:
+            landmarks.close()
+            raise ConfigError(f'preset "{preset}": {used} asks for no min_evidence_new, so there is nothing to measure')
+        self._landmarks, self.threshold = landmarks, landmarks.options.min_evidence_new
+        self._detector, _ = detector_stage(preset)
+
+    def find(self, image: UInt8) -> tuple[Float32, Float32]:
+        """See `FaceFinder`."""
+        self._detector.reset()
+        faces = self._detector.step(record_of(image)).faces
+        seen = self._landmarks.examine(image, faces) if faces else []
+        boxes = np.array([f.box.xyxy for f in faces], np.float32).reshape(-1, 4)
+        evidence = [f.box.confidence * look.presence for f, (look, _) in zip(faces, seen, strict=True)]
+        return boxes, np.array(evidence, np.float32)
+
+    def close(self) -> None:
+        """See `FaceFinder`."""
+        self._detector.close()
+        self._landmarks.close()
+
+
+def named_finder(name: str, options: Mapping[str, Any] | None = None) -> FaceFinder:
+    """A detector by its short name, at its own threshold, looking at a low one; or a preset: see `ChainFinder`.
 
     Args:
-        name: of `DETECTORS`.
+        name: of `DETECTORS`, or a shipped preset.
         options: of its stage, over those of the table.
 
     Raises:
         ConfigError: no such detector or option.
         ModelError: its networks are not there.
     """
+    if name in preset_names():
+        return ChainFinder(name)
     if name not in DETECTORS:
-        raise ConfigError(f'there is no detector "{name}"{suggestion(name, DETECTORS)}')
+        raise ConfigError(f'there is no detector "{name}"{suggestion(name, [*DETECTORS, *preset_names()])}')
     use, own, low = DETECTORS[name]
     table: dict[str, Any] = {"use": use, **own, **(options or {})}
     threshold = 0.5
@@ -95,7 +134,7 @@ def named_finder(name: str, options: Mapping[str, Any] | None = None) -> StageFa
     return StageFaceFinder(build_stage(table, f"detector {name}"), name, threshold)
 
 
-def run_finder(run: Path, stages: tuple[str, str, str], options: Mapping[str, Any] | None = None) -> StageFaceFinder:
+def run_finder(run: Path, stages: tuple[str, str, str], options: Mapping[str, Any] | None = None) -> FaceFinder:
     """A cascade of a training run, as the runtime would run it: exported into a temporary folder.
 
     Args:
