@@ -135,7 +135,7 @@ def main() -> int:
         print(f"frame loop     {loop:.3f} ms CPU, {p95:.3f} ms p95 by the clock; {loop / BUDGET_MS:.2f} of the budget")
         print(f"all threads    {cost:.3f} ms CPU per frame = {cost / BUDGET_MS:.2f} of the budget of {BUDGET_MS} ms")
         bare = table["bare_loop_cpu_ms"]
-        print(f"               ({bare:.3f} ms more are this program's own loop, which sleeps and wakes without receivers)")
+        print(f"               ({bare:.3f} ms more are this program's own loop without receivers)")
         for name, ms in table["encoding_cpu_ms"].items():
             print(f"  {name:13} {ms:.3f} ms to encode = {ms / cost:.2f} of all")
         for one in table["receivers"]:

@@ -114,14 +114,16 @@ def _box(place_mm: Float32) -> Box:
 
 def _over(face: Face, added: Float32) -> Face:
     """The face with shapes laid over."""
+    moved = added > 1e-4
+    if not moved.any():
+        return face
     before = face.blendshapes
     old = np.full(len(added), np.nan, np.float32) if before is None else before.values
     out = 1.0 - (1.0 - np.nan_to_num(old)) * (1.0 - added)
     for one, other in _EXCLUSIVE:
         i, j = _ARKIT.index(one), _ARKIT.index(other)
-        common = min(out[i], out[j])
+        common = min(out[i], out[j]) if moved[i] or moved[j] else 0.0
         out[[i, j]] -= common
-    moved = added > 1e-4
     unknown = np.isnan(old) & ~moved
     sure = np.zeros(len(added), np.float32) if before is None else before.confidence
     shapes = Blendshapes.of(np.where(unknown, np.nan, out), np.where(moved, np.maximum(sure, 0.5), sure))

@@ -12,7 +12,7 @@ import numpy as np
 
 from mien.animate.performance import FADE_NS
 from mien.animate.signal import STILL, FaceSignal, signal_of
-from mien.animate.smooth import ROTATIONS, WEIGHTS, OneEuro
+from mien.animate.smooth import ROTATIONS, SHAPE_FILTERS, OneEuro, sealed
 from mien.core.arrays import Float64
 from mien.core.record import Face, FrameRecord
 from mien.core.timebase import NS_PER_S
@@ -58,13 +58,14 @@ class LiveFace:
 
     Args:
         calm: smooth weights and turns.
-        lost: "hold" keeps the last values of a lost face, "fade" makes them neutral within half a second.
+        lost: "hold" keeps the last values of a lost face, "fade" makes them neutral within half a second, "nan" says
+            that nothing is known (receivers that cannot be told so get zeros).
     """
 
-    def __init__(self, *, calm: bool = True, lost: Literal["hold", "fade"] = "hold") -> None:
+    def __init__(self, *, calm: bool = True, lost: Literal["hold", "fade", "nan"] = "hold") -> None:
         self._calm = calm
-        self._fade = lost == "fade"
-        self._filter = Calm((WEIGHTS, 52), (ROTATIONS, 12))
+        self._way = lost
+        self._filter = _calm()
         self._followed: int | None = None
         self._seen_ns = 0
         self._last: FaceSignal | None = None
@@ -76,7 +77,7 @@ class LiveFace:
         if face is None:
             return self._lost(t_ns)
         if face.track_id != self._followed:
-            self._filter = Calm((WEIGHTS, 52), (ROTATIONS, 12))
+            self._filter = _calm()
             self._last = None
         self._followed, self._seen_ns = face.track_id, t_ns
         held = self._held(signal_of(record, face))
@@ -108,15 +109,17 @@ class LiveFace:
         out = self._filter(now.t_ns, values)
         turns = out[52:].reshape(3, 4)
         head, left, right = (turns / np.linalg.norm(turns, axis=1, keepdims=True)).astype(np.float32)
-        weights = np.clip(out[:52], 0, 1).astype(np.float32)
+        weights = sealed(now.weights, np.clip(out[:52], 0, 1).astype(np.float32))
         return replace(now, weights=weights, head_xyzw=head, left_eye_xyzw=left, right_eye_xyzw=right)
 
     def _lost(self, t_ns: int) -> FaceSignal:
         last = self._last
+        if self._way == "nan":
+            return FaceSignal(t_ns, 0 if last is None else last.track_id, False)
         if last is None:
             neutral = np.zeros(52, np.float32)
             return FaceSignal(t_ns, 0, False, neutral, STILL, STILL, STILL)
-        if not self._fade:
+        if self._way == "hold":
             return replace(last, t_ns=t_ns, found=False)
         strength = np.float32(max(0.0, 1.0 - (t_ns - self._seen_ns) / FADE_NS))
         turns = [last.head_xyzw, last.left_eye_xyzw, last.right_eye_xyzw]
@@ -131,6 +134,10 @@ class LiveFace:
             left_eye_xyzw=left,
             right_eye_xyzw=right,
         )
+
+
+def _calm() -> Calm:
+    return Calm(*((f, 1) for f in SHAPE_FILTERS), (ROTATIONS, 12))
 
 
 def _alpha(step_s: float, cutoff_hz: Float64) -> Float64:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ LOOK_DEG = 30.0
 UNTRACKED = 0
 """Track id under which faces without a track id are gathered."""
 
+Lost = Literal["hold", "fade", "nan"]
 _SHAPES = len(load_schema("arkit52"))
 _HEAD = slice(_SHAPES, _SHAPES + 4)
 _GAZE = slice(_SHAPES + 4, _SHAPES + 8)
@@ -43,7 +44,7 @@ class Performance:
     Attributes:
         track_id: whose; -1 = no face was ever found (then everything is neutral).
         t_ns: (T,) int64, strictly increasing.
-        weights: (T, 52) float32, 0–1, schema "arkit52"; no NaN.
+        weights: (T, 52) float32, 0–1, schema "arkit52"; no NaN, unless a lost face was to be NaN.
         head_xyzw: (T, 4) float32 unit quaternions; rotation of the head relative to a head that looks straight
             into the camera, in the head frame (glTF: x to the subject's left, y up, z forward).
         left_eye_xyzw, right_eye_xyzw: (T, 4) float32 unit quaternions; eye relative to the head, same frame.
@@ -64,16 +65,15 @@ class Performance:
         return len(self.t_ns)
 
 
-def performance(
-    records: Iterable[FrameRecord], track_id: int | None = None, *, lost: Literal["hold", "fade"] = "hold"
-) -> Performance:
+def performance(records: Iterable[FrameRecord], track_id: int | None = None, *, lost: Lost = "hold") -> Performance:
     """The performance of one track.
 
     Args:
         records: in order of time; a record whose stamp is not later than the one before is left out.
         track_id: whose; None = the track seen in the most frames.
         lost: what becomes of a value that is not measured: "hold" keeps the last known one, "fade" lets it
-            become neutral within half a second. Before the first known value everything is neutral.
+            become neutral within half a second. Before the first known value everything is neutral. "nan": held while
+            the face is seen, and NaN in frames where it is not.
 
     Returns:
         A neutral performance with track_id -1 and `found` all False if there is no such face.
@@ -82,9 +82,7 @@ def performance(
     return every[0]
 
 
-def performances(
-    records: Iterable[FrameRecord], *, lost: Literal["hold", "fade"] = "hold", only: int | None = None
-) -> list[Performance]:
+def performances(records: Iterable[FrameRecord], *, lost: Lost = "hold", only: int | None = None) -> list[Performance]:
     """The performances of all tracks (or of track `only`), the one seen in the most frames first; never empty."""
     stamps = _Rows(1, np.int64)
     seen: dict[int, tuple[_Rows, _Rows]] = {}
@@ -112,6 +110,13 @@ def tracks(records: Iterable[FrameRecord]) -> dict[int, int]:
     for record in records:
         count.update(UNTRACKED if f.track_id is None else f.track_id for f in _one_per_track(record, None))
     return dict(sorted(count.items(), key=lambda item: (-item[1], item[0])))
+
+
+def blanked(one: Performance) -> Performance:
+    """The same with NaN in all frames in which the face was not seen."""
+    names = ("weights", "head_xyzw", "left_eye_xyzw", "right_eye_xyzw", "head_translation_mm")
+    values = {n: np.where(one.found[:, None], getattr(one, n), np.float32(np.nan)).astype(np.float32) for n in names}
+    return replace(one, **values)
 
 
 class _Rows:
@@ -171,7 +176,7 @@ def _filled(track_id: int, t_ns: Int64, frames: AnyArray, rows: AnyArray, lost: 
     found = np.zeros(len(t_ns), bool)
     found[frames.astype(np.int64)] = True
     held, strength = _forward_fill(known, t_ns)
-    if lost == "hold":
+    if lost != "fade":
         strength = (strength > -1).astype(np.float32)
     fade = np.clip(strength, 0.0, 1.0)
     still = np.nan_to_num(held)
@@ -184,16 +189,15 @@ def _filled(track_id: int, t_ns: Int64, frames: AnyArray, rows: AnyArray, lost: 
     if np.isfinite(place).any():
         first = int(np.flatnonzero(np.isfinite(place[:, 0]))[0])
         place[:first] = place[first]
-    return Performance(
-        track_id=track_id,
-        t_ns=t_ns,
-        weights=still[:, :_SHAPES] * fade[:, :_SHAPES],
-        head_xyzw=_unit(head),
-        left_eye_xyzw=_eye_xyzw(gaze[:, :2]),
-        right_eye_xyzw=_eye_xyzw(gaze[:, 2:]),
-        head_translation_mm=place.copy(),
-        found=found,
-    )
+    values = {
+        "weights": still[:, :_SHAPES] * fade[:, :_SHAPES],
+        "head_xyzw": _unit(head),
+        "left_eye_xyzw": _eye_xyzw(gaze[:, :2]),
+        "right_eye_xyzw": _eye_xyzw(gaze[:, 2:]),
+        "head_translation_mm": place.copy(),
+    }
+    whole = Performance(track_id=track_id, t_ns=t_ns, found=found, **values)
+    return blanked(whole) if lost == "nan" else whole
 
 
 def _forward_fill(values: Float32, t_ns: Int64) -> tuple[Float32, Float32]:

@@ -74,19 +74,20 @@ def live(
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option.")] = None,
     faces: Annotated[int | None, typer.Option(min=1, max=64, help="Measure at most this many; one is sent.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Send what was measured, not smoothed.")] = False,
-    lost: Annotated[str, typer.Option(help="A lost face: hold or fade.")] = "hold",
+    lost: Annotated[str, typer.Option(help="A lost face: hold, fade, or nan (nothing known).")] = "hold",
     seconds: _Seconds = None,
     json_output: _Json = False,
     studio: Annotated[bool, typer.Option("--studio", help="Show it in the browser instead of here.")] = False,
 ) -> None:
     """Send the face in SOURCE to other programs, several at once, until Ctrl-C."""
-    from mien.errors import RequestError
+    from mien.errors import RequestError, SinkError
     from mien.recorder.live import LiveRequest
     from mien.recorder.live import live as run
 
-    chosen: Literal["hold", "fade"] = "fade" if lost == "fade" else "hold"
-    if lost not in ("hold", "fade"):
-        raise RequestError(f"--lost {lost}: expected hold or fade")
+    ways: dict[str, Literal["hold", "fade", "nan"]] = {"hold": "hold", "fade": "fade", "nan": "nan"}
+    if lost not in ways:
+        raise RequestError(f"--lost {lost}: expected hold, fade or nan")
+    chosen = ways[lost]
     if studio:
         from mien.cli.studio import PORT, open_studio
 
@@ -108,6 +109,8 @@ def live(
         say(f"  {_latency(figures)}; {figures['sent']} sent{lost_ones}" + _because(figures["problem"]))
     if outcome.error is not None:
         raise outcome.error
+    if outcome.frames and not any(figures["sent"] for figures in outcome.receivers):
+        raise SinkError("no receiver got a single frame: start the program that is to listen, and check the addresses")
     if not told:
         raise typer.Exit(1)
 
@@ -153,13 +156,15 @@ def receive(
         "frames": outcome.summary.frames,
         "packets": outcome.packets,
         "dropped": outcome.dropped,
-        "output": storable(str(outcome.path)),
+        "output": None if outcome.path is None else storable(str(outcome.path)),
     }
     told = printed(json.dumps(table, indent=2)) if json_output else True
     if dropped:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(outcome.dropped.items()))
         say(f"warning: {counted(dropped, 'packet')} dropped ({reasons})")
-    say(f"{counted(outcome.summary.frames, 'frame')} in {storable(str(outcome.path))}; mien export makes files of it")
+    if outcome.path is not None:
+        frames = counted(outcome.summary.frames, "frame")
+        say(f"{frames} in {storable(str(outcome.path))}; mien export makes files of it")
     if outcome.error is not None:
         raise outcome.error
     if not told:

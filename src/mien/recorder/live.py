@@ -46,7 +46,7 @@ class LiveRequest:
     overrides: Sequence[str] = ()
     faces: int | None = None
     calm: bool = True
-    lost: Literal["hold", "fade"] = "hold"
+    lost: Literal["hold", "fade", "nan"] = "hold"
     seconds: float | None = None
 
 

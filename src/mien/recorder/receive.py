@@ -103,7 +103,8 @@ def receive(
     target = parse_target(request.address)
     check_writable(request.folder)
     with locked(request.folder):
-        check_folder(request.folder, request.address, ["parquet"], resume=False, overwrite=request.overwrite, resumable=False)
+        how = {"resume": False, "overwrite": request.overwrite, "resumable": False}
+        check_folder(request.folder, request.address, ["parquet"], **how)
         packets = open_packets(target)
         try:
             if request.overwrite or has_take(request.folder):

@@ -48,7 +48,7 @@ def export(
     options = options or BlenderOptions()
     template = (files("mien.sinks.exporters") / "scripts" / "blender_keys.py.txt").read_text(encoding="utf-8")
     made = []
-    for target, clip in clips(take, path, track_id, smooth=options.smooth):
+    for target, clip in clips(take, path, track_id, smooth=options.smooth, lost=options.lost):
         data = json.dumps(_data(clip, options), separators=(",", ":"), ensure_ascii=True)
         with written_text(target) as file:
             # Twice quoted: the script reads the text as JSON, which is quicker than compiling a large literal.

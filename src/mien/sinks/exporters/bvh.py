@@ -72,7 +72,7 @@ def export(take: Recorded, path: Path, *, track_id: int | None = None, options: 
     """
     options = options or BvhOptions()
     made = []
-    for target, clip in clips(take, path, track_id, smooth=options.smooth):
+    for target, clip in clips(take, path, track_id, smooth=options.smooth, lost=options.lost):
         with written_text(target) as file:
             _write(file, clip, options)
         made.append(target)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from pydantic import Field
 
-from mien.animate.performance import Performance, performances
+from mien.animate.performance import Lost, Performance, blanked, performances
 from mien.animate.smooth import calmed
 from mien.avatar.character import playable
 from mien.core.arrays import Float32, Float64
@@ -35,6 +35,7 @@ class ClipOptions(stage.Options):
     """What every animation format can do."""
 
     smooth: bool = Field(default=False, description="calm the tremor, without delay; False = as measured")
+    lost: Literal["hold", "fade"] = Field(default="hold", description="a lost face is held, or fades to neutral")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ class Clip:
 
 
 def clips(
-    take: Recorded, path: Path, track_id: int | None = None, *, smooth: bool = False
+    take: Recorded, path: Path, track_id: int | None = None, *, smooth: bool = False, lost: Lost = "hold"
 ) -> Iterator[tuple[Path, Clip]]:
     """File and clip of everyone worth a file (see `people`): the main person's is `path`, others get their track id
     before the ending. With `track_id` only this person's, in `path`.
@@ -74,9 +75,11 @@ def clips(
     Raises:
         SourceError: the take is damaged.
     """
-    for place, one in enumerate(worth_a_file(performances(take.records(), only=track_id))):
+    filled: Lost = "hold" if lost == "nan" else lost
+    for place, one in enumerate(worth_a_file(performances(take.records(), only=track_id, lost=filled))):
         target = path.with_name(f"{path.stem}.{one.track_id}{path.suffix}") if place else path
-        yield target, clip_of(calmed(one) if smooth else one)
+        shown = calmed(one) if smooth else one
+        yield target, clip_of(blanked(shown) if lost == "nan" else shown)
 
 
 def clip_of(one: Performance) -> Clip:

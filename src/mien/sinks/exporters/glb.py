@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -27,6 +27,7 @@ class GlbOptions(stage.Options):
     avatar: str = Field(default="", description="your own .glb, .gltf or .vrm; empty = the built-in character")
     profile: str = Field(default="", description="its profile (.toml); empty = what mien avatar check proposes")
     interpolation: Interpolation = Field(default="linear", description="linear, or cubic (glTF's CUBICSPLINE)")
+    lost: Literal["hold", "fade"] = Field(default="hold", description="a lost face is held, or fades to neutral")
     smooth: bool = Field(default=True, description="calm the tremor, without delay; False = as measured")
 
 
@@ -51,7 +52,7 @@ def export(take: Recorded, path: Path, *, track_id: int | None = None, options: 
     profile = Path(options.profile) if options.profile else None
     own = OwnAvatar(Path(options.avatar), profile) if options.avatar else None
     written = []
-    for i, one in enumerate(worth_a_file(performances(take.records(), only=track_id))):
+    for i, one in enumerate(worth_a_file(performances(take.records(), only=track_id, lost=options.lost))):
         target = path.with_name(f"{path.stem}.{one.track_id}{path.suffix}") if i else path
         shown = calmed(one) if options.smooth else one
         if own is None:

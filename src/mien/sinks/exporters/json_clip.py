@@ -2,16 +2,17 @@
 
 Weights are 0–1, rotations are unit quaternions x, y, z, w in the head frame (x to the subject's left, y up, z out of
 the face), relative to the line of sight; translations are mm in the camera's frame (null = never known). `found` tells
-where the face was seen; elsewhere the last values are repeated.
+where the face was seen; elsewhere the last values are repeated, or null if so asked.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
+from pydantic import Field
 
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
@@ -22,7 +23,11 @@ FORMAT = "mien clip 1"
 
 
 class JsonOptions(ClipOptions):
-    """Smoothing, and nothing else."""
+    """Smoothing, and what becomes of a lost face."""
+
+    lost: Literal["hold", "fade", "nan"] = Field(  # type: ignore[assignment]
+        default="hold", description="a lost face is held, fades to neutral, or is null (nan)"
+    )
 
 
 def export(
@@ -44,7 +49,7 @@ def export(
     """
     options = options or JsonOptions()
     made = []
-    for target, clip in clips(take, path, track_id, smooth=options.smooth):
+    for target, clip in clips(take, path, track_id, smooth=options.smooth, lost=options.lost):
         with written_text(target) as file:
             head, frames = _table(clip)
             file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "frames": [\n')
@@ -80,7 +85,8 @@ def _table(clip: Clip) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     frames = [dict(zip(keys, row, strict=True)) for row in rows]
     for frame in frames:
         frame["time_s"] = round(frame["time_s"], 9)
-        frame["head_mm"] = frame["head_mm"] if np.isfinite(frame["head_mm"]).all() else None
+        for key in keys[2:]:
+            frame[key] = frame[key] if np.isfinite(frame[key]).all() else None
     return head, frames
 
 

@@ -124,7 +124,7 @@ def export(
     """
     options = options or UnityOptions()
     made = []
-    for target, clip in clips(take, path, track_id, smooth=options.smooth):
+    for target, clip in clips(take, path, track_id, smooth=options.smooth, lost=options.lost):
         with written_text(target) as file:
             _write(file, clip, target.stem, options)
         made.append(target)

@@ -56,7 +56,7 @@ def export(
     """
     options = options or UnrealOptions()
     made = []
-    for target, clip in clips(take, path, track_id, smooth=options.smooth):
+    for target, clip in clips(take, path, track_id, smooth=options.smooth, lost=options.lost):
         names, values = curves_of(clip, options.names)
         table, script = target.with_suffix(".csv"), target.with_suffix(".py")
         with written_text(target) as file:

@@ -51,7 +51,7 @@ def export(take: Recorded, path: Path, *, track_id: int | None = None, options: 
     if path.suffix not in ENDINGS:
         raise RequestError(f"{path}: a USD file ends in {', '.join(ENDINGS)}")
     made = []
-    for target, clip in clips(take, path, track_id, smooth=options.smooth):
+    for target, clip in clips(take, path, track_id, smooth=options.smooth, lost=options.lost):
         part = target.with_name(f"{target.stem}.part{target.suffix}")
         try:
             _write(part, builtin_character(), clip)

@@ -74,7 +74,7 @@ def export(
     """
     options = options or VrmaOptions()
     made = []
-    for target, clip in clips(take, path, track_id, smooth=options.smooth):
+    for target, clip in clips(take, path, track_id, smooth=options.smooth, lost=options.lost):
         with written_bytes(target) as file:
             buffer, document = _document(clip, options)
             buffer.write(file, document)
