@@ -3,7 +3,10 @@
 import "./style.css";
 import { Connection } from "./connection";
 import { ICONS, h, icon, remember, remembered } from "./dom";
+import { avatarsPage } from "./pages/avatars";
+import { calibratePage } from "./pages/calibrate";
 import { livePage } from "./pages/live";
+import { takesPage } from "./pages/takes";
 
 interface Page {
   element: HTMLElement;
@@ -13,6 +16,9 @@ type Opener = (connection: Connection, rest: string) => Page | Promise<Page>;
 
 const PAGES: Record<string, { title: string; icon: string; open: Opener }> = {
   live: { title: "Live", icon: ICONS.live, open: livePage },
+  takes: { title: "Takes", icon: ICONS.takes, open: takesPage },
+  avatars: { title: "Avatars", icon: ICONS.avatars, open: avatarsPage },
+  calibrate: { title: "Calibrate", icon: ICONS.calibrate, open: calibratePage },
 };
 
 const connection = new Connection();
@@ -75,7 +81,12 @@ async function show(): Promise<void> {
   const mine = ++turn;
   current?.close();
   current = null;
-  const opened = await page.open(connection, decodeURIComponent(rest.join("/")));
+  let opened: Page;
+  try {
+    opened = await page.open(connection, decodeURIComponent(rest.join("/")));
+  } catch (error) {
+    opened = { element: h("div", { class: "card empty" }, (error as Error).message), close: () => undefined };
+  }
   if (mine !== turn) return opened.close();
   current = opened;
   main.replaceChildren(opened.element);

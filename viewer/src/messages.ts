@@ -48,9 +48,65 @@ export interface Choice {
   what: string;
 }
 
+/** Replace what jumps away and back within `longest_ms` by the line between its neighbours. */
+export interface Despike {
+  track_id?: number | null;
+  shapes?: string[];
+  start_ns?: number | null;
+  end_ns?: number | null;
+  kind: "despike";
+  longest_ms?: number;
+  threshold?: number;
+}
+
+/** The edits of a take: those behind `done` can be done again. */
+export interface EditList {
+  operations: (Despike | Fill | Smooth | Gain | Reduce | Mirror | Trim)[];
+  done: number;
+}
+
+/** What to export. */
+export interface ExportAsk {
+  outputs: string[];
+  track_id: number | null;
+  edited: boolean;
+}
+
 /** Body of every answer that is no success. */
 export interface Failure {
   detail: string;
+}
+
+/** Fill gaps of at most `longest_ms` with the line between their neighbours. */
+export interface Fill {
+  track_id?: number | null;
+  shapes?: string[];
+  start_ns?: number | null;
+  end_ns?: number | null;
+  kind: "fill";
+  longest_ms?: number;
+}
+
+/** Why the character looks as it does in one frame. */
+export interface FrameWhy {
+  index: number;
+  t_ns: number;
+  found: boolean;
+  shapes: ShapeWhy[];
+  units: UnitWhy[];
+  points: [number, number, number][];
+  yaw_pitch_roll_deg: [number, number, number] | null;
+}
+
+/** Multiply, then add; what leaves 0–1 is cut off. */
+export interface Gain {
+  track_id?: number | null;
+  shapes?: string[];
+  start_ns?: number | null;
+  end_ns?: number | null;
+  kind: "gain";
+  gain?: number;
+  offset?: number;
 }
 
 /** What the person who is calibrated has to do now. */
@@ -58,6 +114,13 @@ export interface Guidance {
   type: "guidance";
   step: number;
   steps: number;
+  name: string;
+  words: string;
+  seconds: number;
+}
+
+/** One step of the calibration's guide. */
+export interface GuideStep {
   name: string;
   words: string;
   seconds: number;
@@ -77,6 +140,12 @@ export interface Hello {
 /** Which morph targets play a shape. */
 export interface Mapping {
   mapping: Record<string, Record<string, number>>;
+}
+
+/** Swap left and right: shapes, head, eyes, landmarks. */
+export interface Mirror {
+  track_id?: number | null;
+  kind: "mirror";
 }
 
 /** What the numbers of a frame mean, in their order. */
@@ -139,6 +208,16 @@ export interface Receiver {
   problem: string | null;
 }
 
+/** Keep the fewest keys from which the curve stays within `tolerance` (see `animate.curves`). */
+export interface Reduce {
+  track_id?: number | null;
+  shapes?: string[];
+  start_ns?: number | null;
+  end_ns?: number | null;
+  kind: "reduce";
+  tolerance?: number;
+}
+
 /** What the server is doing; sent when it changes. */
 export interface Session {
   type: "session";
@@ -156,6 +235,27 @@ export interface Shape {
   kind: "same" | "spelling" | "alias" | "halves" | "instead" | "missing";
   parts: Record<string, number>;
   dead: boolean;
+}
+
+/** A shape in one frame, and where it comes from; None = not measured. */
+export interface ShapeWhy {
+  shape: string;
+  raw: number | null;
+  edited: number | null;
+  confidence: number;
+  reason: string | null;
+  part: string;
+  part_confidence: number | null;
+}
+
+/** Average with a Gaussian of `sigma_ms`; no delay. */
+export interface Smooth {
+  track_id?: number | null;
+  shapes?: string[];
+  start_ns?: number | null;
+  end_ns?: number | null;
+  kind: "smooth";
+  sigma_ms?: number;
 }
 
 /** Begin a live run; one that is under way ends. */
@@ -187,6 +287,70 @@ export interface Status {
 /** End the run, or the calibration. */
 export interface Stop {
   type: "stop";
+}
+
+/** A take that is opened. */
+export interface TakeDetail {
+  name: string;
+  source: string;
+  created_utc: string;
+  state: string;
+  frames: number;
+  first_ns: number;
+  last_ns: number;
+  size_wh: [number, number] | null;
+  pixels: boolean;
+  tracks: Track[];
+  events: TakeEvent[];
+  video: boolean;
+  video_picture: [number, number] | null;
+  notes: string[];
+}
+
+/** A take in the studio's folder. */
+export interface TakeEntry {
+  name: string;
+  source: string;
+  created_utc: string;
+  state: string;
+  frames: number;
+  edits: number;
+  problem: string | null;
+}
+
+/** An event of a take. */
+export interface TakeEvent {
+  kind: string;
+  track_id: number;
+  onset_ns: number;
+  apex_ns: number;
+  offset_ns: number;
+  confidence: number;
+  action_units: string[];
+  emotion: string | null;
+}
+
+/** A face of a take. */
+export interface Track {
+  track_id: number;
+  frames: number;
+}
+
+/** Keep only what lies between two times; for everybody. */
+export interface Trim {
+  track_id?: number | null;
+  kind: "trim";
+  start_ns: number;
+  end_ns: number;
+}
+
+/** An action unit in one frame. */
+export interface UnitWhy {
+  unit: string;
+  value: number | null;
+  confidence: number;
+  reason: string | null;
+  shapes: string[];
 }
 
 export type FromPage = Start | Stop | Privacy | Calibrate | Ping;

@@ -34,7 +34,7 @@ _FULL_PITCH_DEG = 20.0
 _MAX_PITCH_DEG = 50.0
 
 
-def _region(shape: str) -> tuple[int, ...]:
+def region_of_shape(shape: str) -> tuple[int, ...]:
     """The points a shape is read from."""
     groups = load_schema("wflw98").groups
     side = "left" if shape.endswith("Left") else "right" if shape.endswith("Right") else ""
@@ -73,7 +73,7 @@ class Visibility:
         self._max_yaw_deg = max_yaw_deg
         self._member: Float32 = np.zeros((len(_SHAPES), 98), dtype=np.float32)
         for i, name in enumerate(_SHAPES):
-            self._member[i, list(_region(name))] = 1.0
+            self._member[i, list(region_of_shape(name))] = 1.0
         self._member /= self._member.sum(axis=1, keepdims=True)
         self._sides = np.array([_side(n) for n in _SHAPES])
         self._middle = self._sides == 0

@@ -34,6 +34,7 @@ def export(
         Path | None, typer.Option(metavar="TOML", help="With --avatar: its profile; see mien avatar check --profile.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are not Mien's own.")] = False,
+    edited: Annotated[bool, typer.Option("--edited", help="With the edits made in the studio.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Say what every format is, and its options.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
@@ -56,7 +57,7 @@ def export(
             overrides.append(f"glb.{option}={json.dumps(str(path))}")
     if not outputs:
         raise RequestError(f"--to names no format; names: {_NAMES}")
-    made = export_take(ExportRequest(take, outputs, out, tuple(overrides), face, overwrite))
+    made = export_take(ExportRequest(take, outputs, out, tuple(overrides), face, overwrite, edited))
     told = printed(json.dumps({"outputs": [storable(str(p)) for p in made]}, indent=2)) if json_output else True
     for path in made:
         say(f"  {path}")

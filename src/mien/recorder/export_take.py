@@ -30,6 +30,7 @@ class ExportRequest:
         overrides: "name.option=value".
         track_id: only this face; None = everyone worth a file.
         overwrite: replace files that are not known to be Mien's own.
+        edited: as the edits beside the take say; False = as it was captured.
     """
 
     take: Path
@@ -38,6 +39,7 @@ class ExportRequest:
     overrides: Sequence[str] = ()
     track_id: int | None = None
     overwrite: bool = False
+    edited: bool = False
 
 
 def export_take(request: ExportRequest) -> list[Path]:
@@ -60,6 +62,10 @@ def export_take(request: ExportRequest) -> list[Path]:
     functions = {name: load(EXPORTERS[name].target) for name in request.outputs}
     checked = {name: options_for(functions[name], options.get(name, {}), name) for name in request.outputs}
     take = load_take(request.take)
+    if request.edited:
+        from mien.recorder.edited_take import EditedTake, read_edits
+
+        take = EditedTake(take, read_edits(take))
     paths = _paths(request, take)
     _check_face(request, take, functions)
     made: list[Path] = []

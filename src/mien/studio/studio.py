@@ -9,6 +9,9 @@ from fastapi import APIRouter
 
 from mien.studio.hub import Hub
 from mien.studio.live_session import LiveSession
+from mien.studio.rest_avatars import avatar_routes
+from mien.studio.rest_profiles import profile_routes
+from mien.studio.rest_takes import take_routes
 
 
 @dataclass(eq=False)
@@ -35,9 +38,11 @@ class Studio:
 
     def routers(self) -> list[APIRouter]:
         """REST routes, below /api."""
-        from mien.studio.rest_avatars import avatar_routes
-
-        return [avatar_routes(self.own / "avatars")]
+        return [
+            take_routes(self.folder, self.first),
+            avatar_routes(self.own / "avatars"),
+            profile_routes(self.session.profiles),
+        ]
 
     def close(self) -> None:
         """End what is under way."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from mien.studio import messages, wire
 
@@ -20,14 +20,14 @@ _HEAD = (
 def typescript() -> str:
     """The text of the file."""
     models: dict[str, dict[str, Any]] = {}
-    _gather(models, TypeAdapter(messages.FromPage).json_schema(mode="validation"))
-    _gather(models, TypeAdapter(messages.FromServer).json_schema(mode="serialization"))
+    _gather(models, messages.from_page.json_schema(mode="validation"))
+    _gather(models, messages.from_server.json_schema(mode="serialization"))
     for model in _rest():
         _gather(models, model.model_json_schema(mode="serialization"), model.__name__)
     parts = [_HEAD, _constants()]
     parts += [_interface(name, models[name]) for name in sorted(models)]
-    for union, tagged in (("FromPage", messages.FromPage), ("FromServer", messages.FromServer)):
-        schema = TypeAdapter(tagged).json_schema()
+    for union, tagged in (("FromPage", messages.from_page), ("FromServer", messages.from_server)):
+        schema = tagged.json_schema()
         names = [option["$ref"].rpartition("/")[2] for option in schema["oneOf"]]
         parts.append(f"export type {union} = {' | '.join(names)};\n")
     return "\n".join(parts)

@@ -1,0 +1,162 @@
+// Calibrate: the guided two minutes with the live picture beside them, and what the profile changes.
+
+import { BrowserCamera } from "../camera";
+import type { Connection } from "../connection";
+import { ICONS, ask, h, icon, toast } from "../dom";
+import type { Calibrated, FromServer, Guidance, GuideStep, Profile, Session } from "../messages";
+import { Stage } from "../stage";
+
+export function calibratePage(connection: Connection): { element: HTMLElement; close: () => void } {
+  const stage = new Stage(connection, { points: true, box: false, axes: false, mirror: true });
+  const camera = new BrowserCamera(connection);
+  const words = h("p", { class: "guide-words", "aria-live": "assertive" }, "Sit as you will sit later. Good light from the front helps most.");
+  const ring = h("div", { class: "progress" }, h("i"));
+  const steps = h("ol", { class: "steps" });
+  const result = h("section", { class: "card", hidden: true });
+  const profiles = h("div", { class: "avatar-list" });
+  const name = h("input", { type: "text", required: true, pattern: "[A-Za-z0-9][A-Za-z0-9 _.\\-]{0,63}", value: "me", "aria-label": "Name of the profile" });
+  const source = h(
+    "select",
+    { "aria-label": "Camera" },
+    h("option", { value: "browser" }, "This browser’s camera"),
+    h("option", { value: "camera:0" }, "Camera of the server"),
+    h("option", { value: "demo" }, "Built-in clip, to try it"),
+  );
+  const start = h("button", { type: "submit", class: "primary", id: "calibrate" });
+  start.append(icon(ICONS.play), "Begin");
+  const stop = h("button", { type: "button", disabled: true, onclick: () => connection.send({ type: "stop" }) });
+  stop.append(icon(ICONS.stop), "Stop early");
+  let guide: GuideStep[] = [];
+  let mine = false;
+  let stepAt = -1;
+  let stepSince = 0;
+  let alive = true;
+
+  const form = h(
+    "form",
+    {
+      class: "card controls",
+      onsubmit: (event: Event) => {
+        event.preventDefault();
+        void begin();
+      },
+    },
+    h("h2", {}, "Calibrate", h("small", {}, "about two minutes")),
+    h("p", { class: "hint" }, "A profile learns how your face looks at rest and how far your shapes reach. Your raw takes do not change."),
+    h("label", { class: "field" }, h("span", {}, "Name"), name),
+    h("label", { class: "field" }, h("span", {}, "Camera"), source),
+    h("div", { class: "row" }, start, stop),
+  );
+  const element = h(
+    "div",
+    { class: "live calibrate" },
+    stage.element,
+    h("aside", { class: "side" }, form, h("section", { class: "card" }, h("h2", {}, "Profiles"), profiles)),
+    h("div", { class: "column" }, h("section", { class: "card guide" }, words, ring, steps), result),
+  );
+  stage.say("Press Begin and follow the words below.");
+
+  async function begin(): Promise<void> {
+    camera.stop();
+    if (source.value === "browser") {
+      try {
+        await camera.start();
+      } catch (error) {
+        toast(`No camera: ${(error as Error).message}`, "error");
+        return;
+      }
+    }
+    result.hidden = true;
+    mine = true;
+    stepAt = -1;
+    connection.send({ type: "calibrate", name: name.value.trim(), source: source.value, preset: "balanced", guided: source.value !== "demo" });
+  }
+
+  function showSteps(): void {
+    steps.replaceChildren(...guide.map((s, k) => h("li", { class: k < stepAt ? "done" : k === stepAt ? "now" : "" }, s.name)));
+  }
+
+  function guided(m: Guidance): void {
+    words.textContent = m.words;
+    stepAt = m.step;
+    stepSince = performance.now();
+    showSteps();
+  }
+
+  function show(session: Session): void {
+    const busy = session.state === "calibrating" || (mine && session.state === "starting");
+    start.disabled = busy;
+    stop.disabled = !busy;
+    if (session.state === "starting") stage.clear();
+    if (busy) stage.say("Opening the camera and loading the models …");
+    if (mine && session.state === "failed") {
+      toast(session.problem ?? "The calibration failed", "error");
+      stage.say(session.problem ?? "");
+    }
+    if (!busy && session.state !== "running") {
+      if (mine) camera.stop();
+      if (session.state === "ended" || session.state === "failed") mine = false;
+      stepAt = session.state === "ended" && stepAt >= 0 ? guide.length : stepAt;
+      showSteps();
+    }
+  }
+
+  function done(m: Calibrated): void {
+    words.textContent = `Profile “${m.name}” is saved: choose it on the page Live under Settings, or say --profile.`;
+    const bar = (low: number | null, high: number | null, which: string): HTMLElement => {
+      const [a, b] = [Math.min(low ?? 0, high ?? 0), Math.max(low ?? 0, high ?? 0)];
+      return h("span", { class: `reach ${which}`, title: low === null || high === null ? "not measured" : `${low.toFixed(2)} – ${high.toFixed(2)}` }, h("i", { style: `left:${a * 100}%;width:${Math.max(1, (b - a) * 100)}%` }));
+    };
+    result.hidden = false;
+    result.replaceChildren(
+      h("h2", {}, "From rest to reach, before and after", h("small", {}, m.blink_before === null ? `${m.frames} frames` : `${m.frames} frames; blinks reached ${m.blink_before.toFixed(2)}, now ${(m.blink_after ?? 0).toFixed(2)}`)),
+      h(
+        "div",
+        { class: "reaches" },
+        ...m.shapes.map((s) => h("div", { class: "reach-row" }, h("span", {}, s.shape), h("span", { class: "pair" }, bar(s.rest_before, s.reach_before, "before"), bar(s.rest_after, s.reach_after, "after")))),
+      ),
+    );
+    void listed();
+  }
+
+  async function listed(): Promise<void> {
+    const found = await ask<Profile[]>("api/profiles");
+    profiles.replaceChildren(
+      ...found.map((p) => {
+        const remove = h("button", { type: "button", class: "plain small", "aria-label": `Remove ${p.name}`, onclick: () => void ask(`api/profiles/${encodeURIComponent(p.name)}`, { method: "DELETE" }).then(listed) });
+        remove.append(icon(ICONS.close));
+        return h("div", { class: "avatar-row" }, h("span", { class: "grow" }, h("b", {}, p.name), h("small", { class: "hint" }, ` ${String(p.facts["source"] ?? "")}`)), remove);
+      }),
+    );
+    if (!found.length) profiles.append(h("p", { class: "hint" }, "None yet."));
+  }
+
+  const tick = (): void => {
+    if (!alive) return;
+    requestAnimationFrame(tick);
+    const step = guide[stepAt];
+    const share = step ? Math.min(1, (performance.now() - stepSince) / 1000 / step.seconds) : 0;
+    (ring.firstElementChild as HTMLElement).style.transform = `scaleX(${share})`;
+  };
+  requestAnimationFrame(tick);
+
+  const end = connection.listen((m: FromServer) => {
+    if (m.type === "session") show(m);
+    if (m.type === "guidance") guided(m);
+    if (m.type === "calibrated" && mine) done(m);
+  });
+  void ask<GuideStep[]>("api/profiles/guide").then((g) => {
+    guide = g;
+    showSteps();
+  });
+  void listed();
+  return {
+    element,
+    close: () => {
+      alive = false;
+      end();
+      camera.stop();
+      stage.close();
+    },
+  };
+}

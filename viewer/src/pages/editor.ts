@@ -1,0 +1,516 @@
+// The take editor: curves, video and character in step; operations with undo and redo; why; export.
+
+import { currentAvatar } from "../avatars";
+import { CharacterView } from "../character";
+import type { Connection } from "../connection";
+import { ICONS, ask, h, icon, toast } from "../dom";
+import type { Choice, EditList, FrameWhy, Hello, TakeDetail } from "../messages";
+import { type Curves, exportTake, openTake, readCurves, readEdits, videoAddress, whyFrame, writeEdits } from "../takes";
+import { type Lane, Timeline } from "../timeline";
+
+type Operation = EditList["operations"][number];
+const COLOURS = ["#0f8b8d", "#d9822b", "#2f74c8", "#9a5bc0", "#c2486b", "#5c8f2e"];
+const FIRST_LANES = ["eyeBlinkLeft", "jawOpen", "mouthSmileLeft", "browInnerUp"];
+
+export async function editorPage(connection: Connection, name: string): Promise<{ element: HTMLElement; close: () => void }> {
+  const [take, hello] = await Promise.all([openTake(name), helloOf(connection)]);
+  const editor = new Editor(take, hello);
+  await editor.load();
+  return { element: editor.element, close: () => editor.close() };
+}
+
+function helloOf(connection: Connection): Promise<Hello> {
+  return new Promise((done) => {
+    const end = connection.listen((m) => {
+      if (m.type === "hello") {
+        done(m);
+        queueMicrotask(() => end());
+      }
+    });
+  });
+}
+
+class Editor {
+  readonly element: HTMLElement;
+  private timeline = new Timeline();
+  private view: CharacterView | null = null;
+  private curves: Curves | null = null;
+  private edits: EditList = { operations: [], done: 0 };
+  private track: number;
+  private chosen = new Set(FIRST_LANES);
+  private playing = false;
+  private alive = true;
+  private startedAt = 0;
+  private whyTurn = 0;
+  private weights = new Float32Array(52);
+
+  private video = h("video", { muted: true, playsinline: true, preload: "auto", "aria-label": "The clip with what was found in it" });
+  private clock = h("output", { class: "clock" });
+  private playButton = h("button", { type: "button", class: "primary", id: "play", "aria-label": "Play or pause", title: "Space" });
+  private undoButton = h("button", { type: "button", id: "undo", title: "Ctrl+Z" });
+  private redoButton = h("button", { type: "button", id: "redo", title: "Ctrl+Shift+Z" });
+  private history = h("ol", { class: "history" });
+  private scope = h("p", { class: "hint", id: "scope" });
+  private why = h("div", { class: "why" });
+  private chips = h("div", { class: "chips", role: "group", "aria-label": "Curves shown" });
+  private keys = (event: KeyboardEvent): void => this.key(event);
+
+  constructor(
+    private take: TakeDetail,
+    private hello: Hello,
+  ) {
+    this.track = take.tracks[0]?.track_id ?? 0;
+    this.undoButton.append(icon(ICONS.undo), "Undo");
+    this.redoButton.append(icon(ICONS.redo), "Redo");
+    this.undoButton.onclick = () => void this.step(-1);
+    this.redoButton.onclick = () => void this.step(1);
+    this.playButton.onclick = () => this.toggle();
+    this.showPlay();
+    const character = h("div", { class: "pane character-pane" });
+    const back = h("a", { class: "button", href: "#/takes", "aria-label": "All takes" });
+    back.append(icon(ICONS.back));
+    const tracks = h(
+      "select",
+      {
+        "aria-label": "Face",
+        onchange: () => {
+          this.track = Number(tracks.value);
+          void this.reload();
+        },
+      },
+      ...take.tracks.map((t) => h("option", { value: t.track_id }, `Face ${t.track_id} · ${t.frames} frames`)),
+    );
+    this.element = h(
+      "div",
+      { class: "editor" },
+      h(
+        "div",
+        { class: "row editor-head" },
+        back,
+        h("h1", {}, take.name === "." ? take.source : take.name),
+        h("span", { class: "hint" }, `${take.frames.toLocaleString()} frames, ${((take.last_ns - take.first_ns) / 1e9).toFixed(1)} s`),
+        h("span", { class: "grow" }),
+        take.tracks.length > 1 ? tracks : null,
+        this.undoButton,
+        this.redoButton,
+        this.exportMenu(),
+      ),
+      h("div", { class: "stage" }, this.videoPane(), character),
+      h(
+        "section",
+        { class: "card timeline-card" },
+        h(
+          "div",
+          { class: "row" },
+          this.playButton,
+          this.clock,
+          h("span", { class: "grow" }),
+          h("button", { type: "button", class: "small", title: "+", onclick: () => this.timeline.zoom(0.6) }, "Zoom in"),
+          h("button", { type: "button", class: "small", title: "-", onclick: () => this.timeline.zoom(1.7) }, "Zoom out"),
+        ),
+        this.chips,
+        this.timeline.element,
+      ),
+      h("aside", { class: "side" }, this.operations(), h("section", { class: "card" }, h("h2", {}, "Why does it look like this?", h("small", { id: "why-frame" })), this.why)),
+    );
+    try {
+      this.view = new CharacterView(character);
+    } catch {
+      character.append(h("p", { class: "note" }, "This browser draws no 3-D pictures (WebGL is off)."));
+    }
+    this.timeline.onseek = (t) => this.seek(t);
+    this.timeline.onselect = () => this.showScope();
+    this.timeline.marks = take.events.map((e) => ({
+      start: (e.onset_ns - take.first_ns) / 1e9,
+      apex: (e.apex_ns - take.first_ns) / 1e9,
+      end: (e.offset_ns - take.first_ns) / 1e9,
+      label: `${e.kind} ${e.action_units.join(" ")}`,
+    }));
+    document.addEventListener("keydown", this.keys);
+  }
+
+  async load(): Promise<void> {
+    this.edits = await readEdits(this.take.name);
+    await this.reload();
+    this.seek(0);
+    requestAnimationFrame(() => this.tick());
+    try {
+      await this.view?.load(await currentAvatar(), this.hello.names.shapes);
+    } catch (error) {
+      toast(`The character cannot be shown: ${(error as Error).message}`, "error");
+    }
+  }
+
+  close(): void {
+    this.alive = false;
+    document.removeEventListener("keydown", this.keys);
+    this.timeline.close();
+    this.view?.close();
+    this.video.removeAttribute("src");
+  }
+
+  private videoPane(): HTMLElement {
+    const pane = h("div", { class: "pane picture-pane video-pane" });
+    if (!this.take.video) {
+      pane.append(h("p", { class: "note" }, "There is no overlay video beside this take."));
+      return pane;
+    }
+    this.video.src = videoAddress(this.take.name);
+    const fit = (): void => {
+      // Of the overlay video only the picture is shown; the character beside it is drawn anew.
+      const [w, hgt] = this.take.video_picture ?? [this.video.videoWidth, this.video.videoHeight];
+      if (!this.video.videoWidth) return;
+      const scale = Math.min(pane.clientWidth / w, pane.clientHeight / hgt);
+      Object.assign(this.video.style, {
+        width: `${this.video.videoWidth * scale}px`,
+        height: `${this.video.videoHeight * scale}px`,
+        left: `${(pane.clientWidth - w * scale) / 2}px`,
+        top: `${(pane.clientHeight - hgt * scale) / 2}px`,
+        clipPath: `inset(0 ${(this.video.videoWidth - w) * scale}px ${(this.video.videoHeight - hgt) * scale}px 0)`,
+      });
+    };
+    this.video.onloadedmetadata = fit;
+    new ResizeObserver(fit).observe(pane);
+    pane.append(this.video);
+    return pane;
+  }
+
+  private operations(): HTMLElement {
+    const number = (value: number, step: number, min: number, max: number): HTMLInputElement => h("input", { type: "number", value, step, min, max });
+    const spike = number(45, 5, 10, 500);
+    const gap = number(500, 50, 10, 60000);
+    const sigma = number(60, 10, 5, 2000);
+    const gain = number(1.2, 0.1, 0, 4);
+    const tolerance = number(0.02, 0.01, 0.001, 0.5);
+    const line = (label: string, id: string, make: () => Operation, control?: HTMLInputElement, unit = ""): HTMLElement =>
+      h(
+        "div",
+        { class: "operation" },
+        h("button", { type: "button", id: `do-${id}`, onclick: () => this.attempt(make) }, label),
+        control ? h("label", {}, control, h("span", {}, unit)) : null,
+      );
+    const span = (): object => this.span();
+    return h(
+      "section",
+      { class: "card operations" },
+      h("h2", {}, "Edit"),
+      this.scope,
+      h(
+        "div",
+        { class: "operation-grid" },
+        line("Despike", "despike", () => ({ kind: "despike", longest_ms: spike.valueAsNumber, ...span() }) as Operation, spike, "ms"),
+        line("Fill gaps", "fill", () => ({ kind: "fill", longest_ms: gap.valueAsNumber, ...span() }) as Operation, gap, "ms"),
+        line("Smooth", "smooth", () => ({ kind: "smooth", sigma_ms: sigma.valueAsNumber, ...span() }) as Operation, sigma, "ms"),
+        line("Gain", "gain", () => ({ kind: "gain", gain: gain.valueAsNumber, ...span() }) as Operation, gain, "×"),
+        line("Fewer keys", "reduce", () => ({ kind: "reduce", tolerance: tolerance.valueAsNumber, ...span() }) as Operation, tolerance, "±"),
+        line("Mirror left ↔ right", "mirror", () => ({ kind: "mirror", track_id: this.track })),
+        line("Trim to the span", "trim", () => this.trim()),
+      ),
+      this.history,
+    );
+  }
+
+  /** What the next operation is done to: the shown curves, in the selected span. */
+  private span(): { shapes: string[]; start_ns: number | null; end_ns: number | null; track_id: number } {
+    const s = this.timeline.selection;
+    const ns = (t: number): number => Math.round(this.take.first_ns + t * 1e9);
+    return {
+      shapes: this.shownShapes(),
+      start_ns: s ? ns(s[0]) : null,
+      end_ns: s ? ns(s[1]) : null,
+      track_id: this.track,
+    };
+  }
+
+  private trim(): Operation {
+    const s = this.timeline.selection;
+    if (!s) throw new Error("Select a span in the curves first: drag, or press [ and ]");
+    const ns = (t: number): number => Math.round(this.take.first_ns + t * 1e9);
+    return { kind: "trim", start_ns: ns(s[0]), end_ns: ns(s[1]) };
+  }
+
+  private shownShapes(): string[] {
+    return this.hello.names.shapes.filter((n) => this.chosen.has(n));
+  }
+
+  private attempt(make: () => Operation): void {
+    try {
+      void this.add(make());
+    } catch (error) {
+      toast((error as Error).message, "error");
+    }
+  }
+
+  private async add(operation: Operation): Promise<void> {
+    await this.keep({ operations: [...this.edits.operations.slice(0, this.edits.done), operation], done: this.edits.done + 1 });
+  }
+
+  private async step(by: 1 | -1): Promise<void> {
+    const done = this.edits.done + by;
+    if (done < 0 || done > this.edits.operations.length) return;
+    await this.keep({ ...this.edits, done });
+  }
+
+  private async keep(edits: EditList): Promise<void> {
+    try {
+      this.edits = await writeEdits(this.take.name, edits);
+      await this.reload();
+    } catch (error) {
+      toast((error as Error).message, "error");
+    }
+  }
+
+  private async reload(): Promise<void> {
+    const first = !this.curves;
+    this.curves = await readCurves(this.take.name, this.track);
+    if (!this.alive) return;
+    if (first) this.timeline.setTimes(this.curves.t);
+    this.showLanes();
+    this.showHistory();
+    this.showScope();
+    this.seek(this.timeline.time);
+  }
+
+  private showLanes(): void {
+    const curves = this.curves!;
+    const { shapes } = this.hello.names;
+    const measured = shapes.map((_, k) => {
+      let top = 0;
+      for (let row = 0; row < curves.rows; row++) top = Math.max(top, curves.edited[row * 52 + k] || 0, curves.raw[row * 52 + k] || 0);
+      return top;
+    });
+    this.chips.replaceChildren(
+      ...shapes
+        .map((shape, k) => ({ shape, top: measured[k]! }))
+        .filter((s) => s.top > 0.02 || this.chosen.has(s.shape))
+        .map(({ shape }) => {
+          const chip = h(
+            "button",
+            {
+              type: "button",
+              class: "shape-chip",
+              "aria-pressed": String(this.chosen.has(shape)),
+              onclick: () => {
+                if (this.chosen.has(shape)) this.chosen.delete(shape);
+                else this.chosen.add(shape);
+                chip.setAttribute("aria-pressed", String(this.chosen.has(shape)));
+                this.fillLanes();
+                this.showScope();
+              },
+            },
+            shape,
+          );
+          return chip;
+        }),
+    );
+    this.fillLanes();
+  }
+
+  private fillLanes(): void {
+    const curves = this.curves!;
+    const { shapes } = this.hello.names;
+    this.timeline.lanes = this.shownShapes().map((name, i): Lane => {
+      const k = shapes.indexOf(name);
+      return {
+        name,
+        colour: COLOURS[i % COLOURS.length]!,
+        raw: (row) => curves.raw[row * 52 + k]!,
+        edited: (row) => curves.edited[row * 52 + k]!,
+        top: 1,
+      };
+    });
+    this.timeline.redraw();
+  }
+
+  private showScope(): void {
+    const n = this.chosen.size;
+    const s = this.timeline.selection;
+    const where = s ? `from ${s[0].toFixed(2)} to ${s[1].toFixed(2)} s` : "over the whole take";
+    this.scope.textContent = n
+      ? `Acts on the ${n} curve${n > 1 ? "s" : ""} shown, ${where}. Drag over the curves to select a span.`
+      : `Acts on all 52 shapes, ${where}.`;
+  }
+
+  private showHistory(): void {
+    this.undoButton.disabled = this.edits.done === 0;
+    this.redoButton.disabled = this.edits.done === this.edits.operations.length;
+    this.history.replaceChildren(
+      ...this.edits.operations.map((o, k) => h("li", { class: k < this.edits.done ? "" : "undone" }, sentence(o, this.take.first_ns))),
+    );
+  }
+
+  private exportMenu(): HTMLElement {
+    const edited = h("input", { type: "checkbox", checked: true });
+    const list = h("div", { class: "menu-list", role: "menu" }, h("label", { class: "check" }, edited, "With the edits"));
+    const button = h("summary", { class: "button", id: "export" });
+    button.append(icon(ICONS.export), "Export");
+    const menu = h("details", { class: "menu" }, button, list);
+    void ask<Choice[]>("api/takes/exporters").then((formats) => {
+      for (const format of formats) {
+        const one = h(
+          "button",
+          {
+            type: "button",
+            role: "menuitem",
+            class: "menu-item",
+            "data-format": format.name,
+            onclick: async () => {
+              one.disabled = true;
+              try {
+                toast(`Saved ${await exportTake(this.take.name, [format.name], this.track, edited.checked)}`);
+                menu.open = false;
+              } catch (error) {
+                toast((error as Error).message, "error");
+              }
+              one.disabled = false;
+            },
+          },
+          h("b", {}, format.name),
+          h("span", {}, format.what),
+        );
+        list.append(one);
+      }
+    });
+    return menu;
+  }
+
+  private seek(time: number): void {
+    this.timeline.seek(time);
+    if (this.playing) this.startedAt = performance.now() - this.timeline.time * 1000;
+    if (this.take.video && Math.abs(this.video.currentTime - time) > 0.02) this.video.currentTime = this.timeline.time;
+    this.showTime();
+    if (!this.playing) void this.explain();
+  }
+
+  private toggle(): void {
+    const end = this.curves?.t[this.curves.rows - 1] ?? 0;
+    if (!this.playing && this.timeline.time >= end - 0.01) this.seek(0);
+    this.playing = !this.playing;
+    this.startedAt = performance.now() - this.timeline.time * 1000;
+    if (this.playing) void this.video.play().catch(() => undefined);
+    else {
+      this.video.pause();
+      void this.explain();
+    }
+    this.showPlay();
+  }
+
+  private showPlay(): void {
+    this.playButton.replaceChildren(icon(this.playing ? ICONS.pause : ICONS.play));
+  }
+
+  private tick(): void {
+    if (!this.alive) return;
+    requestAnimationFrame(() => this.tick());
+    if (!this.playing || !this.curves) return;
+    const own = this.take.video && !this.video.paused && this.video.readyState > 2;
+    const time = own ? this.video.currentTime : (performance.now() - this.startedAt) / 1000;
+    const end = this.curves.t[this.curves.rows - 1] ?? 0;
+    this.timeline.seek(time);
+    this.showTime();
+    if (time >= end || this.video.ended) this.toggle();
+  }
+
+  private showTime(): void {
+    const curves = this.curves;
+    if (!curves?.rows) return;
+    const row = this.timeline.row(this.timeline.time);
+    this.clock.textContent = `${this.timeline.time.toFixed(2)} s · frame ${row}`;
+    this.weights.set(curves.edited.subarray(row * 52, row * 52 + 52));
+    const turns = curves.turns.subarray(row * 12, row * 12 + 12);
+    this.view?.play({
+      weights: this.weights,
+      head: turns.subarray(0, 4),
+      leftEye: turns.subarray(4, 8),
+      rightEye: turns.subarray(8, 12),
+      place: new Float32Array(3),
+    });
+  }
+
+  private async explain(): Promise<void> {
+    const turn = ++this.whyTurn;
+    await new Promise((done) => setTimeout(done, 120));
+    if (turn !== this.whyTurn || !this.alive) return;
+    const row = this.timeline.row(this.timeline.time);
+    try {
+      const why = await whyFrame(this.take.name, this.track, row);
+      if (turn === this.whyTurn) this.showWhy(why);
+    } catch (error) {
+      this.why.replaceChildren((error as Error).message);
+    }
+  }
+
+  private showWhy(why: FrameWhy): void {
+    this.element.querySelector("#why-frame")!.textContent = `frame ${why.index}`;
+    if (!why.found) {
+      this.why.replaceChildren(h("p", { class: "hint" }, "The face was not found in this frame; the character holds what it had."));
+      return;
+    }
+    const strong = why.shapes
+      .filter((s) => (s.edited ?? 0) > 0.05)
+      .sort((a, b) => (b.edited ?? 0) - (a.edited ?? 0))
+      .slice(0, 9);
+    const missing = why.shapes.filter((s) => s.raw === null);
+    const per = (v: number | null): string => (v === null ? "–" : `${Math.round(100 * v)} %`);
+    this.why.replaceChildren(
+      h(
+        "table",
+        {},
+        h("thead", {}, h("tr", {}, h("th", {}, "Shape"), h("th", {}, "Value"), h("th", {}, "Unit"), h("th", {}, "Landmarks"))),
+        h(
+          "tbody",
+          {},
+          ...strong.map((s) => {
+            const unit = why.units.find((u) => u.shapes.includes(s.shape));
+            const changed = s.raw !== null && s.edited !== null && Math.abs(s.raw - s.edited) > 0.005;
+            return h(
+              "tr",
+              {},
+              h("td", {}, s.shape),
+              h("td", {}, (s.edited ?? 0).toFixed(2), changed ? h("small", {}, ` was ${s.raw!.toFixed(2)}`) : null),
+              h("td", {}, unit ? `${unit.unit.replace("_", " ")} ${unit.value === null ? "–" : unit.value.toFixed(1)}` : "–"),
+              h("td", { title: `confidence of the value ${per(s.confidence)}` }, `${s.part} ${per(s.part_confidence)}`),
+            );
+          }),
+        ),
+      ),
+      strong.length ? "" : h("p", { class: "hint" }, "A face at rest: no shape is above 0.05."),
+      missing.length ? h("p", { class: "hint" }, `Not measured: ${reasons(missing)}.`) : "",
+    );
+  }
+
+  private key(event: KeyboardEvent): void {
+    const field = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !field) {
+      event.preventDefault();
+      void this.step(event.shiftKey ? 1 : -1);
+    } else if (event.key === " " && !field && !(event.target instanceof HTMLButtonElement)) {
+      event.preventDefault();
+      this.toggle();
+    }
+  }
+}
+
+function reasons(missing: FrameWhy["shapes"]): string {
+  const by = new Map<string, string[]>();
+  for (const s of missing) by.set(s.reason ?? "unknown", [...(by.get(s.reason ?? "unknown") ?? []), s.shape]);
+  return [...by].map(([why, names]) => `${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""} (${why})`).join("; ");
+}
+
+/** An operation in words. */
+function sentence(o: Operation, firstNs: number): string {
+  const s = (ns: number | null | undefined): string => (((ns ?? firstNs) - firstNs) / 1e9).toFixed(2);
+  if (o.kind === "mirror") return "Mirror left and right";
+  if (o.kind === "trim") return `Trim to ${s(o.start_ns)}–${s(o.end_ns)} s`;
+  const n = o.shapes?.length ?? 0;
+  const which = n === 0 ? "all shapes" : n <= 2 ? o.shapes!.join(", ") : `${n} shapes`;
+  const where = o.start_ns == null && o.end_ns == null ? "" : ` ${s(o.start_ns)}–${o.end_ns == null ? "end" : s(o.end_ns)} s`;
+  const what = {
+    despike: () => `Despike up to ${(o as { longest_ms?: number }).longest_ms} ms`,
+    fill: () => `Fill gaps up to ${(o as { longest_ms?: number }).longest_ms} ms`,
+    smooth: () => `Smooth ${(o as { sigma_ms?: number }).sigma_ms} ms`,
+    gain: () => `Gain × ${(o as { gain?: number }).gain}`,
+    reduce: () => `Fewer keys ± ${(o as { tolerance?: number }).tolerance}`,
+  }[o.kind]();
+  return `${what}: ${which}${where}`;
+}
