@@ -29,8 +29,9 @@ from mien.lab.train.recipe import read_recipe, settings
 
 log = logging.getLogger(__name__)
 
-KEYS = frozenset({"model", "task", "schedule", "augmentation", "faces"})
-"""Top-level keys of a recipe."""
+KEYS = frozenset({"model", "models", "task", "schedule", "augmentation", "faces"})
+"""Top-level keys of a recipe. [models.NAME] holds the fields of a network that --model may name: one schedule for
+many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ def plan_of(request: Request) -> Plan:
     recipe = read_recipe(request.recipe, KEYS) if request.recipe is not None else {}
     model = dict(recipe.get("model", {}))
     if request.model:
-        model = model if model.get("name") == request.model else {"name": request.model}
+        others = recipe.get("models", {})
+        if model.get("name") != request.model:
+            model = {"name": request.model, **others.get(request.model, {})}
     if "name" not in model:
         raise ConfigError("no network is named: --model NAME, or [model] name in the recipe")
     task = dict(recipe.get("task", {}))
