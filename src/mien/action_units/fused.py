@@ -92,6 +92,7 @@ class FusedSolver(LandmarkSolver):
         both = self._both.confidence(landmarks.confidence, seen.xy, yaw_pitch, pose.confidence)
         both *= (0.7 + 0.3 * known) * (1 - _DOUBT * apart * 2 * np.minimum(share, 1 - share))
         both[GAZE_SHAPES] = np.minimum(both[GAZE_SHAPES], np.where(sure[GAZE_SHAPES] > 0, 1.0, 0.0))
+        both[~np.isfinite(joined)] = 0.0
         return np.where(share > 0, joined, weights), np.where(share > 0, both, sure)
 
     def _rest_of(self, track_id: int | None) -> AtRest | None:

@@ -32,7 +32,7 @@ _CALM = {"mouthSmile": 0.25, "jawOpen": 0.12, "eyeBlink": 0.2, "browInnerUp": 0.
 
 
 def puppet_groups(name: str, split: str, rigs: Sequence[Rig], look: Look, seed: int) -> Iterator[list[Labelled]]:
-    """Groups without end: portraits in turn, each moved by one of the rigs.
+    """Groups without end: portraits in turn from number `seed` on, each moved by one of the rigs.
 
     Raises:
         RequestError: the set has no portrait of that split.
@@ -41,7 +41,7 @@ def puppet_groups(name: str, split: str, rigs: Sequence[Rig], look: Look, seed: 
     portraits = open_dataset(kind, place).split(split)
     if not len(portraits):
         raise RequestError(f"{name} has no portrait of the split {split!r}")
-    number = 0
+    number = seed
     while True:
         sample = portraits.sample(number % len(portraits))
         rng = np.random.default_rng([seed, number])
