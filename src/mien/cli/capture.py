@@ -16,6 +16,7 @@ from mien.core.text import counted, storable
 if TYPE_CHECKING:
     from types import FrameType
 
+    from mien.pipeline.stage import Span
     from mien.recorder import Outcome, Request
 
 
@@ -55,14 +56,9 @@ def capture(
     json_output: _Json = False,
 ) -> None:
     """Measure every face of INPUT and write the take, tables, overlay video, animated character and report."""
-    from mien.pipeline.stage import Span
     from mien.recorder import Request
 
-    span = Span(_time_ns("--start", start) or 0, _time_ns("--end", end))
-    if span.end_ns is not None and span.end_ns < span.start_ns:
-        from mien.errors import RequestError
-
-        raise RequestError(f"--end {end} lies before --start {start}")
+    span = parse_span(start, end)
     changes = (*(set_ or ()), *((f"action_units.profile={json.dumps(str(profile))}",) if profile else ()))
     _perform(Request(source, out, preset, changes, faces, span, not no_pixels, resume, overwrite), json_output)
 
@@ -77,6 +73,22 @@ def demo(
     from mien.recorder import Request
 
     _perform(Request("demo", out, preset, tuple(set_ or ()), replace_demo=True), json_output)
+
+
+def parse_span(start: str | None, end: str | None) -> Span:
+    """The part of a source that --start and --end name.
+
+    Raises:
+        RequestError: no time, or the end lies before the start.
+    """
+    from mien.pipeline.stage import Span
+
+    span = Span(_time_ns("--start", start) or 0, _time_ns("--end", end))
+    if span.end_ns is not None and span.end_ns < span.start_ns:
+        from mien.errors import RequestError
+
+        raise RequestError(f"--end {end} lies before --start {start}")
+    return span
 
 
 def _time_ns(option: str, text: str | None) -> int | None:

@@ -22,6 +22,7 @@ from mien.cli.live import live, receive
 from mien.cli.models import models
 from mien.cli.render import render
 from mien.cli.saying import keep_standard_streams, say
+from mien.cli.spot import spot
 from mien.cli.studio import studio
 from mien.errors import MienError, RequestError
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(capture)
 app.command()(demo)
 app.command()(calibrate)
+app.command()(spot)
 app.command()(animate)
 app.command()(export)
 app.command()(render)

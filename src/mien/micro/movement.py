@@ -1,0 +1,165 @@
+"""`FaceMovement`: how every region of one face has moved, frame by frame, the head's movement taken out.
+
+Pixels: dense optical flow (dense inverse search, Kroeger et al. 2016) from a reference frame of the same face to each
+frame, read at the places of `regions.toml`. The reference is renewed while the face is quiet and at the latest after
+some seconds; what had moved until then is carried over, so that the movement has no steps. The crop follows the head
+by the flow itself, not by the landmarks, whose jitter would be larger than what is looked for.
+Without pixels (a recorded take) the same from the landmarks: coarser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mien.core.arrays import Float32, Float64, UInt8
+from mien.micro import face_crop
+from mien.micro.head_motion import fit_head
+from mien.micro.regions import load_regions
+
+REFERENCE_NS = 1_200_000_000
+"""Age from which a quiet face gets a new reference."""
+REFERENCE_MOST_NS = 3_000_000_000
+_QUIET, _LOST = 1.25, 4.0
+"""Misfit of the steady places, over what it usually is in this face, up to which a frame may be a reference and from
+which the face is lost."""
+_USUAL = 0.005
+"""Misfit, in distances between the outer eye corners, that no face is thought to stay below when it is looked for."""
+_ASTRAY_PX = 6.0
+"""Crop px by which the crop may stray from where the landmarks would put it."""
+_GAP_NS = 250_000_000
+_SMOOTH = (5, 5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """One face in one frame.
+
+    Attributes:
+        t_ns: of the frame.
+        regions: (R, 2) float32: displacement since the beginning, x to the image's right and y down along the face's
+            own axes, in distances between the outer eye corners.
+        head: (8,) float32: the head's movement since the frame before, parameters of `head_motion`.
+        misfit: of the steady places; the larger, the less can be said.
+        light: mean grey level of the face, 0–255; NaN without pixels.
+        fresh: the first frame of a piece: movement before and after cannot be compared.
+    """
+
+    t_ns: int
+    regions: Float32
+    head: Float32
+    misfit: float
+    light: float
+    fresh: bool
+
+
+class FaceMovement:
+    """Follows one face. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._regions = load_regions()
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow.setFinestScale(1)
+        self._reference: _Reference | None = None
+        self._carried = np.zeros((len(self._regions), 2))
+        self._before: npt.NDArray[np.float64] = np.zeros(8)
+        self._last_ns: int | None = None
+        self._usual = _USUAL
+
+    def step(self, image: UInt8 | None, landmarks_xy: npt.ArrayLike, t_ns: int) -> Moved | None:
+        """One frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or None: landmarks only.
+            landmarks_xy: (98, 2) px, schema "wflw98".
+            t_ns: time of the frame, ascending.
+
+        Returns:
+            None if the landmarks cannot place the face.
+        """
+        crop = face_crop.crop_from_landmarks(landmarks_xy)
+        if crop is None:
+            return None
+        if self._last_ns is not None and t_ns - self._last_ns > _GAP_NS:
+            self._reference = None
+        self._last_ns = t_ns
+        places = face_crop.apply(crop, self._regions.of(landmarks_xy))
+        reference = self._reference
+        if reference is None or (reference.grey is None) != (image is None):
+            return self._begin(image, crop, places, t_ns)
+        if image is None:
+            return self._by_landmarks(reference, places, t_ns)
+        return self._by_flow(reference, image, crop, places, t_ns)
+
+    def _begin(self, image: UInt8 | None, crop: Float64, places: Float64, t_ns: int) -> Moved:
+        """A piece begins: everything that moved before is forgotten."""
+        grey = None if image is None else face_crop.cut(image, crop)
+        self._reference = _Reference(grey, crop, places, t_ns)
+        self._carried[:] = 0.0
+        self._before = np.zeros(8)
+        light = float("nan") if grey is None else float(grey.mean())
+        return Moved(t_ns, self._carried.astype(np.float32), self._before.astype(np.float32), 0.0, light, True)
+
+    def _by_landmarks(self, reference: _Reference, places: Float64, t_ns: int) -> Moved:
+        motion = fit_head(*(face_crop.as_unit(p) for p in (reference.places, places)), *self._how)
+        own = self._regions.mean @ motion.own
+        head, self._before = motion.parameters - self._before, motion.parameters
+        return Moved(t_ns, own.astype(np.float32), head.astype(np.float32), motion.misfit, float("nan"), False)
+
+    def _by_flow(self, reference: _Reference, image: UInt8, crop: Float64, places: Float64, t_ns: int) -> Moved:
+        grey = face_crop.cut(image, reference.crop)
+        moved = self._flowed(reference, grey)
+        motion = fit_head(face_crop.as_unit(reference.places), face_crop.as_unit(moved), *self._how)
+        strayed = float(np.abs(np.median(moved - _seen(reference.crop, crop, places), axis=0)).max())
+        if motion.misfit > _LOST * max(self._usual, _USUAL) or strayed > _ASTRAY_PX or not np.isfinite(moved).all():
+            return self._begin(image, crop, places, t_ns)
+        regions = self._carried + self._regions.mean @ motion.own
+        parameters = reference.travelled + motion.parameters
+        head, self._before = parameters - self._before, parameters
+        self._usual += 0.05 * (motion.misfit - self._usual)
+        age = t_ns - reference.t_ns
+        if (age > REFERENCE_NS and motion.misfit < _QUIET * self._usual) or age > REFERENCE_MOST_NS:
+            self._carried = regions
+            new = face_crop.cut(image, crop)
+            self._reference = _Reference(new, crop, places, t_ns, parameters)
+        else:
+            shift = motion.shift * face_crop.EYES_PX
+            reference.follow(face_crop.moved_back(reference.crop, motion.linear, shift), motion.parameters)
+        light = float(grey.mean())
+        return Moved(t_ns, regions.astype(np.float32), head.astype(np.float32), motion.misfit, light, False)
+
+    def _flowed(self, reference: _Reference, grey: UInt8) -> Float64:
+        """(P, 2) crop px: where the reference's places are in this frame."""
+        flow = cv2.blur(self._flow.calc(reference.grey, grey, None), _SMOOTH)
+        at = reference.places.astype(np.float32)
+        read = cv2.remap(flow, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(reference.places + read.reshape(-1, 2), dtype=np.float64)
+
+    @property
+    def _how(self) -> tuple[Float64, Float64]:
+        return self._regions.depth, self._regions.steady
+
+
+def _seen(crop_now: Float64, crop_landmarks: Float64, places: Float64) -> Float64:
+    """Places given under one crop transform, under another."""
+    inverse = np.linalg.inv(crop_landmarks[:, :2])
+    image = (places - crop_landmarks[:, 2]) @ inverse.T
+    return face_crop.apply(crop_now, image)
+
+
+class _Reference:
+    """The frame that others are compared with, and the crop that follows the head since."""
+
+    def __init__(
+        self, grey: UInt8 | None, crop: Float64, places: Float64, t_ns: int, travelled: Float64 | None = None
+    ) -> None:
+        self.grey, self.crop, self.places, self.t_ns = grey, crop, places, t_ns
+        self.travelled: Float64 = np.zeros(8) if travelled is None else travelled
+
+    def follow(self, crop: Float64, parameters: Float64) -> None:
+        """Move the crop with the head; only the similarity part of its movement is in the crop."""
+        self.crop = crop
+        self.travelled = self.travelled + np.concatenate([parameters[:4], np.zeros(4)])

@@ -1,0 +1,253 @@
+"""`Spotter`: faces over time in; micro- and macro-expressions out, with when, where, what and how sure.
+
+The same judgement serves a recorded clip (`finish` looks at everything at once) and a running camera (`push` decides at
+the latest 0.6 s after an expression has ended). One threshold: the probability from which a movement counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.core.arrays import Float64, UInt8
+from mien.core.record import Event
+from mien.core.schema import load_schema
+from mien.core.timebase import frame_rate_hz
+from mien.micro.candidates import Candidate, find_candidates
+from mien.micro.decision import EMOTIONS, KINDS, MODEL, Decision, rows_of
+from mien.micro.grid import STEP_NS, Grid, to_grid
+from mien.micro.movement import FaceMovement, Moved
+from mien.micro.regions import load_regions
+
+THRESHOLD = 0.5
+DECIDED_AFTER_NS = 450_000_000
+"""A running spotter speaks of what ended so long ago; with `LOOK_NS` at most 0.6 s."""
+LOOK_NS = 100_000_000
+_WINDOW_NS = 14_000_000_000
+_CHUNK_NS, _OVERLAP_NS = 60_000_000_000, 12_000_000_000
+_SHARED = 0.3
+"""Two findings that share more than this of the shorter one are the same; the surer one stays."""
+_UNIT_LEAST = 0.25
+DEGRADED_HZ, REFUSED_HZ = 50.0, 25.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spotted:
+    """An expression that was found.
+
+    Attributes:
+        event: kind, track, times, confidence, units and emotion, as records carry them.
+        units: entry of schema "facs" → probability that it took part, the likely ones, strongest first.
+        emotions: name → probability.
+        regions: region → how far it moved from the level around to the apex, % of the distance between the outer eye
+            corners; those that stand out of their noise, largest first.
+        strength: of the common movement, in its own noise.
+    """
+
+    event: Event
+    units: Mapping[str, float]
+    emotions: Mapping[str, float]
+    regions: Mapping[str, float]
+    strength: float
+
+
+def rate_warning(rate_hz: float) -> str | None:
+    """What to say about a frame rate; None if it carries micro-expressions."""
+    if not np.isfinite(rate_hz) or rate_hz >= DEGRADED_HZ:
+        return None
+    shown = f"{rate_hz:.1f} frames per second"
+    if rate_hz >= REFUSED_HZ:
+        return f"{shown}: a micro-expression can rise within two frames; below {DEGRADED_HZ:.0f} many are missed"
+    return f"{shown}: too slow for micro-expressions (at least {REFUSED_HZ:.0f}, better 100 and more)"
+
+
+@dataclass(slots=True)
+class _Track:
+    movement: FaceMovement = field(default_factory=FaceMovement)
+    moves: list[Moved] = field(default_factory=list)
+    told: list[tuple[int, int]] = field(default_factory=list)
+    looked_ns: int | None = None
+
+
+class Spotter:
+    """Spots expressions of every face of one source.
+
+    Args:
+        threshold: probability from which a movement counts, 0–1; higher = fewer false alarms, fewer found.
+        model: name of a shipped model, or a folder.
+        backend: inference backend; None = the best installed.
+        keep: keep everything for `finish`; False = a bounded window, for running sources.
+
+    Raises:
+        ModelError: the model cannot be used.
+    """
+
+    def __init__(
+        self, threshold: float = THRESHOLD, *, model: str = MODEL, backend: str | None = None, keep: bool = True
+    ) -> None:
+        self.threshold = threshold
+        self._keep = keep
+        self._decision = Decision(model, backend)
+        self._tracks: dict[int, _Track] = {}
+
+    @property
+    def model_id(self) -> str:
+        """Name and version of the model."""
+        return self._decision.model_id
+
+    def watch(self, track_id: int, image: UInt8 | None, landmarks_xy: npt.ArrayLike, t_ns: int) -> None:
+        """Take one face of one frame: pixels (or None) and its (98, 2) landmarks."""
+        track = self._tracks.setdefault(track_id, _Track())
+        moved = track.movement.step(image, landmarks_xy, t_ns)
+        if moved is None:
+            return
+        track.moves.append(moved)
+        if not self._keep:
+            while len(track.moves) > 2 and t_ns - track.moves[0].t_ns > _WINDOW_NS:
+                del track.moves[0]
+
+    def decide(self, now_ns: int) -> list[Spotted]:
+        """What can be said now of what ended before; every expression is told once."""
+        out: list[Spotted] = []
+        for track_id, track in self._tracks.items():
+            if track.looked_ns is not None and now_ns - track.looked_ns < LOOK_NS:
+                continue
+            track.looked_ns = now_ns
+            for found in self._judged(track_id, _recent(track.moves)):
+                event = found.event
+                if event.offset_ns <= now_ns - DECIDED_AFTER_NS and not _told(track, event):
+                    track.told.append((event.onset_ns, event.offset_ns))
+                    out.append(found)
+            track.told = [t for t in track.told if now_ns - t[1] < 2 * _WINDOW_NS]
+        return sorted(out, key=lambda s: s.event.onset_ns)
+
+    def finish(self) -> list[Spotted]:
+        """Everything in what was kept, by onset."""
+        out: list[Spotted] = []
+        for track_id, track in self._tracks.items():
+            found: list[Spotted] = []
+            for part in _parts(track.moves):
+                found += self._judged(track_id, part)
+            out += _without_doubles(found)
+        return sorted(out, key=lambda s: (s.event.onset_ns, s.event.track_id))
+
+    def rate_hz(self) -> float:
+        """Frame rate of the faces seen; NaN for none."""
+        rates = [frame_rate_hz([m.t_ns for m in t.moves]) for t in self._tracks.values() if len(t.moves) > 2]
+        return float(np.median(rates)) if rates else float("nan")
+
+    def grids(self) -> dict[int, Grid]:
+        """Track → its movement on the grid, of what was kept."""
+        grids = {k: to_grid(t.moves, frame_rate_hz([m.t_ns for m in t.moves])) for k, t in self._tracks.items()}
+        return {k: g for k, g in grids.items() if g is not None}
+
+    def forget(self, track_id: int | None = None) -> None:
+        """Forget one face, or everything."""
+        if track_id is None:
+            self._tracks.clear()
+        else:
+            self._tracks.pop(track_id, None)
+
+    def close(self) -> None:
+        """Release the model."""
+        self._decision.close()
+
+    def _judged(self, track_id: int, moves: list[Moved]) -> list[Spotted]:
+        grid = to_grid(moves, frame_rate_hz([m.t_ns for m in moves]) if len(moves) > 2 else float("nan"))
+        return [] if grid is None else judge(grid, self._decision, track_id, self.threshold)
+
+
+def judge(grid: Grid, decision: Decision, track_id: int, threshold: float) -> list[Spotted]:
+    """Every expression on a grid."""
+    found, bands = find_candidates(grid)
+    verdict = decision.of(rows_of(grid, bands, found))
+    out = []
+    for k, candidate in enumerate(found):
+        none, micro, macro = verdict.kinds[k].tolist()
+        if 1.0 - none < threshold:
+            continue
+        kind = "micro" if micro >= macro else "macro"
+        event = _event(grid, candidate, (track_id, kind, 1.0 - none))
+        out.append(_spotted(event, candidate, verdict.units[k].tolist(), verdict.emotions[k].tolist()))
+    return _without_doubles(out)
+
+
+def _event(grid: Grid, c: Candidate, what: tuple[int, str, float]) -> Event:
+    track_id, kind, confidence = what
+    start = int(grid.t_ns[0])
+    onset, apex, offset = (start + round(row * STEP_NS) for row in (c.onset, c.apex, c.offset))
+    return Event(kind, track_id, onset, max(onset, apex), max(apex, offset), min(confidence, 1.0))
+
+
+def _spotted(event: Event, c: Candidate, units: list[float], emotions: list[float]) -> Spotted:
+    names = load_schema("facs").names
+    likely = sorted((k for k, p in enumerate(units) if p >= _UNIT_LEAST), key=lambda k: -units[k])
+    likely = likely or [int(np.argmax(units))]
+    by_unit = {names[k]: round(units[k], 3) for k in likely}
+    by_emotion = {name: round(p, 3) for name, p in zip(EMOTIONS, emotions, strict=True)}
+    size = np.linalg.norm(c.moved, axis=1) * 100
+    order = np.argsort(-size)
+    regions = {load_regions().names[r]: round(float(size[r]), 2) for r in order.tolist() if c.z[r] > 3.0}
+    told = Event(
+        *(event.kind, event.track_id, event.onset_ns, event.apex_ns, event.offset_ns, event.confidence),
+        action_units=tuple(by_unit),
+        emotion=EMOTIONS[int(np.argmax(emotions))],
+    )
+    return Spotted(told, by_unit, by_emotion, dict(list(regions.items())[:8]), c.height)
+
+
+def _without_doubles(found: Iterable[Spotted]) -> list[Spotted]:
+    kept: list[Spotted] = []
+    for one in sorted(found, key=lambda s: -s.event.confidence):
+        if not any(_shared(one.event, other.event) > _SHARED for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda s: s.event.onset_ns)
+
+
+def _shared(a: Event, b: Event) -> float:
+    common = min(a.offset_ns, b.offset_ns) - max(a.onset_ns, b.onset_ns)
+    return common / max(1, min(a.offset_ns - a.onset_ns, b.offset_ns - b.onset_ns))
+
+
+def _told(track: _Track, event: Event) -> bool:
+    return any(event.onset_ns < offset and onset < event.offset_ns for onset, offset in track.told)
+
+
+def _recent(moves: list[Moved]) -> list[Moved]:
+    if not moves:
+        return []
+    since = moves[-1].t_ns - _WINDOW_NS
+    first = next(k for k, m in enumerate(moves) if m.t_ns >= since)
+    return moves[first:]
+
+
+def _parts(moves: list[Moved]) -> Iterable[list[Moved]]:
+    """Pieces of a minute that overlap, so that a long clip needs no more memory than a short one."""
+    if not moves:
+        return
+    start, end = moves[0].t_ns, moves[-1].t_ns
+    times = np.array([m.t_ns for m in moves], dtype=np.int64)
+    while True:
+        last = start + _CHUNK_NS
+        first_row, last_row = np.searchsorted(times, [start, last]).tolist()
+        yield moves[first_row:last_row]
+        if last >= end:
+            return
+        start = last - _OVERLAP_NS
+
+
+def curve_of(grid: Grid) -> tuple[Float64, Float64]:
+    """(N,) energy of the finest scale in noises, and (N,) opening of the upper lids in % of the eye distance, for
+    drawing."""
+    from mien.micro.candidates import SCALES, band_of
+
+    band = band_of(grid, SCALES[0])
+    index = load_regions().index
+    lids = (band.smooth - band.slow)[:, [index("lid_upper_R"), index("lid_upper_L")], 1].mean(axis=1)
+    return band.energy, np.asarray(-100 * lids, dtype=np.float64)
+
+
+__all__ = ["KINDS", "THRESHOLD", "Spotted", "Spotter", "curve_of", "judge", "rate_warning"]
