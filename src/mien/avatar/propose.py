@@ -45,8 +45,9 @@ def profile_text(report: RigReport) -> str:
             row[shape] = round(row.get(shape, 0.0) + gain, 4)
     kinds = {m.shape: m.kind for m in report.matches}
     missing = [s for s, k in kinds.items() if k == "missing"]
+    name = "".join(c if c.isprintable() else "?" for c in storable(report.path.name))
     lines = [
-        f"# Proposed by mien avatar check for {storable(report.path.name)}: its morph targets from ARKit's 52 shapes.",
+        f"# Proposed by mien avatar check for {name}: its morph targets from ARKit's 52 shapes.",
         "# Look at the sheet (--sheet) and change what is wrong; see docs/outputs.md for offsets, curves and rules.",
     ]
     if missing:

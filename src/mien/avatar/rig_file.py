@@ -115,11 +115,12 @@ def _meshes(
         base = file.floats(attributes["POSITION"])
         if base.shape[1] != 3 or len(base) == 0:
             raise ValueError("positions are no vectors")
-        triangles = (
-            file.accessor(primitive["indices"]).reshape(-1) if "indices" in primitive else np.arange(len(base))
-        ).astype(np.int64)
+        indices = file.accessor(primitive["indices"]) if "indices" in primitive else np.arange(len(base))[:, None]
+        if indices.dtype.kind not in "ui" or indices.shape[1] != 1:
+            raise ValueError("indices are no whole numbers")
+        triangles = indices.reshape(-1).astype(np.int64)
         triangles = triangles[: len(triangles) // 3 * 3].reshape(-1, 3)
-        if triangles.size and int(triangles.max()) >= len(base):
+        if triangles.size and not (int(triangles.min()) >= 0 and int(triangles.max()) < len(base)):
             raise ValueError("a triangle has a vertex that does not exist")
         linear, place, bone = _at_rest(file, node, attributes, worlds, number, of_node, len(base))
         positions = np.einsum("vij,vj->vi", linear, base) + place
