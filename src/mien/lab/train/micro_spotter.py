@@ -25,7 +25,9 @@ from mien.lab.synth.faint_movement import Performer, observe
 from mien.lab.synth.sequence import FaceSequence, random_sequence
 from mien.micro.candidates import Candidate, find_candidates
 from mien.micro.decision import EMOTIONS, KINDS, rows_of
+from mien.micro.features import feature_names
 from mien.micro.grid import Grid, to_grid
+from mien.micro.regions import load_regions
 
 RATES = (25.0, 30.0, 30.0, 60.0, 60.0, 100.0, 200.0, 200.0)
 _KINDS = (("micro", 0.4), ("macro", 0.12), ("long", 0.33), ("neutral", 0.15))
@@ -116,10 +118,19 @@ def joined(parts: Sequence[Examples]) -> Examples:
     )
 
 
+def mirrored(data: Examples) -> Examples:
+    """The same of the mirrored face: the features are those of both sides together, the places change sides."""
+    regions, schema, own = load_regions(), load_schema("facs"), len(feature_names())
+    shape = data.rows[:, own:].reshape(len(data.rows), -1, 2)[:, regions.mirror] * np.array([-1, 1], dtype=np.float32)
+    rows = np.concatenate([data.rows[:, :own], shape.reshape(len(data.rows), -1)], axis=1)
+    return Examples(rows, data.kinds, data.units[:, schema.mirror], data.emotions)
+
+
 def train(data: Examples, steps: int = 1500, batch: int = 256, seed: int = 1) -> SpotterMlp:
     """Fit the network: cross-entropy of the kinds (expressions weighted up), of the units and of the emotion."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
+    data = joined([data, mirrored(data)])
     net = SpotterMlp()
     rows = torch.from_numpy(data.rows)
     net.fit_scale(rows)

@@ -1,0 +1,53 @@
+"""`mien lab evaluate micro`: the rows of seed 002's Tables 2 and 3 on any micro-expression dataset."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from mien.cli.saying import printed
+from mien.cli.steps import StepProgress
+from mien.pipeline.registry import load
+
+
+def micro(
+    data: Annotated[list[str], typer.Option(help="NAME:PATH, e.g. casme2:FOLDER; several = the MEGC composite.")],
+    protocol: Annotated[str, typer.Option(help="loso or kfold (five folds of subjects).")] = "loso",
+    method: Annotated[list[str] | None, typer.Option(help="Only these; default: every method.")] = None,
+    three: Annotated[bool, typer.Option("--three", help="MEGC's three classes instead of the dataset's own.")] = False,
+    count: Annotated[int, typer.Option(min=0, help="Clips of each dataset, evenly spread; 0 = all.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of the networks; fixed, never chosen.")] = 60,
+    side: Annotated[int, typer.Option(min=32, max=256, help="Side of the clips' pictures, px.")] = 64,
+    full: Annotated[
+        bool, typer.Option("--full", help="Published sizes: 112 px, 16 frames; hours without a GPU.")
+    ] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="The leak test compares pictures, too.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """UF1, UAR, accuracy, macro F1 with support; spotting F1 and STRS of the methods that spot.
+
+    Each fold learns from scratch; nothing is chosen on the subject who is left out. Without --full networks have a few
+    channels, 32 px and 8 frames: figures of a trial, not of the papers' networks.
+    """
+    module = "mien.lab.evaluate.micro:"
+    effort = load("mien.lab.micro.methods:Effort")
+    how = effort(steps=steps, frames=16, side=112, full=True) if full else effort(steps=steps)
+    request = load(module + "Request")(
+        *(tuple(data), protocol, tuple(method or ()), three, count, max(side, 112) if full else side, how, pictures)
+    )
+    with StepProgress("evaluating", "methods") as progress:
+
+        def told(done: int, total: int) -> None:
+            if done == 1:
+                progress.started(0, total)
+            progress.advance(1)
+
+        results = load(module + "evaluate")(request, told)
+    if json_output:
+        text = json.dumps(load(module + "as_json")(results, request), indent=2)
+    else:
+        text = load(module + "as_text")(results, request)
+    if not printed(text):
+        raise typer.Exit(1)
