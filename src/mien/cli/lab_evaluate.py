@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mien.cli.lab_expression import evaluate_expression
+from mien.cli.lab_micro import micro
 from mien.cli.saying import printed
 from mien.cli.steps import StepProgress
 from mien.pipeline.registry import load
@@ -24,6 +25,9 @@ evaluate.command("expression")(evaluate_expression)
 @evaluate.callback()
 def _group() -> None:
     """A group even while it has one command."""
+
+
+evaluate.command("micro")(micro)
 
 
 @evaluate.command("landmarks")
