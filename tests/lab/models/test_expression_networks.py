@@ -32,15 +32,17 @@ def _one_thread() -> None:
 
 
 def samples(name: str) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Noise with a bright square in one of four corners: the class."""
+    """Noise; the class tells which corner is bright and how stripes run: some networks forget places."""
     one = NETWORKS[name]
     classes = torch.arange(COUNT) % CLASSES
     inputs = one.inputs(COUNT, one.tiny_px)
-    half = one.tiny_px // 2
+    half, at = one.tiny_px // 2, torch.arange(one.tiny_px, dtype=torch.float32)
     inputs[0].mul_(0.3)
     for i, k in enumerate(classes.tolist()):
         row, column = divmod(k, 2)
         inputs[0][i, ..., row * half : (row + 1) * half, column * half : (column + 1) * half] += 1.5
+        angle = np.pi * k / CLASSES
+        inputs[0][i] += torch.sin(at * np.cos(angle) + at[:, None] * np.sin(angle))
     return inputs, classes
 
 

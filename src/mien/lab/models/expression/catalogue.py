@@ -110,7 +110,7 @@ NETWORKS: Mapping[str, Entry] = {
     "immtcnn": Entry(
         Immtcnn, ImmtcnnSpec(), ImmtcnnSpec((8, 8, 8), 0.5, ParallelSpec((8, 8), (1, 2), 1), 16, dropout=0.0), 96
     ),
-    "mtcnn": Entry(Mtcnn, MtcnnSpec(), MtcnnSpec((8, 8, 16), 32), 96),
+    "mtcnn": Entry(Mtcnn, MtcnnSpec(), MtcnnSpec((8, 8, 16), 32), 96, 48),
     "ssd": Entry(SsdHead, SsdHeadSpec(), SsdHeadSpec(SsdSpec(size_px=64, width=8)), 96, 64),
     "dan": Entry(
         Dan,
