@@ -12,13 +12,15 @@ export interface PageFigures {
   latenciesMs: number[];
   shown: number;
   rate: number;
+  /** Pictures among the frames since the server was last asked for privacy. */
+  pictures: number;
 }
 
 const KEPT = 2000;
 
 export class Stage {
   readonly element: HTMLElement;
-  readonly figures: PageFigures = { latenciesMs: [], shown: 0, rate: 0 };
+  readonly figures: PageFigures = { latenciesMs: [], shown: 0, rate: 0, pictures: 0 };
   frame: Frame | null = null;
   onframe: ((frame: Frame) => void) | null = null;
 
@@ -51,6 +53,7 @@ export class Stage {
     this.connection.onframe = (frame) => this.receive(frame);
     this.connection.listen((m) => {
       if (m.type === "hello") void this.loadCharacter();
+      if (m.type === "session" && m.privacy) this.figures.pictures = 0;
     });
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
   }
@@ -91,6 +94,7 @@ export class Stage {
 
   private receive(frame: Frame): void {
     this.view?.play(frame.signal);
+    if (frame.picture) this.figures.pictures += 1;
     this.drawnFrame = frame;
     this.onframe?.(frame);
     this.pending = frame;

@@ -39,6 +39,10 @@ class Page:
         self._waiting[kind] = data
         self._something.set()
 
+    def drop(self, kind: str) -> None:
+        """What waits of a kind is not sent."""
+        self._waiting.pop(kind, None)
+
     async def send_all(self) -> None:
         """Send whatever comes until the page goes, or is found not to read."""
         with suppress(WebSocketDisconnect, RuntimeError, OSError, asyncio.TimeoutError):
@@ -99,6 +103,14 @@ class Hub:
                 self._told = True
                 with suppress(RuntimeError):  # the loop was closed a moment ago
                     self._loop.call_soon_threadsafe(self._spread)
+
+    def forget(self, kind: str) -> None:
+        """Nothing of a kind that waits is sent any more, to anybody."""
+        with self._lock:
+            self._newest.pop(kind, None)
+            if self._loop is not None:
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(lambda: [page.drop(kind) for page in self.pages])
 
     def _spread(self) -> None:
         with self._lock:

@@ -91,6 +91,8 @@ class LiveSession:
         """Whether pixels are kept back."""
         with self._lock:
             self.tell(privacy=on)
+            if on:
+                self.hub.forget("frame")
 
     def picture(self, message: bytes) -> None:
         """A picture of a browser's camera; ignored unless one is waited for."""
@@ -240,7 +242,10 @@ class FramePacker:
             picture = b"" if self._owner.session.privacy or record.image is None else jpeg(record.image)
             captured_ms = server_ms(record.stamp.t_ns)
             news = FrameNews(captured_ms, now_ms(), self._judge.dropped, self._judge.fps, picture)
-            self._owner.hub.publish("frame", pack_frame(record, signal, news))
+            packed = pack_frame(record, signal, news)
+            if picture and self._owner.session.privacy:  # switched on in the meantime
+                continue
+            self._owner.hub.publish("frame", packed)
             self._judge.ready(now_ms() - captured_ms)
 
     def status(self, outlets: Outlets) -> None:

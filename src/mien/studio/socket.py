@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from importlib.metadata import version
 
+import anyio
 from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -66,17 +67,19 @@ def socket_route(studio: Studio) -> APIRouter:
         if not studio.hub.join(page):
             await socket.close(_TRY_LATER, "too many pages are open")
             return
-        sending = asyncio.create_task(page.send_all())
-        listening = asyncio.create_task(_listen(studio, page, socket))
         try:
-            await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
+            async with anyio.create_task_group() as both:
+
+                async def first_to_end(work: Awaitable[None]) -> None:
+                    await work
+                    both.cancel_scope.cancel()
+
+                both.start_soon(first_to_end, page.send_all())
+                both.start_soon(first_to_end, _listen(studio, page, socket))
         finally:
             studio.hub.leave(page)
-            for task in (sending, listening):
-                task.cancel()
-            await asyncio.gather(sending, listening, return_exceptions=True)
-            with suppress(RuntimeError, OSError, WebSocketDisconnect):
-                await socket.close()
+        with suppress(RuntimeError, OSError, WebSocketDisconnect):
+            await socket.close()
 
     return router
 

@@ -42,6 +42,8 @@ def opened_take(folder: Path, name: str) -> Take:
         HTTPException: the name leads out of the folder, or there is no take.
         SourceError: it is damaged.
     """
+    if "\x00" in name:
+        raise HTTPException(404, "there is no such take")
     place = (folder / name).resolve()
     if not place.is_relative_to(folder.resolve()) or not place.is_dir():
         raise HTTPException(404, f"there is no take {name[:200]}")

@@ -1,0 +1,111 @@
+"""Capture → pixels in the page of the studio, in a real headless Chromium; and what the server spends on a frame.
+
+    python benchmarks/latency.py [--pages 1] [--seconds 15] [--preset fast]
+
+The page itself compares the capture's stamp (on its estimate of the server's clock) with the moment when the screen's
+next picture is due after the character was drawn. The peer is the same frame as JSON text, packed in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mien.animate.signal import signal_of
+from mien.core.measures import ActionUnits, Blendshapes, Box, HeadPose, Landmarks
+from mien.core.record import Face, FrameRecord, Stamp
+from mien.core.schema import load_schema
+from mien.studio.live_session import jpeg
+from mien.studio.wire import FrameNews, pack_frame
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pages", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--preset", default="balanced")
+    asked = parser.parse_args()
+    packing()
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        sys.exit("there is no Chromium: install it (Debian: apt-get install chromium)")
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        command = [sys.executable, "-m", "mien.cli.main", "studio", folder, "--no-browser", "--port", str(port)]
+        server = subprocess.Popen(command)
+        try:
+            while socket.socket().connect_ex(("127.0.0.1", port)) and server.poll() is None:
+                time.sleep(0.1)
+            script = [str(ROOT / "viewer/tests/latency.mjs"), f"http://127.0.0.1:{port}/", chromium]
+            arguments = [str(asked.seconds), str(asked.pages), asked.preset]
+            done = subprocess.run(["node", *script, *arguments], capture_output=True, text=True, check=False)
+        finally:
+            server.terminate()
+            server.wait(30)
+    if done.returncode:
+        sys.exit(done.stderr)
+    for line in done.stdout.splitlines():
+        page = json.loads(line)
+        p50, p95 = np.percentile(page["latenciesMs"], [50, 95])
+        wide, high = page["size"]
+        count = len(page["latenciesMs"])
+        print(
+            f"{asked.preset}: capture → pixels p50 {p50:.0f} ms, p95 {p95:.0f} ms over {count} frames; "
+            f"{page['perSecond']:.1f} frames/s shown; character drawn {page['rate']}/s at {wide}×{high}"
+        )
+
+
+def packing(rounds: int = 200) -> None:
+    """What the server spends on one frame of 640 × 480 with one face, whoever is connected."""
+    rng = np.random.default_rng(0)
+    image = np.repeat(np.repeat(rng.integers(0, 255, (48, 64, 3), np.uint8), 10, axis=0), 10, axis=1)
+    units = len(load_schema("facs"))
+    face = Face(
+        Box([100, 100, 300, 300], 0.9),
+        1,
+        landmarks=Landmarks(rng.uniform(100, 300, (98, 2)), np.ones(98), load_schema("wflw98")),
+        head_pose=HeadPose(np.eye(3), [0, 0, 600], 0.5, 0.9),
+        action_units=ActionUnits.of(rng.uniform(0, 5, units), np.ones(units)),
+        blendshapes=Blendshapes.of(rng.uniform(0, 1, 52), np.ones(52)),
+    )
+    record = FrameRecord(Stamp("bench", 0, 1), (640, 480), image, (face,))
+    signal = signal_of(record, face)
+    table = {
+        "points": face.landmarks.xy.tolist(), "confidence": face.landmarks.confidence.tolist(),  # type: ignore[union-attr]
+        "units": face.action_units.values.tolist(), "weights": signal.weights.tolist(),  # type: ignore[union-attr]
+        "head": signal.head_xyzw.tolist(),
+    }  # fmt: skip
+
+    def per_frame_ms(work: object) -> float:
+        costs = []
+        for _ in range(rounds):
+            began = time.process_time_ns()
+            work()  # type: ignore[operator]
+            costs.append(time.process_time_ns() - began)
+        return float(np.median(costs)) / 1e6
+
+    packed = per_frame_ms(lambda: pack_frame(record, signal, FrameNews(0, 0, 0, 30)))
+    text = per_frame_ms(lambda: json.dumps(table).encode())
+    picture = per_frame_ms(lambda: jpeg(image))
+    print(
+        f"processor time per frame for all pages together: numbers {packed:.2f} ms (as JSON {text:.2f} ms, "
+        f"{text / packed:.1f} times as much), picture 640×480 {picture:.2f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+// The whole studio in a real browser: node viewer/tests/studio.mjs ADDRESS CHROMIUM CHARACTER.glb FOLDER
+// Prints one JSON object with what was seen; any failure ends with an error and a picture in FOLDER.
+import { chromium } from "playwright-core";
+
+const [address, executablePath, character, folder] = process.argv.slice(2);
+const WAIT = { timeout: 60_000 };
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--no-sandbox", "--use-angle=gl-egl", "--ignore-gpu-blocklist", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+  ],
+});
+const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, acceptDownloads: true });
+context.setDefaultTimeout(WAIT.timeout);
+const page = await context.newPage();
+const errors = [];
+page.on("console", (m) => m.type() === "error" && errors.push(m.text()));
+page.on("pageerror", (e) => errors.push(e.message));
+const seen = {};
+
+/** Share of the pixels of an element's picture that differ from its corner: 0 = nothing is drawn. */
+async function drawn(selector) {
+  const png = (await page.locator(selector).first().screenshot()).toString("base64");
+  return page.evaluate(async (data) => {
+    const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const c = canvas.getContext("2d");
+    c.drawImage(bitmap, 0, 0);
+    const p = c.getImageData(0, 0, bitmap.width, bitmap.height).data;
+    let other = 0;
+    for (let i = 0; i < p.length; i += 4) {
+      other += Math.abs(p[i] - p[0]) + Math.abs(p[i + 1] - p[1]) + Math.abs(p[i + 2] - p[2]) > 60;
+    }
+    return other / (p.length / 4);
+  }, png);
+}
+
+async function live() {
+  await page.goto(`${address}#/live`);
+  await page.locator("summary", { hasText: "Settings" }).click();
+  await page.locator("select[name=preset]").selectOption("fast");
+  await page.locator("#start").click();
+  await page.waitForFunction(() => window.mien.figures.shown >= 3, null, WAIT);
+  seen.state = await page.locator("#state").textContent();
+  seen.picture = await drawn(".picture-pane canvas");
+  seen.character = await drawn(".character-pane canvas");
+  seen.units = await page.locator(".meter:not(.unknown)").count();
+  await page.locator("#privacy").check();
+  await page.waitForFunction(() => document.querySelector("#privacy").checked, null, WAIT);
+  const before = await page.evaluate(() => window.mien.figures.shown);
+  await page.waitForFunction((n) => window.mien.figures.shown >= n + 3, before, WAIT);
+  seen.pictureInPrivate = await page.evaluate(() => window.mien.figures.pictures);
+  await page.locator("#privacy").uncheck();
+  await page.locator("#stop").click();
+  await page.locator("#state[data-state=ended]").waitFor(WAIT);
+}
+
+async function avatars() {
+  await page.goto(`${address}#/avatars`);
+  await page.locator(".map-row").first().waitFor(WAIT);
+  await page.locator("#file").setInputFiles(character);
+  await page.locator(".avatar-name[aria-selected=true]", { hasText: ".glb" }).waitFor(WAIT);
+  seen.report = await page.locator(".report .figures b").first().textContent();
+  await page.locator(".map-row input").nth(1).fill("0.5 jawOpen");
+  await page.locator(".map-row input").nth(1).press("Enter");
+  await page.locator("#save-mapping:enabled").click();
+  await page.locator("#save-mapping:disabled").waitFor(WAIT);
+  await page.locator("#use").click();
+}
+
+async function edit() {
+  await page.goto(`${address}#/takes`);
+  await page.locator(".take").first().click();
+  await page.locator("#do-gain").click();
+  await page.locator(".history li").waitFor(WAIT);
+  await page.keyboard.press("Control+z");
+  await page.locator(".history li.undone").waitFor(WAIT);
+  await page.keyboard.press("Control+Shift+Z");
+  await page.locator(".history li:not(.undone)").waitFor(WAIT);
+  await page.locator(".timeline canvas").press("ArrowRight");
+  await page.locator("#why-frame", { hasText: "frame 1" }).waitFor(WAIT);
+  await page.locator("#export").click();
+  const [file] = await Promise.all([page.waitForEvent("download", WAIT), page.locator("[data-format=json]").click()]);
+  await file.saveAs(`${folder}/exported.json`);
+  await page.reload();
+  await page.locator(".history li:not(.undone)").waitFor(WAIT);
+  seen.history = await page.locator(".history li").allTextContents();
+  await page.goto(`${address}#/avatars`);
+  await page.locator(".avatar-name[aria-selected=true]", { hasText: ".glb" }).waitFor(WAIT);
+  seen.mapping = await page.locator(".map-row input").nth(1).inputValue();
+}
+
+async function calibrate() {
+  await page.goto(`${address}#/calibrate`);
+  await page.locator(".steps li").first().waitFor(WAIT);
+  seen.steps = await page.locator(".steps li").count();
+}
+
+let failure = null;
+for (const part of [avatars, edit, live, calibrate]) {
+  try {
+    await part();
+  } catch (error) {
+    failure = `${part.name}: ${error.message}`;
+    await page.screenshot({ path: `${folder}/failed.png` }).catch(() => undefined);
+    break;
+  }
+}
+await browser.close();
+console.log(JSON.stringify({ ...seen, errors, failure }));
+process.exit(failure ? 1 : 0);
