@@ -129,7 +129,7 @@ def _faces(request: Request, samples: Sequence[Sample], classes: Sequence[str]) 
     points = None
     if request.aligned:
         points = points_of(samples, request.points)
-    return read_faces(samples, classes, points)
+    return read_faces(samples, classes, points, originals="fer" in request.models)
 
 
 def _in_pictures(request: Request, samples: Sequence[Sample], classes: tuple[str, ...], told: Told) -> Run:

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from mien.core.arrays import Float32, UInt8
+from mien.core.arrays import Float32
 from mien.core.geometry import CropTransform
 from mien.core.schema import load_schema
-from mien.errors import MissingExtraError, ModelError, RequestError
+from mien.errors import ModelError, RequestError
 from mien.expression.network import NetworkExpression, Options
+from mien.lab.evaluate.mini_xception import FerReader
 from mien.lab.models.expression.answer import ExpressionNetwork
 from mien.lab.models.expression.catalogue import make
 from mien.lab.train.checkpoints import read_checkpoint
@@ -136,50 +137,6 @@ def checkpoint_reader(checkpoint: Path, *, flip: bool) -> NetReader:
     net, facts = load_net(checkpoint)
     name = f"{facts['model']['name']} ({checkpoint.parent.name})"
     return NetReader(net, int(facts["task"]["input_px"]), name, tuple(facts["classes"]), flip)
-
-
-class FerReader:
-    """The mini-XCEPTION of the public package `fer` (MIT), on whole pictures of 64 px as that package prepares them."""
-
-    name = "mini-XCEPTION of fer"
-    classes = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-
-    def __init__(self) -> None:
-        """
-        Raises:
-            MissingExtraError: the package is not installed.
-        """
-        try:
-            from fer import FER
-        except ImportError as error:
-            raise MissingExtraError("fer", "peers", "The comparison with fer's mini-XCEPTION") from error
-        self._detector = FER(mtcnn=False)
-        self._times_ns: list[int] = []
-
-    def read(self, faces: ExpressionFaces) -> Float32:
-        """The pictures themselves are shown, without alignment: that is how the network was trained."""
-        out = []
-        for image in faces.images:
-            began = time.perf_counter_ns()
-            out.append(self._one(image))
-            self._times_ns.append(time.perf_counter_ns() - began)
-        return np.stack(out)
-
-    def _one(self, image: UInt8) -> Float32:
-        rgb = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-        height, width = rgb.shape[:2]
-        found = self._detector.detect_emotions(
-            np.ascontiguousarray(rgb[..., ::-1]), face_rectangles=[(0, 0, width, height)]
-        )[0]["emotions"]
-        names = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-        return np.array([found[n] for n in names], np.float32)
-
-    def latency_ms(self) -> float:
-        """See `Reader`."""
-        return float(np.median(self._times_ns)) / 1e6 if self._times_ns else float("nan")
-
-    def close(self) -> None:
-        """Nothing to release."""
 
 
 def reader_of(word: str, *, flip: bool) -> Reader:

@@ -55,6 +55,7 @@ class ExpressionFaces:
         probabilities: (N, C) float32, rows sum to 1.
         classes: names of the C expressions.
         names: of the subject, or of the picture where the dataset does not say who is shown.
+        originals: the pictures as the dataset has them; empty = not kept.
     """
 
     images: Sequence[UInt8]
@@ -62,6 +63,7 @@ class ExpressionFaces:
     probabilities: Float32
     classes: tuple[str, ...]
     names: tuple[str, ...]
+    originals: Sequence[UInt8] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,6 +76,7 @@ class ExpressionFaces:
             image_from_unit=self.image_from_unit[numbers],
             probabilities=self.probabilities[numbers],
             names=tuple(self.names[i] for i in numbers),
+            originals=[self.originals[i] for i in numbers] if self.originals else (),
         )
 
     @property
@@ -125,7 +128,11 @@ def parted(faces: ExpressionFaces, share: float) -> tuple[ExpressionFaces, Expre
 
 
 def read_faces(
-    samples: Iterable[Sample], classes: Sequence[str], points: Mapping[str, FoundPoints] | None = None
+    samples: Iterable[Sample],
+    classes: Sequence[str],
+    points: Mapping[str, FoundPoints] | None = None,
+    *,
+    originals: bool = False,
 ) -> ExpressionFaces:
     """Decode samples; those without an expression of `classes` are left out, near doubles of validation too.
 
@@ -133,11 +140,12 @@ def read_faces(
         samples: labelled faces: cut out, or with a box.
         classes: names of the expressions; a sample's votes become probabilities among them.
         points: sample name → what `expression_points` found; None = crops are not aligned.
+        originals: keep the pictures as they are, too.
 
     Raises:
         SourceError: no usable sample.
     """
-    images, places, rows, names = [], [], [], []
+    images, places, rows, names, kept = [], [], [], [], []
     for sample in samples:
         row = label_row(sample, classes)
         if row is None or is_double(sample):
@@ -147,9 +155,11 @@ def read_faces(
         places.append(place)
         rows.append(row)
         names.append(sample.subject or sample.name)
+        if originals:
+            kept.append(sample.image())
     if not rows:
         raise SourceError(f"no face with one of the expressions {', '.join(classes)} was found")
-    return ExpressionFaces(images, np.stack(places), np.stack(rows), tuple(classes), tuple(names))
+    return ExpressionFaces(images, np.stack(places), np.stack(rows), tuple(classes), tuple(names), kept)
 
 
 def is_double(sample: Sample) -> bool:
