@@ -114,7 +114,7 @@ class _Context:
         return slice(start, int(np.clip(np.ceil(last) + 1, start + 1, n)))
 
 
-def _rms(values: npt.NDArray[np.floating]) -> float:
+def _rms(values: npt.NDArray[np.float32] | npt.NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 

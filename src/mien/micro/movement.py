@@ -104,7 +104,8 @@ class FaceMovement:
         return Moved(t_ns, self._carried.astype(np.float32), self._before.astype(np.float32), 0.0, light, True)
 
     def _by_landmarks(self, reference: _Reference, places: Float64, t_ns: int) -> Moved:
-        motion = fit_head(*(face_crop.as_unit(p) for p in (reference.places, places)), *self._how)
+        before, after = face_crop.as_unit(reference.places), face_crop.as_unit(places)
+        motion = fit_head(before, after, *self._how)
         own = self._regions.mean @ motion.own
         head, self._before = motion.parameters - self._before, motion.parameters
         return Moved(t_ns, own.astype(np.float32), head.astype(np.float32), motion.misfit, float("nan"), False)
@@ -133,7 +134,9 @@ class FaceMovement:
 
     def _flowed(self, reference: _Reference, grey: UInt8) -> Float64:
         """(P, 2) crop px: where the reference's places are in this frame."""
-        flow = cv2.blur(self._flow.calc(reference.grey, grey, None), _SMOOTH)
+        before = grey if reference.grey is None else reference.grey
+        start = np.zeros((*grey.shape, 2), np.float32)
+        flow = cv2.blur(self._flow.calc(before, grey, start), _SMOOTH)
         at = reference.places.astype(np.float32)
         read = cv2.remap(flow, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(reference.places + read.reshape(-1, 2), dtype=np.float64)

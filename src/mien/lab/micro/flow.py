@@ -20,7 +20,8 @@ def flow(before: UInt8, after: UInt8) -> Float32:
     """(H, W, 2) float32 px: x to the right, y down, from (H, W) uint8 grey to grey."""
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     method.setFinestScale(1 if min(before.shape) >= 32 else 0)
-    found = method.calc(np.ascontiguousarray(before), np.ascontiguousarray(after), None)
+    start = np.zeros((*before.shape, 2), np.float32)
+    found = method.calc(np.ascontiguousarray(before), np.ascontiguousarray(after), start)
     return np.asarray(found, dtype=np.float32)
 
 
@@ -42,7 +43,7 @@ def strain(field: Float32) -> Float32:
     """
     uy, ux = np.gradient(field[..., 0].astype(np.float64))
     vy, vx = np.gradient(field[..., 1].astype(np.float64))
-    return np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2).astype(np.float32)
+    return np.asarray(np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2), dtype=np.float32)
 
 
 def flow_picture(before: UInt8, after: UInt8, side: int) -> Float32:

@@ -154,9 +154,9 @@ def describe(frames: UInt8, which: str) -> Float32:
     path = region_path(frames)
     apex = int(np.linalg.norm(path, axis=2).mean(axis=1).argmax())
     if which == "of-fd":
-        return path[apex].ravel().astype(np.float32)
+        return np.asarray(path[apex].ravel(), dtype=np.float32)
     if which == "sp-fd":
-        return np.concatenate([s_pattern(c) for c in principal_course(path).T]).astype(np.float32)
+        return np.asarray(np.concatenate([s_pattern(c) for c in principal_course(path).T]), dtype=np.float32)
     return block_histograms(without_head(flow(frames[0], frames[max(apex, 1)])))
 
 
@@ -168,9 +168,9 @@ def block_histograms(field: Float32) -> Float32:
         for c in np.array_split(np.arange(w), BLOCKS):
             a = field[r[:, None], c[None, :]].reshape(-1, 2).astype(np.float64)
             turn = np.floor((np.arctan2(a[:, 1], a[:, 0]) + np.pi / 4) / (np.pi / 2)).astype(int) % DIRECTIONS
-            parts.append(np.bincount(turn, np.linalg.norm(a, axis=1), minlength=DIRECTIONS))
+            parts.append(np.bincount(turn, np.linalg.norm(a, axis=1), minlength=DIRECTIONS).astype(np.float64))
     out = np.concatenate(parts)
-    return (out / max(float(out.sum()), 1e-9)).astype(np.float32)
+    return np.asarray(out / max(float(out.sum()), 1e-9), dtype=np.float32)
 
 
 def half_length(lengths: Sequence[int]) -> int:

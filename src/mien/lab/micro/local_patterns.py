@@ -73,7 +73,7 @@ def top_histograms(clip: npt.ArrayLike, spec: TopSpec) -> Float32:
             for plane_codes in codes:
                 block = plane_codes[:, r[:, None], c[None, :]].ravel()
                 parts.append(np.bincount(block, minlength=BINS) / max(1, len(block)))
-    return np.concatenate(parts).astype(np.float32)
+    return np.asarray(np.concatenate(parts), dtype=np.float32)
 
 
 def _codes(

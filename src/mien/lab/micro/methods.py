@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -254,8 +255,13 @@ def _mer_loss(answer: tuple[Tensor, Tensor], truth: MicroTruth) -> Tensor:
 
 _LK_SIDE, _REGIONS = 96, 20
 
+
+def _described(which: str, clip: MicroClip) -> Float32:
+    return describe(clip.frames[clip.onset : clip.offset + 1], which)
+
+
 KINDS: Mapping[str, Callable[[], _Kind]] = {
-    **{name: (lambda n=name: _au_gcn(n)) for name in SPECS},
+    **{name: partial(_au_gcn, name) for name in SPECS},
     "capsulenet": lambda: _Kind(
         lambda c, e: (((_resized(c.frames[c.apex : c.apex + 1], e.side).astype(np.float32) - 128) / 64),),
         lambda k, _, e: CapsuleNet(1, k, e.side, 64 if e.full else 8),
@@ -292,7 +298,7 @@ KINDS: Mapping[str, Callable[[], _Kind]] = {
 DESCRIPTORS: Mapping[str, Callable[[MicroClip], Float32]] = {
     "lbp-top": lambda c: top_histograms(span_frames(c, 12), TopSpec(radii=(1, 1, 2))),
     "locp-top": lambda c: top_histograms(span_frames(c, 12), TopSpec("ordinal", (1, 1, 2))),
-    **{n: (lambda c, n=n: describe(c.frames[c.onset : c.offset + 1], n)) for n in ("mdmd", "sp-fd", "of-fd")},
+    **{n: partial(_described, n) for n in ("mdmd", "sp-fd", "of-fd")},
 }
 TABLE_3: Mapping[str, tuple[str, float, float]] = {
     "mdmd": ("MDMD", 57.07, 23.50),

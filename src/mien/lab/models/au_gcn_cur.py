@@ -149,7 +149,8 @@ class AuGcnCur(nn.Module):
     def feature(self, clip: Tensor) -> Tensor:
         """(B, 512)."""
         pooled, course = self.backbone(clip)
-        return pooled if self.memory is None else 0.5 * (pooled + self.memory(course))
+        out: Tensor = pooled if self.memory is None else 0.5 * (pooled + self.memory(course))
+        return out
 
     def forward(self, clip: Tensor) -> MicroAnswer:
         """See the class."""

@@ -90,8 +90,8 @@ def _projected(performer: Performer, sequence: FaceSequence, rng: np.random.Gene
     middle = np.array([0.0, 0.0, depth_mm]) + sequence.head_mm.astype(np.float64)
     camera = np.einsum("tij,tpj->tpi", rotation, performer.places[None] + moved) + middle[:, None]
     xy = camera[..., :2] / camera[..., 2:] * depth_mm
-    eyes = np.linalg.norm(performer.places.max(axis=0)[0] - performer.places.min(axis=0)[0])
-    eyes = max(0.8 * float(eyes), 60.0)
+    width_mm = float(performer.places[:, 0].max() - performer.places[:, 0].min())
+    eyes = max(0.8 * width_mm, 60.0)
     xy = (xy - xy[:1].mean(axis=1, keepdims=True)) / eyes
     return xy[0], xy
 

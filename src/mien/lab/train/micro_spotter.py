@@ -95,7 +95,7 @@ def performers(rigs: Sequence[tuple[str, Path | None]], each: int) -> list[Perfo
 
 def random_examples(people: Sequence[Performer], clips: int, seed: int) -> Iterator[Examples]:
     """Examples of so many clips; the same seed gives the same ones."""
-    names, shares = zip(*_KINDS, strict=True)
+    names, shares = [n for n, _ in _KINDS], [s for _, s in _KINDS]
     for k in range(clips):
         rng = np.random.default_rng([seed, k])
         kind = str(rng.choice(names, p=shares))
@@ -186,8 +186,7 @@ def _kept(given: argparse.Namespace) -> Examples:
     rigs = [(name, Path(folder)) for name, _, folder in (r.partition(":") for r in given.rig)]
     data = joined(list(random_examples(performers(rigs, given.people), given.clips, given.seed)))
     if given.examples is not None:
-        arrays = {"rows": data.rows, "kinds": data.kinds, "units": data.units, "emotions": data.emotions}
-        np.savez_compressed(given.examples, **arrays)
+        np.savez_compressed(given.examples, rows=data.rows, kinds=data.kinds, units=data.units, emotions=data.emotions)
     return data
 
 

@@ -54,7 +54,10 @@ def flow_between(before: UInt8, after: UInt8) -> Float32:
     """(SIDE, SIDE, 2) px of the crop, by dense inverse search."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(1)
-    return np.asarray(cv2.GaussianBlur(flow.calc(before, after, None), (0, 0), 2.0), dtype=np.float32)
+    return np.asarray(
+        cv2.GaussianBlur(flow.calc(before, after, np.zeros((*before.shape, 2), np.float32)), (0, 0), 2.0),
+        dtype=np.float32,
+    )
 
 
 def magnified(before: UInt8, flow: Float32, factor: float = MAGNIFIED) -> UInt8:
@@ -127,8 +130,8 @@ def _curves(spotted: Spotted, grid: Grid) -> UInt8:
         where = (_LEFT + 4 + 180 * k, CURVES - 8)
         cv2.putText(out, name, where, cv2.FONT_HERSHEY_SIMPLEX, 0.42, _COLOURS[k % len(_COLOURS)], 1, cv2.LINE_AA)
     for value in (low, 0.0, high):
-        y = int(10 + (high - value) / (high - low) * (CURVES - 46))
-        cv2.putText(out, f"{value:.1f}", (6, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _FAINT, 1, cv2.LINE_AA)
+        row = int(10 + (high - value) / (high - low) * (CURVES - 46))
+        cv2.putText(out, f"{value:.1f}", (6, row + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _FAINT, 1, cv2.LINE_AA)
     return out
 
 

@@ -14,7 +14,7 @@ class Conv3dBnAct(nn.Sequential):
     def __init__(
         self, inputs: int, outputs: int, kernel: Triple = (3, 3, 3), stride: Triple = (1, 1, 1), *, act: bool = True
     ) -> None:
-        pad = tuple(k // 2 for k in kernel)
+        pad = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         layers: list[nn.Module] = [
             nn.Conv3d(inputs, outputs, kernel, stride, pad, bias=False),
             nn.BatchNorm3d(outputs),
@@ -47,4 +47,5 @@ class LastOfSequence(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         _, (last, _) = self.memory(x)
-        return last.transpose(0, 1).reshape(len(x), -1)
+        out: Tensor = last.transpose(0, 1).reshape(len(x), -1)
+        return out

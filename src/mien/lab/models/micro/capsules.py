@@ -61,7 +61,8 @@ class CapsuleNet(nn.Module):
         """See the class."""
         maps: Tensor = self.primary(self.stem(apex))
         capsules = squash(maps.flatten(2).transpose(1, 2).reshape(len(apex), -1, 8))
-        return self.classes(capsules).norm(dim=-1)
+        lengths: Tensor = self.classes(capsules).norm(dim=-1)
+        return lengths
 
 
 def margin_loss(lengths: Tensor, truth: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class InceptionDepthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        same, square, wide, tall = x.split(self.split, dim=1)
+        same, square, wide, tall = torch.split(x, self.split, dim=1)
         return torch.cat([same, self.square(square), self.wide(wide), self.tall(tall)], dim=1)
 
 
@@ -90,4 +90,5 @@ class _Path(nn.Module):
         side = s // self.grid
         blocks = picture.unfold(2, side, side).unfold(3, side, side).reshape(b * self.grid**2, 1, side, side)
         features = self.steps(self.lift(blocks)).mean(dim=(2, 3)).reshape(b, self.grid**2, -1)
-        return self.attention(features).flatten(1)
+        out: Tensor = self.attention(features).flatten(1)
+        return out
