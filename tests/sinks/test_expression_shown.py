@@ -9,13 +9,14 @@ from sample_takes import face, record, store
 from mien.core.measures import Expression
 from mien.core.record import Face
 from mien.core.schema import load_schema
+from mien.sinks.overlay_drawing import person_colour
 from mien.sinks.overlay_expression import Meters
 from mien.sinks.overlay_panel import Panel
 from mien.sinks.report import agreement, export
 from mien.sinks.take_facts import facts_of
 
 EIGHT = load_schema("expression8")
-COLOUR = (94, 200, 255)
+COLOUR = person_colour(1)
 
 
 def reading(**given: float) -> Expression:

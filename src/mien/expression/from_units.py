@@ -111,7 +111,7 @@ def read_units(units: ActionUnits) -> Expression:
     values: Float32 = np.array([raised.get(n, np.nan) / total for n in schema.names], np.float32)
     measured = np.isfinite(units.values)
     seen = float(np.clip(units.confidence[measured].mean(), 0, 1)) if measured.any() else 0.0
-    return Expression(values, np.where(np.isfinite(values), seen, 0), schema)  # type: ignore[arg-type]
+    return Expression(values, np.where(np.isfinite(values), seen, 0), schema)
 
 
 class UnitExpression(StageBase):

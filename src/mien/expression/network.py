@@ -123,7 +123,7 @@ class NetworkExpression(StageBase):
             values = self._steady.next(face.track_id, values, t_ns)
         assert face.landmarks is not None
         seen = float(np.clip(np.nanmean(face.landmarks.confidence), 0, 1))
-        return Expression(values, np.where(np.isfinite(values), seen, 0), load_schema(SCHEMA))  # type: ignore[arg-type]
+        return Expression(values, np.where(np.isfinite(values), seen, 0), load_schema(SCHEMA))
 
     def probabilities(self, image: UInt8, region: CropTransform) -> Float32:
         """(C,) of the network's own classes for one region of a picture (H, W, 3) uint8 RGB."""

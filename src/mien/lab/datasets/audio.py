@@ -55,7 +55,7 @@ def log_mel(samples: Float32) -> Float32:
     windows = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), WINDOW)[::HOP][:count]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     spectrum = np.abs(np.fft.rfft(windows * hann, FFT, axis=1))
-    return np.log(spectrum @ mel_bands() + 0.01).astype(np.float32)
+    return np.asarray(np.log(spectrum @ mel_bands() + 0.01), np.float32)
 
 
 def mel_bands() -> Float64:
@@ -65,7 +65,8 @@ def mel_bands() -> Float64:
         return np.asarray(1127 * np.log1p(hz / 700))
 
     bins = mel(np.linspace(0, RATE_HZ / 2, FFT // 2 + 1))
-    edges = np.linspace(*mel(np.array([_LOW_HZ, _HIGH_HZ])), BANDS + 2)
+    low, high = mel(np.array([_LOW_HZ, _HIGH_HZ])).tolist()
+    edges = np.linspace(low, high, BANDS + 2)
     rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
     weights = np.maximum(0, np.minimum(rising, falling))

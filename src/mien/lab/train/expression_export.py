@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mien.core.arrays import Float32, Float64, Int64
 from mien.errors import ModelError
 from mien.lab.evaluate.expression_readers import load_net
 from mien.lab.export import export, parity
@@ -30,6 +31,9 @@ from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputC
 from mien.runtime.store import write_card
 
 log = logging.getLogger(__name__)
+
+HeldOut = tuple[Float32 | Float64, Int64]
+"""(N, C) probabilities and (N,) numbers of the true classes."""
 
 PARITY = 0.02
 """Largest difference of a probability that a backend's arithmetic may make; f32: a tenth of it."""
@@ -75,7 +79,7 @@ class Origin:
 
 
 def export_expression(
-    checkpoint: Path, name: str, out: Path, origin: Origin, held_out: tuple[np.ndarray, np.ndarray], version: str = "1"
+    checkpoint: Path, name: str, out: Path, origin: Origin, held_out: HeldOut, version: str = "1"
 ) -> ModelCard:
     """Write OUT/NAME/model.onnx and card.json.
 
@@ -123,7 +127,7 @@ def export_expression(
     return write_card(out / name, card.model_copy(update={"scores": (*scores, *measured)}))
 
 
-def _calibration(held_out: tuple[np.ndarray, np.ndarray], temperature: float) -> tuple[Score, ...]:
+def _calibration(held_out: HeldOut, temperature: float) -> tuple[Score, ...]:
     p, truth = held_out
     logits = np.log(np.maximum(p, 1e-12)) / temperature
     after = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -156,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     request = Request(tuple(given.data), given.checkpoint.parent, points=given.points)
     _, faces = parted(read_training(request, spec), spec.held_out)
     found = probabilities(net, faces, int(facts["task"]["input_px"]), flip=True)
-    held_out = (found, faces.probabilities.argmax(axis=1))
+    held_out: HeldOut = (found, faces.probabilities.argmax(axis=1).astype(np.int64))
     origin = Origin(given.command, given.commit)
     card = export_expression(given.checkpoint, given.name, given.out, origin, held_out, given.version)
     for score in card.scores:

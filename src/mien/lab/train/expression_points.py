@@ -31,7 +31,8 @@ class PointFinder:
     def __call__(self, image: UInt8, box_xyxy: Float32 | None = None) -> FoundPoints:
         """Points in a picture (H, W, 3); `box_xyxy`: where the face is, else the picture shows little else."""
         height, width = image.shape[:2]
-        left, top, side = (width - min(height, width)) / 2, (height - min(height, width)) / 2, min(height, width)
+        side = float(min(height, width))
+        left, top = (width - side) / 2, (height - side) / 2
         if box_xyxy is not None:
             left, top = float(box_xyxy[0]), float(box_xyxy[1])
             side = float(max(box_xyxy[2:] - box_xyxy[:2]))

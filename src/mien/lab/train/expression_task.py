@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mien.core.arrays import Float32, UInt8
@@ -84,7 +84,7 @@ class ExpressionTask:
     """See `loop.Task`.
 
     Attributes:
-        net: what is taught.
+        net: an `ExpressionNetwork`, what is taught.
         spec: how.
         faces: what is learnt from.
         held_out: a part of the training faces that chooses the best weights; never the validation split.
@@ -92,7 +92,7 @@ class ExpressionTask:
         batch, half, seed, workers: as the schedule has them; processes that make crops (0 = in this one).
     """
 
-    net: ExpressionNetwork
+    net: nn.Module
     spec: ExpressionSpec
     faces: ExpressionFaces
     held_out: ExpressionFaces
@@ -103,10 +103,12 @@ class ExpressionTask:
     workers: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.net, ExpressionNetwork):
+            raise TypeError(f"ExpressionTask.net: expected an ExpressionNetwork, got {type(self.net).__name__}")
+        self._network = self.net
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.net.smoothing = self.spec.smoothing
-        self.net.class_weight.copy_(torch.from_numpy(class_weights(self.faces, self.spec.balance)))
-        self._mixing = np.random.default_rng((self.seed, 2))
+        self._network.smoothing = self.spec.smoothing
+        self._network.class_weight.copy_(torch.from_numpy(class_weights(self.faces, self.spec.balance)))
 
     def batches(self, first_step: int) -> Iterator[tuple[Tensor, ExpressionTargets]]:
         """Normalised crops and targets."""
@@ -123,13 +125,13 @@ class ExpressionTask:
         """Loss and its parts."""
         image, targets = batch
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            answer = self.net(image)
-        judged = self.net.judge(answer, targets)
+            answer = self._network(image)
+        judged = self._network.judge(answer, targets)
         return judged.total, judged.parts
 
     def evaluate(self) -> dict[str, float]:
         """Accuracy and macro F1 on the held-out part; "score" is 1 − accuracy."""
-        return figures(probabilities(self.net, self.held_out, self.spec.input_px, half=self.half), self.held_out)
+        return figures(probabilities(self._network, self.held_out, self.spec.input_px, half=self.half), self.held_out)
 
 
 def class_weights(faces: ExpressionFaces, balance: float) -> Float32:
@@ -137,7 +139,7 @@ def class_weights(faces: ExpressionFaces, balance: float) -> Float32:
     counts = faces.counts.astype(np.float64)
     weight = np.where(counts > 0, np.maximum(counts, 1) ** -balance, 0)
     mean = (weight * counts).sum() / counts.sum()
-    return np.where(counts > 0, weight / mean, 1).astype(np.float32)
+    return np.asarray(np.where(counts > 0, weight / mean, 1), np.float32)
 
 
 def probabilities(

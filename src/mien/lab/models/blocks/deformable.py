@@ -59,7 +59,7 @@ class DeformableConv(nn.Module):
         columns = torch.arange(w, device=x.device, dtype=torch.float32) * self.stride
         at_row = moves[:, :9] + self.steps[0][:, None, None] + rows
         at_column = moves[:, 9:18] + self.steps[1][:, None, None] + columns
-        found = bilinear(x.float(), at_row.flatten(1), at_column.flatten(1)).unflatten(2, (9, h * w))
+        found = bilinear(x.float(), at_row.flatten(1), at_column.flatten(1)).reshape(b, -1, 9, h * w)
         found = found * (2 * torch.sigmoid(moves[:, 18:])).reshape(b, 1, 9, h * w)
-        out = self.weight @ found.flatten(1, 2)
+        out: Tensor = self.weight @ found.flatten(1, 2)
         return out.reshape(b, self.outputs, h, w)

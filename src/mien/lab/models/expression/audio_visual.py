@@ -103,7 +103,7 @@ class AudioVisual(ExpressionNetwork):
         seen = self.face(self.backbone(image.flatten(0, 1))[-1].mean(dim=(2, 3)))
         silent = seen.new_zeros(b * t, self.spec.audio.features)
         heard = silent if sound is None else self.sound(sound.flatten(0, 1))
-        states, _ = self.time(torch.cat([seen, heard], dim=1).unflatten(0, (b, t)))
+        states, _ = self.time(torch.cat([seen, heard], dim=1).reshape(b, t, -1))
         features = states.mean(dim=1)
         return ExpressionAnswer(self.classifier(features), features, {"affect": torch.tanh(self.affect(states))})
 

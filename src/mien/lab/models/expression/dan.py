@@ -63,11 +63,11 @@ class AttentionHead(nn.Module):
             nn.Linear(hidden, channels),
             nn.Sigmoid(),
         )
-        for module in self.branches.modules():
+        for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
-        nn.init.normal_(self.channels[0].weight, std=0.001)
-        nn.init.normal_(self.channels[3].weight, std=0.001)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""

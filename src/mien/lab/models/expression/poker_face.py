@@ -136,7 +136,7 @@ class PokerFace(ExpressionNetwork):
         return Judgement(torch.stack(list(parts.values())).sum(), {k: float(v.detach()) for k, v in parts.items()})
 
     def _told_apart(self, image: Tensor, poker: Tensor) -> Tensor:
-        real, made = self.discriminator(image), self.discriminator(_Turned.apply(poker))
+        real, made = self.discriminator(image), self.discriminator(_Turned.apply(poker))  # type: ignore[no-untyped-call]
         one, none = torch.ones_like(real), torch.zeros_like(made)
         return F.binary_cross_entropy_with_logits(real, one) + F.binary_cross_entropy_with_logits(made, none)
 

@@ -76,13 +76,14 @@ class WindowAttention(nn.Module):
         return out
 
     def _windows(self, x: Tensor) -> Tensor:
-        w = self.window
-        parted = x.unflatten(1, (x.shape[1] // w, w)).unflatten(3, (x.shape[2] // w, w))
-        return parted.transpose(2, 3).flatten(0, 2).flatten(1, 2)
+        """(B, H, W, D) → (B · windows, cells, D)."""
+        w, (b, height, width, d) = self.window, x.shape
+        return x.reshape(b, height // w, w, width // w, w, d).transpose(2, 3).reshape(-1, w * w, d)
 
     def _whole(self, x: Tensor, rows: int, columns: int) -> Tensor:
-        parted = x.unflatten(1, (self.window, self.window)).unflatten(0, (-1, rows, columns))
-        return parted.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+        """The inverse, of rows × columns windows."""
+        w, d = self.window, x.shape[-1]
+        return x.reshape(-1, rows, columns, w, w, d).transpose(2, 3).reshape(-1, rows * w, columns * w, d)
 
 
 class PosterPlus(ExpressionNetwork):

@@ -78,9 +78,11 @@ class Raise(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Sequential(ConvBnAct(width, width, plain), ConvBnAct(width, width, bare)) for _ in range(blocks)
         )
-        self.last = nn.Sequential(nn.Conv2d(width, 12, 3, padding=1), nn.PixelShuffle(2))
-        nn.init.zeros_(self.last[0].weight)
-        nn.init.zeros_(self.last[0].bias)
+        last = nn.Conv2d(width, 12, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        assert last.bias is not None
+        nn.init.zeros_(last.bias)
+        self.last = nn.Sequential(last, nn.PixelShuffle(2))
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) → (B, 3, 2 H, 2 W)."""
