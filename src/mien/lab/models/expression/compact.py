@@ -1,8 +1,8 @@
 """The compact residual network behind the default classifier: plain 3×3 convolutions on a grey, standardised crop.
 
-Not from a paper: basic blocks (He et al. 2016), on wish with squeeze-and-excite (Hu et al. 2018), sized for 48 px. Dense
-convolutions were chosen over depth-wise ones by measurement: on a processor with bfloat16 matrix units they train three
-times as fast as a MobileNet of a third of their multiply-adds.
+Not from a paper: basic blocks (He et al. 2016), on wish with squeeze-and-excite (Hu et al. 2018), sized for 48 px.
+Dense convolutions were chosen over depth-wise ones by measurement: on a processor with bfloat16 matrix units they
+train three times as fast as a MobileNet of a third of their multiply-adds.
 """
 
 from __future__ import annotations
