@@ -9,6 +9,7 @@ from mien.lab.micro.flow_features import (
     intervals_of,
     is_pattern,
     main_direction_difference,
+    mdmd_curve,
     of_fd_curve,
     principal_course,
     s_pattern,
@@ -82,3 +83,9 @@ def test_histograms_sum_to_one_and_know_the_direction() -> None:
     right, down = (block_histograms(_field(*d)) for d in ((1.0, 0.0), (0.0, 1.0)))
     assert right.sum() == pytest.approx(1.0)
     assert not np.array_equal(right, down)
+
+
+def test_a_clip_shorter_than_its_window_has_a_curve_all_the_same() -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (5, 36, 36), dtype=np.uint8)
+    assert mdmd_curve(frames, 6).shape == (5,)
+    assert sp_fd_curve(_path(RAMP[:5]), 6).shape == (5,)

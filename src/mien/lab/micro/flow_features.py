@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.signal import find_peaks
 
 from mien.core.arrays import Float32, Float64, UInt8
@@ -62,8 +62,7 @@ def mdmd_curve(frames: UInt8, k: int) -> Float64:
     raw = np.zeros(n)
     for i in range(k, n - k):
         raw[i] = main_direction_difference(pair(i - k, i), pair(i - k, i + k))
-    around = np.convolve(raw, np.ones(2 * k + 1) / (2 * k + 1), mode="same")
-    return np.asarray(raw - around)
+    return np.asarray(raw - uniform_filter1d(raw, 2 * k + 1, mode="nearest"))
 
 
 def region_flow(field: Float32) -> Float64:

@@ -27,7 +27,7 @@ class InceptionDepthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        same, square, wide, tall = torch.split(x, self.split, dim=1)
+        same, square, wide, tall = torch.split(x, list(self.split), dim=1)
         return torch.cat([same, self.square(square), self.wide(wide), self.tall(tall)], dim=1)
 
 
