@@ -161,7 +161,7 @@ def probabilities(
             if flip:
                 p = (p + net(x.flip(3)).logits.float().softmax(dim=1)) / 2
         out.append(p.numpy())
-    return np.concatenate(out).astype(np.float32)
+    return np.asarray(np.concatenate(out), np.float32)
 
 
 def figures(found: Float32, faces: ExpressionFaces) -> dict[str, float]:
