@@ -114,9 +114,18 @@ def tracks(records: Iterable[FrameRecord]) -> dict[int, int]:
 
 def blanked(one: Performance) -> Performance:
     """The same with NaN in all frames in which the face was not seen."""
-    names = ("weights", "head_xyzw", "left_eye_xyzw", "right_eye_xyzw", "head_translation_mm")
-    values = {n: np.where(one.found[:, None], getattr(one, n), np.float32(np.nan)).astype(np.float32) for n in names}
-    return replace(one, **values)
+
+    def seen(values: Float32) -> Float32:
+        return np.asarray(np.where(one.found[:, None], values, np.float32(np.nan)), np.float32)
+
+    return replace(
+        one,
+        weights=seen(one.weights),
+        head_xyzw=seen(one.head_xyzw),
+        left_eye_xyzw=seen(one.left_eye_xyzw),
+        right_eye_xyzw=seen(one.right_eye_xyzw),
+        head_translation_mm=seen(one.head_translation_mm),
+    )
 
 
 class _Rows:
@@ -189,14 +198,16 @@ def _filled(track_id: int, t_ns: Int64, frames: AnyArray, rows: AnyArray, lost: 
     if np.isfinite(place).any():
         first = int(np.flatnonzero(np.isfinite(place[:, 0]))[0])
         place[:first] = place[first]
-    values = {
-        "weights": still[:, :_SHAPES] * fade[:, :_SHAPES],
-        "head_xyzw": _unit(head),
-        "left_eye_xyzw": _eye_xyzw(gaze[:, :2]),
-        "right_eye_xyzw": _eye_xyzw(gaze[:, 2:]),
-        "head_translation_mm": place.copy(),
-    }
-    whole = Performance(track_id=track_id, t_ns=t_ns, found=found, **values)
+    whole = Performance(
+        track_id=track_id,
+        t_ns=t_ns,
+        weights=still[:, :_SHAPES] * fade[:, :_SHAPES],
+        head_xyzw=_unit(head),
+        left_eye_xyzw=_eye_xyzw(gaze[:, :2]),
+        right_eye_xyzw=_eye_xyzw(gaze[:, 2:]),
+        head_translation_mm=place.copy(),
+        found=found,
+    )
     return blanked(whole) if lost == "nan" else whole
 
 

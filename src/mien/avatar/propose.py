@@ -59,10 +59,10 @@ def profile_text(report: RigReport) -> str:
         "[outputs]",
     ]
     for target, row in by_target.items():
-        parts = ", ".join(f"{shape} = {gain:g}" for shape, gain in row.items())
+        told_parts = ", ".join(f"{shape} = {gain:g}" for shape, gain in row.items())
         told = sorted({kinds[s] for s in row} - {"same", "spelling"})
         note = f"  # {', '.join(told)}" if told else ""
-        lines.append(f"{_quoted(storable(target))} = {{ {parts} }}{note}")
+        lines.append(f"{_quoted(storable(target))} = {{ {told_parts} }}{note}")
     return "\n".join(lines) + "\n"
 
 
