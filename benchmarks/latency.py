@@ -48,8 +48,8 @@ def main() -> None:
         command = [sys.executable, "-m", "mien.cli.main", "studio", folder, "--no-browser", "--port", str(port)]
         server = subprocess.Popen(command)
         try:
-            while socket.socket().connect_ex(("127.0.0.1", port)) and server.poll() is None:
-                time.sleep(0.1)
+            while server.poll() is None and not listens(port):
+                time.sleep(0.2)
             script = [str(ROOT / "viewer/tests/latency.mjs"), f"http://127.0.0.1:{port}/", chromium]
             arguments = [str(asked.seconds), str(asked.pages), asked.preset]
             done = subprocess.run(["node", *script, *arguments], capture_output=True, text=True, check=False)
@@ -67,6 +67,12 @@ def main() -> None:
             f"{asked.preset}: capture → pixels p50 {p50:.0f} ms, p95 {p95:.0f} ms over {count} frames; "
             f"{page['perSecond']:.1f} frames/s shown; character drawn {page['rate']}/s at {wide}×{high}"
         )
+
+
+def listens(port: int) -> bool:
+    """Whether the server answers."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def packing(rounds: int = 200) -> None:

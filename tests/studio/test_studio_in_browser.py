@@ -43,6 +43,12 @@ def chromium() -> str | None:
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
+def listens(port: int) -> bool:
+    """Whether somebody answers there."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """A studio of its own with one take."""
@@ -63,9 +69,10 @@ def address(tmp_path: Path) -> Iterator[str]:
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
+        while not listens(port):
             assert server.poll() is None, "the server ended"
-            time.sleep(0.1)
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.terminate()

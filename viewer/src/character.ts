@@ -226,7 +226,7 @@ export class CharacterView {
       centre.y += 0.07;
       size.set(0.34, 0.36, 0.3);
     }
-    const tall = Math.max(size.y, size.x * 0.9) * 1.04;
+    const tall = Math.max(size.y, size.x * 0.9) * 0.98;
     const distance = tall / 2 / Math.tan((this.camera.fov * Math.PI) / 360) + size.z / 2;
     this.camera.near = distance / 50;
     this.camera.far = distance * 20;

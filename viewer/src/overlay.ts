@@ -88,7 +88,7 @@ function drawPoints(c: CanvasRenderingContext2D, face: Face, names: Names, px: n
   c.stroke();
   let extent = 0;
   for (let i = 0; i < 33; i++) extent = Math.max(extent, Math.hypot(p[2 * i]! - p[0]!, p[2 * i + 1]! - p[1]!));
-  const radius = Math.min(3 * px, Math.max(1.1 * px, extent / 150));
+  const radius = Math.min(3 * px, Math.max(1.5 * px, extent / 140));
   for (let i = 0; i < p.length / 2; i++) {
     if (Number.isNaN(p[2 * i]!)) continue;
     c.fillStyle = RAMP[Math.round(20 * Math.min(1, Math.max(0, face.pointConfidence[i]!)))]!;

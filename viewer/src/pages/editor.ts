@@ -203,8 +203,8 @@ class Editor {
         line("Smooth", "smooth", () => ({ kind: "smooth", sigma_ms: sigma.valueAsNumber, ...span() }) as Operation, sigma, "ms"),
         line("Gain", "gain", () => ({ kind: "gain", gain: gain.valueAsNumber, ...span() }) as Operation, gain, "×"),
         line("Fewer keys", "reduce", () => ({ kind: "reduce", tolerance: tolerance.valueAsNumber, ...span() }) as Operation, tolerance, "±"),
-        line("Mirror left ↔ right", "mirror", () => ({ kind: "mirror", track_id: this.track })),
-        line("Trim to the span", "trim", () => this.trim()),
+        line("Mirror", "mirror", () => ({ kind: "mirror", track_id: this.track })),
+        line("Trim to span", "trim", () => this.trim()),
       ),
       this.history,
     );
