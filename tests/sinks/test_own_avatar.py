@@ -140,3 +140,20 @@ def test_a_file_of_its_own_says_mien_wrote_it(tmp_path: Path) -> None:
     (path,) = export(Acted(), tmp_path / "out.glb", options=GlbOptions(avatar=str(rig)))
     assert written_by_mien("glb", path)
     assert json.loads(path.read_bytes()[20:].split(b"BIN\0")[0][: int.from_bytes(path.read_bytes()[12:16], "little")])
+
+
+def test_live_packets_carry_the_names_of_a_profile(tmp_path: Path) -> None:
+    from mien.animate.signal import FaceSignal
+    from mien.sinks.protocols import osc
+    from mien.sinks.protocols.table import parse_target
+
+    profile = tmp_path / "face.toml"
+    profile.write_text("[outputs]\nFcl_EYE_Close_L = { eyeBlinkLeft = 0.5 }\n'Mouth open' = { jawOpen = 1.0 }\n")
+    weights = np.zeros(52, np.float32)
+    weights[0], weights[17] = 0.8, 0.25  # eyeBlinkLeft, jawOpen
+    packets = parse_target(f"vmc://?profile={profile}").encoder().encode(FaceSignal(0, weights=weights))
+    sent = dict(a for p in packets for n, a in osc.parsed(p) if n == "/VMC/Ext/Blend/Val")
+    assert sent == pytest.approx({"Fcl_EYE_Close_L": 0.4, "Mouth open": 0.25})
+    profile.write_text("[outputs]\nx = { nothing = 1 }\n")
+    with pytest.raises(ConfigError, match="nothing"):
+        parse_target(f"vmc://?profile={profile}").encoder()

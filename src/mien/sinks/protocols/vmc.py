@@ -12,10 +12,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from mien.animate.profile import load_profile
+from mien.animate.profile import load_profile, read_profile
 from mien.animate.signal import SHAPES, STILL, FaceSignal
 from mien.core.arrays import Float32
 from mien.core.timebase import NS_PER_S
+from mien.errors import ConfigError
 from mien.pipeline import stage
 from mien.sinks.protocols import osc
 from mien.sinks.protocols.packets import BY_PLAIN_NAME, BadPacket, checked
@@ -70,6 +71,7 @@ class Options(stage.Options):
     names: Literal["ARKit", "arkit", "vrm0", "vrm1"] = Field(
         default="ARKit", description="ARKit: JawOpen; arkit: jawOpen; vrm0: A, Joy, Blink_L; vrm1: aa, happy, blinkLeft"
     )
+    profile: str = Field(default="", description="profile of your character (.toml): its controls are the names sent")
     bones: bool = Field(default=True, description="send the bones Head, LeftEye and RightEye too")
 
 
@@ -80,7 +82,12 @@ class VmcEncoder:
         self._options = options or Options()
         kind = self._options.names
         self._profile = load_profile("vrm") if kind.startswith("vrm") else None
-        if self._profile is None:
+        if self._options.profile:
+            self._profile = read_profile(self._options.profile)
+            if self._profile.inputs != "arkit52":
+                raise ConfigError(f"profile {self._options.profile}: a face drives it by ARKit's shapes, not by units")
+            names, self._kept = list(self._profile.names), list(range(len(self._profile.names)))
+        elif self._profile is None:
             names = [n[0].upper() + n[1:] if kind == "ARKit" else n for n in SHAPES.names]
             self._kept = list(range(len(names)))
         else:
