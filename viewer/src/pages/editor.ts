@@ -202,7 +202,7 @@ class Editor {
         line("Fill gaps", "fill", () => ({ kind: "fill", longest_ms: gap.valueAsNumber, ...span() }) as Operation, gap, "ms"),
         line("Smooth", "smooth", () => ({ kind: "smooth", sigma_ms: sigma.valueAsNumber, ...span() }) as Operation, sigma, "ms"),
         line("Gain", "gain", () => ({ kind: "gain", gain: gain.valueAsNumber, ...span() }) as Operation, gain, "×"),
-        line("Fewer keys", "reduce", () => ({ kind: "reduce", tolerance: tolerance.valueAsNumber, ...span() }) as Operation, tolerance, "±"),
+        line("Reduce", "reduce", () => ({ kind: "reduce", tolerance: tolerance.valueAsNumber, ...span() }) as Operation, tolerance, "±"),
         line("Mirror", "mirror", () => ({ kind: "mirror", track_id: this.track })),
         line("Trim to span", "trim", () => this.trim()),
       ),

@@ -168,7 +168,7 @@ export function livePage(connection: Connection): { element: HTMLElement; close:
     figures.replaceChildren(
       number(s.fps.toFixed(0), "frames/s"),
       number(`${s.measure_ms.toFixed(0)} ms`, "measuring"),
-      number(Number.isNaN(latency) ? "–" : `${latency.toFixed(0)} ms`, "to the screen"),
+      number(Number.isNaN(latency) ? "–" : `${latency.toFixed(0)} ms`, "to screen"),
       number(String(s.dropped), "left out"),
       number(String(stage.figures.rate), "drawn/s"),
     );
