@@ -110,7 +110,11 @@ class Hub:
             self._newest.pop(kind, None)
             if self._loop is not None:
                 with suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(lambda: [page.drop(kind) for page in self.pages])
+                    self._loop.call_soon_threadsafe(self._drop, kind)
+
+    def _drop(self, kind: str) -> None:
+        for page in self.pages:
+            page.drop(kind)
 
     def _spread(self) -> None:
         with self._lock:
