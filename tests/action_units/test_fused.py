@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from mien.action_units.exclusive import PAIRS
+from mien.action_units.features import features, front_view
 from mien.action_units.fused import FusedSolver, Options
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.pixel_reader import AtRest, PixelReader, Reading
+from mien.action_units.visibility import look_shapes
 from mien.core.arrays import Float32, UInt8
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Box, Gaze, HeadPose, Landmarks
@@ -25,7 +27,7 @@ from mien.lab.train.shape_export import Mixture, export_reader
 from mien.runtime.card import TrainingCard
 
 W, A = load_schema("wflw98"), load_schema("arkit52")
-TINY = ShapeReaderSpec(stem=4, widths=(4, 6, 8), squeezed=4, features=8, hidden=12)
+TINY = ShapeReaderSpec(stem=4, widths=(4, 6, 8), squeezed=4, features=8, hidden=12, points=(8,))
 SIZE = 320
 
 
@@ -106,7 +108,9 @@ def test_the_picture_counts_as_much_as_its_share(solver: FusedSolver) -> None:
     fused = solved(solver, one, picture())[0]
     alone.close()
     turn = -solver.turn_offset[None]
-    reading = solver._reader.read(picture(), one.landmarks.xy, turn, solver.reference)
+    front = front_view(one.landmarks.xy[None], turn, solver.reference)
+    rows = np.repeat(features(front, None, turn, solver.reference), 2, axis=0)
+    reading = solver._reader.read(picture(), one.landmarks.xy, turn, solver.reference, rows)
     assert reading is not None
     pixels = reading.weights(None)
     free = [A.index(n) for n in ("cheekPuff", "mouthPucker", "mouthFunnel", "noseSneerLeft", "mouthRollLower")]
@@ -148,6 +152,17 @@ def test_hidden_regions_stay_nan(solver: FusedSolver) -> None:
     measured = np.isfinite(values)
     assert not measured[[i for i, n in enumerate(A.names) if n.startswith(("mouth", "brow", "jaw"))]].any()
     assert (sure[~measured] == 0).all()
+
+
+def test_gaze_and_shapes_say_the_same(solver: FusedSolver) -> None:
+    record = FrameRecord(Stamp("test", 0, 0), (SIZE, SIZE), picture(), faces=(face(solver.reference),))
+    out = solver.step(record).faces[0]
+    assert out.gaze is not None
+    assert out.blendshapes is not None
+    shapes, sure = look_shapes(out.gaze)
+    looks = sure > 0
+    assert looks.any()
+    np.testing.assert_allclose(shapes[looks], out.blendshapes.values[looks], atol=1e-4)
 
 
 def test_the_resting_face_is_learnt_and_forgotten(solver: FusedSolver) -> None:

@@ -52,6 +52,13 @@ def test_two_stages_must_not_write_the_same() -> None:
         Pipeline([("a", a), ("b", b)])
 
 
+def test_a_stage_may_refine_what_it_reads() -> None:
+    a, b = FakeStage(writes=["faces.gaze"]), FakeStage(reads=["faces.gaze"], writes=["faces.gaze"])
+    Pipeline([("a", a), ("b", b)])
+    with pytest.raises(WiringError, match='stage "a" reads faces.gaze'):
+        Pipeline([("a", b), ("b", a)])
+
+
 def test_a_failing_feedback_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = FakeStage()
     monkeypatch.setattr(stage, "feedback", lambda record: {}["x"])

@@ -7,15 +7,18 @@ exclude each other, lids that close together, units by the one table, NaN where 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from pydantic import Field
 
 from mien.action_units.landmark_solver import LandmarkSolver, Seen
 from mien.action_units.landmark_solver import Options as SolverOptions
 from mien.action_units.pixel_reader import AtRest, PixelReader
-from mien.action_units.visibility import GAZE_SHAPES, Visibility
+from mien.action_units.visibility import GAZE_SHAPES, Visibility, look_shapes, looked
 from mien.core.arrays import Float32, UInt8
-from mien.core.record import FrameRecord
+from mien.core.measures import Gaze
+from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 
 _BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
@@ -29,14 +32,26 @@ class Options(SolverOptions):
     pixels: str = Field(default="shape-pixels", description="pixel reader: name of a shipped model, or a folder")
 
 
+def _looking_as_read(face: Face) -> Face:
+    """The gaze says what eyeLook* say, so that the two never disagree; what was not measured stays so."""
+    if face.gaze is None or face.blendshapes is None:
+        return face
+    read = looked(face.blendshapes.values)
+    measured = np.stack([face.gaze.left_yaw_pitch_deg, face.gaze.right_yaw_pitch_deg])
+    left, right = np.where(np.isfinite(measured) & np.isfinite(read), read, measured)
+    return replace(face, gaze=Gaze(left, right, face.gaze.confidence))
+
+
 class FusedSolver(LandmarkSolver):
-    """Reads landmarks, head pose, gaze, track id and the picture; writes blendshapes and action units of every face.
+    """Reads landmarks, head pose, gaze, track id and the picture; writes blendshapes and action units of every face,
+    and its gaze anew: the landmark network's pupils hardly follow an eye up and down.
 
     As `LandmarkSolver`, whose `profile` changes what the landmarks say before the pixels are asked. Without a picture
     (a take that is solved again) the landmarks alone are read, and what only pixels show is NaN.
     """
 
     reads = LandmarkSolver.reads | {"image"}
+    writes = LandmarkSolver.writes | {"faces.gaze"}
 
     def __init__(self, options: Options | None = None) -> None:
         chosen = options or Options()
@@ -55,9 +70,12 @@ class FusedSolver(LandmarkSolver):
         """Fill `blendshapes` and `action_units` of every face that has landmarks and a head pose."""
         self._image = record.image
         try:
-            return super().step(record)
+            done = super().step(record)
         finally:
             self._image = None
+        if record.image is None:
+            return done
+        return replace(done, faces=tuple(_looking_as_read(face) for face in done.faces))
 
     def reset(self, track_id: int | None = None) -> None:
         """Forget one person, or all."""
@@ -76,7 +94,7 @@ class FusedSolver(LandmarkSolver):
         landmarks, pose = seen.face.landmarks, seen.face.head_pose
         if self._image is None or landmarks is None or pose is None:
             return weights, sure
-        reading = self._reader.read(self._image, seen.xy, seen.turn, self._reference)
+        reading = self._reader.read(self._image, seen.xy, seen.turn, self._reference, seen.rows)
         if reading is None:
             return weights, sure
         rest = self._rest_of(seen.face.track_id)
@@ -87,6 +105,8 @@ class FusedSolver(LandmarkSolver):
         share = self._reader.share
         apart = np.abs(np.nan_to_num(weights - found))
         joined = np.where(share >= 1, found, share * found + (1 - share) * weights)
+        looks, _ = look_shapes(Gaze(*looked(joined), np.ones(2, np.float32)))
+        joined[GAZE_SHAPES] = looks[GAZE_SHAPES]  # one eye does not look up and down at once
         joined[_BLINKS] = np.fmax(joined[_BLINKS], weights[_BLINKS])  # lids that the landmarks show shut are shut
         yaw_pitch = np.degrees(seen.turn[0])
         both = self._both.confidence(landmarks.confidence, seen.xy, yaw_pitch, pose.confidence)

@@ -63,6 +63,7 @@ class Seen(NamedTuple):
         xy: (98, 2) px, NaN = not seen.
         front: (98, 2) front view.
         turn: (1, 2) radians.
+        rows: (2, FEATURES) what the network was given: without and with the face at rest.
         strange: (52,) weights as of a stranger.
         trust: 0–1, how much the view may teach about the face at rest.
     """
@@ -72,6 +73,7 @@ class Seen(NamedTuple):
     xy: Float32
     front: Float32
     turn: Float64
+    rows: Float32
     strange: Float32
     trust: float
 
@@ -230,14 +232,14 @@ class LandmarkSolver(StageBase):
             return replace(face, blendshapes=_NOTHING, action_units=action_units(_NOTHING, {}))
         xy, front, turn = self._view(face.landmarks, pose)
         neutral = self._neutral_of(face)
-        strange, weights, known = self._weights(front, turn, neutral)
+        strange, weights, known, rows = self._weights(front, turn, neutral)
         if self._profile is not None:
             weights = self._profile.applied(weights)
         yaw_pitch = np.degrees(turn[0])
         sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
         trust = self._visibility.trust(yaw_pitch, sure)
         sure *= 0.7 + 0.3 * known
-        seen = Seen(face, t_ns, xy, front[0], turn, strange, trust)
+        seen = Seen(face, t_ns, xy, front[0], turn, rows, strange, trust)
         look, look_sure = look_shapes(face.gaze)
         weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
         weights, sure = self._second_opinion(seen, weights, sure)
@@ -277,8 +279,11 @@ class LandmarkSolver(StageBase):
             return None
         return self._neutrals.setdefault(face.track_id, Neutral(horizon_s=self.options.neutral_horizon_s))
 
-    def _weights(self, front: Float32, turn: Float64, neutral: Neutral | None) -> tuple[Float32, Float32, Float32]:
-        """(52,) weights as of a stranger, weights with what is known of the person, and how much is known."""
+    def _weights(
+        self, front: Float32, turn: Float64, neutral: Neutral | None
+    ) -> tuple[Float32, Float32, Float32, Float32]:
+        """(52,) weights as of a stranger, weights with what is known of the person, how much is known; what the network
+        was given, (2, FEATURES)."""
         mean = self._reference[:, :2]
         rows = [features(front, None, turn, self._reference)]
         own = None
@@ -288,12 +293,13 @@ class LandmarkSolver(StageBase):
             if known.any():
                 own = neutral.shape(self._reference)
                 rows.append(features(front, own[None], turn, self._reference))
-        out = self._model.run({"features": np.concatenate(rows)})["weights"]
+        given = np.concatenate(rows)
+        out = self._model.run({"features": given})["weights"]
         strange, familiar = out[0], out[-1]
         strange[_BLINKS] = np.fmax(strange[_BLINKS], shut(front[0], mean, self._lids))
         familiar[_BLINKS] = np.fmax(familiar[_BLINKS], shut(front[0], mean if own is None else own, self._lids))
         weights = (1 - known) * strange + known * familiar
-        return strange, weights, known
+        return strange, weights, known, given[[0, -1]]
 
 
 def _eyes_seen(landmarks: Landmarks, gaze: Gaze | None) -> tuple[Float32, npt.NDArray[np.bool_]]:

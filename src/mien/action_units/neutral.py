@@ -62,6 +62,12 @@ def activity(weights: Float32) -> dict[str, float]:
     return {part: float(a) for part, a in zip(PARTS, amounts, strict=True)}
 
 
+def less_crooked(front: Float32) -> Float32:
+    """(..., 98, 2): faces are nearly symmetric; what was covered or turned away while learning is no crooked mouth."""
+    mirrored = front[..., load_schema("wflw98").mirror, :] * _MIRROR
+    return np.asarray(front + (1 - ASYMMETRY_KEPT) / 2 * (mirrored - front), dtype=np.float32)
+
+
 @dataclass(slots=True)
 class _Part:
     calm: float
@@ -106,9 +112,7 @@ class Neutral:
         for name, points in _POINTS.items():
             if self._parts[name].seconds > 0:
                 out[points] = self.front[points]
-        # Faces are nearly symmetric; what was covered or turned away while learning is not a crooked mouth.
-        mirrored = out[load_schema("wflw98").mirror] * _MIRROR
-        return out + (1 - ASYMMETRY_KEPT) / 2 * (mirrored - out)
+        return less_crooked(out)
 
     def learn(self, t_ns: int, front: Float32, activities: Mapping[str, float], trust: float) -> Mapping[str, float]:
         """See one frame. The first teaches nothing but when time starts.

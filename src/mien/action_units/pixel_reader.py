@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mien.action_units.face_crop import HALF, HEIGHT, cut, face_crop, halves
+from mien.action_units.features import FEATURES
 from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
 from mien.core.arrays import Float32, Float64, UInt8
 from mien.errors import ModelError
@@ -88,14 +89,15 @@ class PixelReader:
         self._model = open_model(model, backend=backend, threads=1)
         card = self._model.card
         shape = (2, 3, HEIGHT, HALF)
-        if card.inputs[0].shape != shape or not set(_OUTPUTS) <= {o.name for o in card.outputs}:
+        told = {i.name: i.shape for i in card.inputs}
+        if told != {"image": shape, "features": (2, FEATURES)} or not set(_OUTPUTS) <= {o.name for o in card.outputs}:
             self._model.close()
             raise ModelError(
-                f"{model}: is no pixel reader of shapes: expected one input {shape} and the outputs "
-                f"{', '.join(_OUTPUTS)}; choose another model"
+                f"{model}: is no pixel reader of shapes: expected the inputs image {shape} and features "
+                f"(2, {FEATURES}), and the outputs {', '.join(_OUTPUTS)}; choose another model"
             )
-        self._name = card.inputs[0].name
-        constants = self._model.run({self._name: np.zeros(shape, np.float32)})
+        nothing = {"image": np.zeros(shape, np.float32), "features": np.zeros((2, FEATURES), np.float32)}
+        constants = self._model.run(nothing)
         self.share: Float32 = constants["share"].astype(np.float32)
         self.reliability: Float32 = constants["reliability"].astype(np.float32)
 
@@ -104,17 +106,18 @@ class PixelReader:
         """Name and version of the network."""
         return self._model.id
 
-    def read(self, image: UInt8, xy: Float32, turn: Float64, reference: Float32) -> Reading | None:
-        """What the pixels of a face say; None = the crop cannot be placed.
+    def read(self, image: UInt8, xy: Float32, turn: Float64, reference: Float32, rows: Float32) -> Reading | None:
+        """What pixels and landmarks of a face say together; None = the crop cannot be placed.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             xy, turn, reference: see `face_crop`.
+            rows: (2, FEATURES) of `features.features`: without and with the face at rest; twice without if unknown.
         """
         crop = face_crop(xy, turn, reference)
         if crop is None:
             return None
-        found = self._model.run({self._name: halves(cut(image, crop))})
+        found = self._model.run({"image": halves(cut(image, crop)), "features": rows})
         return Reading(*(np.asarray(found[name], dtype=np.float32).ravel() for name in _OUTPUTS[:3]))
 
     def close(self) -> None:

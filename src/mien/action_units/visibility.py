@@ -143,6 +143,14 @@ def look_shapes(gaze: Gaze | None) -> tuple[Float32, Float32]:
     return values, sure
 
 
+def looked(weights: Float32) -> Float32:
+    """(2, 2) degrees: yaw and pitch of the left and the right eye that eyeLook* of (52,) weights mean; NaN stays."""
+    out = np.zeros(4, dtype=np.float32)
+    for shape, angle, sign, at_one in _looks():
+        out[angle] += sign * at_one * weights[shape]
+    return out.reshape(2, 2)
+
+
 @cache
 def _looks() -> tuple[tuple[int, int, float, float], ...]:
     """For each eyeLook* shape: its index, which of the angles (left yaw, left pitch, right yaw, right pitch) it is

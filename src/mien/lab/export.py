@@ -29,14 +29,18 @@ _SMALL = 64
 """Tensors with fewer entries stay float32: nothing is gained, and constants of shape arithmetic are among them."""
 
 
-def export(net: nn.Module, example: Tensor, folder: Path, facts: CardFacts) -> ModelCard:
+Example = Tensor | tuple[Tensor, ...]
+"""An input, or one of each."""
+
+
+def export(net: nn.Module, example: Example, folder: Path, facts: CardFacts) -> ModelCard:
     """Write `model.onnx` and `card.json`.
 
     Args:
-        net: takes one tensor and gives a tensor or a tuple of tensors, in the order of the card's outputs.
+        net: takes the card's inputs and gives a tensor or a tuple of tensors, both in the card's order.
         example: an input; axes whose length is None on the card may have any length later.
         folder: made if it is missing.
-        facts: names, shapes and everything else the card says; exactly one input.
+        facts: names, shapes and everything else the card says.
 
     Raises:
         ModelError: the card does not fit the network, or a weight does not fit into float16.
@@ -50,17 +54,17 @@ def export(net: nn.Module, example: Tensor, folder: Path, facts: CardFacts) -> M
 
 
 def traced(
-    net: nn.Module, example: Tensor, names: Sequence[str], free: Mapping[str, Mapping[int, str]]
+    net: nn.Module, example: Example, names: Sequence[str], free: Mapping[str, Mapping[int, str]]
 ) -> onnx.ModelProto:
     """The network as ONNX in evaluation mode; normalisation is folded into the convolutions before it.
 
     Args:
         net: see `export`.
         example: see `export`.
-        names: of the input, then of the outputs.
+        names: of the inputs, then of the outputs.
         free: name → axis → its name, for axes of any length.
     """
-    before = net.training
+    before, inputs = net.training, _inputs(example)
     net.eval()
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
@@ -68,12 +72,12 @@ def traced(
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net,
-            (example,),
+            inputs,
             buffer,  # type: ignore[arg-type]  # the older exporter writes into buffers too
             dynamo=False,
             opset_version=OPSET,
-            input_names=[names[0]],
-            output_names=list(names[1:]),
+            input_names=list(names[: len(inputs)]),
+            output_names=list(names[len(inputs) :]),
             dynamic_axes={k: dict(v) for k, v in free.items() if v},
         )
     net.train(before)
@@ -81,6 +85,10 @@ def traced(
     model.producer_name, model.producer_version, model.doc_string = "mien", "", ""
     onnx.checker.check_model(model)
     return model
+
+
+def _inputs(example: Example) -> tuple[Tensor, ...]:
+    return (example,) if isinstance(example, Tensor) else example
 
 
 def half_stored(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -110,7 +118,7 @@ def half_stored(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def parity(
     net: nn.Module,
-    example: Tensor,
+    example: Example,
     folder: Path,
     ways: Sequence[tuple[str, Precision]] = (("onnxruntime", "auto"), ("openvino", "f32"), ("openvino", "auto")),
 ) -> dict[str, dict[str, float]]:
@@ -121,7 +129,7 @@ def parity(
     """
     net.eval()
     with torch.inference_mode():
-        answer = net(example)
+        answer = net(*_inputs(example))
     tensors = (answer,) if isinstance(answer, Tensor) else tuple(answer)
     wanted: list[AnyArray] = [t.float().numpy() for t in tensors]
     content = (folder / MODEL_FILE).read_bytes()
@@ -129,7 +137,7 @@ def parity(
     for backend, precision in ways:
         session = open_session(content, backend=backend, threads=1, precision=precision)
         try:
-            found = session.run({next(iter(session.inputs)): example.numpy()})
+            found = session.run({n: x.numpy() for n, x in zip(session.inputs, _inputs(example), strict=True)})
         finally:
             session.close()
         gaps = {k: float(np.abs(v - w).max()) for (k, v), w in zip(found.items(), wanted, strict=True)}

@@ -74,7 +74,7 @@ def check_wiring(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -
             hint = f'; "{later[0]}" writes it but comes later' if later else "; no stage of this pipeline writes it"
             raise WiringError(f'stage "{slot}" reads {field} before anything writes it{hint}')
         for before, other in stages[:i]:
-            if twice := stage.writes & other.writes - {"faces"}:  # boxes may be refined
+            if twice := stage.writes & other.writes - stage.reads - {"faces"}:  # what is read may be refined
                 raise WiringError(f'stage "{slot}" writes {", ".join(sorted(twice))}, which "{before}" has written')
         known |= stage.writes
     return frozenset(known)

@@ -19,6 +19,7 @@ from mien.lab.synth.single_shapes import random_shapes
 from mien.lab.train.shape_export import fit_mixture
 from mien.lab.train.shape_export import main as export_main
 from mien.lab.train.shape_faces import AT_REST, IN_GROUP, Drawn, drawn_groups, write_set
+from mien.lab.train.shape_points import main as find_points
 from mien.lab.train.shape_puppets import calm, plain_of
 from mien.lab.train.shape_task import SHAKEN, ShapeSet, correlations, shaken, shape_loss
 from mien.lab.train.shape_views import MARGIN, Look, crop_size
@@ -32,6 +33,7 @@ widths = [4, 6, 8]
 squeezed = 4
 features = 8
 hidden = 12
+points = [8]
 [schedule]
 batch = 2
 half = false
@@ -51,6 +53,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shapes") / "drawn"
     how = Drawn(size_px=160, readings=True)
     assert write_set(out, drawn_groups(load_rig("builtin"), how, Look()), 2, ["test"]) == 2
+    with pytest.raises(SourceError, match="lacks landmarks"):
+        ShapeSet(out).seen()
+    find_points([str(out)])
     return out
 
 
@@ -66,6 +71,14 @@ def test_a_set_holds_what_it_says(folder: Path) -> None:
     assert np.isfinite(faces.read).any()
     with pytest.raises(RequestError, match="holds a set already"):
         write_set(folder, iter(()), 1, [])
+
+
+def test_landmarks_of_crops_are_those_of_a_face(folder: Path) -> None:
+    fronts, turns = ShapeSet(folder).seen()
+    assert np.isfinite(turns).mean() > 0.7
+    found = fronts[np.isfinite(turns).all(axis=2)]
+    width = np.nanmean(np.linalg.norm(found[:, 72] - found[:, 60], axis=1))
+    assert abs(width - 1.0) < 0.15
 
 
 def test_the_same_seed_gives_the_same_group(folder: Path) -> None:

@@ -5,18 +5,22 @@ the picture: what matters is where something moved). Both halves go through the 
 other's side is averaged, so that the answer for a mirrored face is the mirrored answer, exactly.
 
 Three answers of 52 logits: `stranger` is for a face of which nothing is known. With the face at rest known, the weights
-are sigmoid(`familiar` - `own` of the face at rest): the resting face is remembered as 52 numbers.
+are sigmoid(`familiar` - `own` of the face at rest): the resting face is remembered as 52 numbers. The features of the
+landmarks (`action_units.features`) add to the first two what they say; that branch is mirror-symmetric as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mien.action_units.face_crop import HALF, HEIGHT
+from mien.action_units.features import FEATURES, POINTS, mirror_features
 from mien.core.schema import load_schema
 from mien.lab.models.blocks.convolution import ConvBnAct, ConvSpec
 from mien.lab.models.blocks.residual import BasicBlock
@@ -34,6 +38,7 @@ class ShapeReaderSpec:
         blocks: basic blocks of each stage.
         squeezed: channels that are left of each place before the places are joined.
         features: of one half; `hidden`: of both halves together.
+        points: widths of the layers between the landmarks' features and what they add.
         dropout: share of the hidden features that is dropped while training.
     """
 
@@ -43,6 +48,7 @@ class ShapeReaderSpec:
     squeezed: int = 32
     features: int = 128
     hidden: int = 192
+    points: tuple[int, ...] = (192, 128)
     dropout: float = 0.1
 
 
@@ -55,9 +61,15 @@ class ShapeLogits(NamedTuple):
 
 
 class ShapeReader(nn.Module):
-    """(B, 2, 3, HEIGHT, HALF) of `face_crop.halves` → `ShapeLogits`."""
+    """(B, 2, 3, HEIGHT, HALF) of `face_crop.halves` and (B, 2, FEATURES) → `ShapeLogits`.
+
+    Of the two rows of features the first knows no face at rest, the second does.
+    """
 
     mirror: Tensor
+    scale: Tensor
+    order: Tensor
+    signs: Tensor
 
     def __init__(self, spec: ShapeReaderSpec | None = None) -> None:
         super().__init__()
@@ -73,14 +85,25 @@ class ShapeReader(nn.Module):
         self.one_side = nn.Sequential(*layers, nn.Linear(places * s.squeezed, s.features), nn.ReLU(inplace=True))
         self.both = nn.Sequential(nn.Linear(2 * s.features, s.hidden), nn.ReLU(inplace=True), nn.Dropout(s.dropout))
         self.answers = nn.Linear(s.hidden, 3 * SHAPES)
+        order, signs = mirror_features()
+        spread = np.concatenate([np.full(2 * POINTS, 0.06), np.full(2 * POINTS, 0.04), [0.4, 0.3, 1.0]])
+        self.register_buffer("scale", torch.tensor(1 / spread, dtype=torch.float32), persistent=False)
+        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.register_buffer("signs", torch.tensor(signs), persistent=False)
+        widths = (FEATURES, *s.points)
+        dense = [m for a, b in pairwise(widths) for m in (nn.Linear(a, b), nn.ReLU(inplace=True))]
+        self.points = nn.Sequential(*dense, nn.Dropout(s.dropout), nn.Linear(widths[-1], 2 * SHAPES))
         self.register_buffer("mirror", torch.tensor(load_schema("arkit52").mirror.copy()), persistent=False)
 
-    def forward(self, pairs: Tensor) -> ShapeLogits:
+    def forward(self, pairs: Tensor, features: Tensor) -> ShapeLogits:
         """See the class."""
         b = pairs.shape[0]
         found = self.one_side(pairs.flatten(0, 1)).view(b, 2, -1)
         left, right = found[:, 0], found[:, 1]
         straight = self.answers(self.both(torch.cat([left, right], dim=1))).view(b, 3, SHAPES)
         crossed = self.answers(self.both(torch.cat([right, left], dim=1))).view(b, 3, SHAPES)
-        mean = 0.5 * (straight + crossed[:, :, self.mirror])
-        return ShapeLogits(mean[:, 0], mean[:, 1], mean[:, 2])
+        seen = 0.5 * (straight + crossed[:, :, self.mirror])
+        ahead = self.points(features * self.scale).view(b, 2, 2, SHAPES)
+        turned = self.points(features[..., self.order] * self.signs * self.scale).view(b, 2, 2, SHAPES)
+        told = 0.5 * (ahead + turned[..., self.mirror])
+        return ShapeLogits(seen[:, 0] + told[:, 0, 0], seen[:, 1] + told[:, 1, 1], seen[:, 2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mien.action_units.face_crop import HEIGHT, WIDTH, halves
-from mien.core.arrays import Float32, UInt8
+from mien.action_units.features import features
+from mien.action_units.neutral import less_crooked
+from mien.core.arrays import Float32, Int64, UInt8
 from mien.errors import SourceError
 from mien.lab.metrics.agreement import pearson_r
 from mien.lab.train.augment import Augmentation, photographed, recoloured
@@ -37,12 +40,14 @@ class ShapeSpec:
         strength: how much more a full weight counts than none: most shapes rest in most faces.
         stranger: weight of the loss without a known resting face.
         colour: chance that a group's colours are changed.
+        shake_points: standard deviation of the noise on the landmarks' front views, in distances of the eye corners.
     """
 
     faces: int = 5
     strength: float = 3.0
     stranger: float = 0.5
     colour: float = 0.6
+    shake_points: float = 0.004
 
 
 class ShapeSet:
@@ -63,12 +68,31 @@ class ShapeSet:
             self.crops = np.load(self.folder / "crops.npy", mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.folder}: no set of faces for the pixel reader: {error}") from error
-        readings = self.folder / "read.npy"
-        self.read: Float32 | None = np.load(readings, allow_pickle=False) if readings.is_file() else None
+        self.read, self.fronts, self.turns = (self._optional(n) for n in ("read", "fronts", "turns"))
         size = (HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN, 3)
         fits = self.plain.shape == self.moved.shape and self.plain.shape[:2] <= self.crops.shape[:2]
         if not fits or self.crops.shape[2:] != size or self.plain.shape[2:] != (52,):
             raise SourceError(f"{self.folder}: crops {self.crops.shape} and weights {self.plain.shape} do not belong")
+
+    @cached_property
+    def usable(self) -> Int64:
+        """Numbers of the groups in which a face was found."""
+        _, turns = self.seen()
+        return np.flatnonzero(np.isfinite(turns[: len(self)]).any(axis=(1, 2)))
+
+    def seen(self) -> tuple[Float32, Float32]:
+        """Front views and turns of the landmarks.
+
+        Raises:
+            SourceError: nobody looked for them.
+        """
+        if self.fronts is None or self.turns is None or len(self.fronts) < len(self):
+            raise SourceError(f"{self.folder}: lacks landmarks: python -m mien.lab.train.shape_points {self.folder}")
+        return self.fronts, self.turns
+
+    def _optional(self, name: str) -> Float32 | None:
+        file = self.folder / f"{name}.npy"
+        return np.load(file, allow_pickle=False) if file.is_file() else None
 
     def __getstate__(self) -> dict[str, object]:
         return {"folder": self.folder}
@@ -78,35 +102,60 @@ class ShapeSet:
         self._open()
 
     def __len__(self) -> int:
-        return len(self.plain)
+        return len(self.plain) if self.fronts is None else min(len(self.plain), len(self.fronts))
 
 
 class ShapeBatch(NamedTuple):
-    """pairs (G, F, 2, 3, H, W), plain and moved (G, F, 52) with NaN = not known; the first of each group is at rest."""
+    """pairs (G, F, 2, 3, H, W), features (G, F, 2, FEATURES), plain and moved (G, F, 52) with NaN = not known; the
+    first of each group is at rest."""
 
     pairs: Tensor
+    features: Tensor
     plain: Tensor
     moved: Tensor
 
 
-class _Groups(Dataset[tuple[Float32, Float32, Float32]]):
+class _Groups(Dataset[tuple[Float32, Float32, Float32, Float32]]):
     """Group number n, by a random generator seeded with (seed, n)."""
 
-    def __init__(self, sets: Sequence[tuple[ShapeSet, float]], spec: ShapeSpec, how: Augmentation, seed: int) -> None:
-        self.sets, self.spec, self.how, self.seed = sets, spec, how, seed
+    def __init__(self, task: ShapeTask) -> None:
+        self.sets, self.spec, self.how, self.seed = task.sets, task.spec, task.how, task.seed
+        self.reference = task.reference
+        sets = task.sets
         shares = np.array([share for _, share in sets])
         self._chances = shares / shares.sum()
 
-    def __getitem__(self, n: int) -> tuple[Float32, Float32, Float32]:
+    def __getitem__(self, n: int) -> tuple[Float32, Float32, Float32, Float32]:
         rng = np.random.default_rng((self.seed, n))
         faces = self.sets[int(rng.choice(len(self.sets), p=self._chances))][0]
-        group = int(rng.integers(len(faces)))
+        group = int(rng.choice(faces.usable))
         rest = int(rng.integers(AT_REST))
         others = [k for k in range(faces.plain.shape[1]) if k != rest]
         chosen = [rest, *rng.choice(others, self.spec.faces - 1, replace=False).tolist()]
         tint = int(rng.integers(1 << 31)) if rng.random() < self.spec.colour else None
         crops = [shaken(faces.crops[group, k], self.how, tint, rng) for k in chosen]
-        return np.stack([halves(c) for c in crops]), faces.plain[group, chosen], faces.moved[group, chosen]
+        fronts, turns = faces.seen()
+        noise = self.spec.shake_points * rng.normal(size=(2, *fronts[group, chosen].shape)).astype(np.float32)
+        now, rest_front = fronts[group, chosen] + noise[0], fronts[group, rest] + noise[1, 0]
+        points = both_features(now, rest_front, turns[group, chosen], self.reference)
+        return np.stack([halves(c) for c in crops]), points, faces.plain[group, chosen], faces.moved[group, chosen]
+
+
+def both_features(fronts: Float32, rest: Float32, turns: Float32, reference: Float32) -> Float32:
+    """(F, 2, FEATURES): without and with the face at rest, as the running stage makes them.
+
+    Args:
+        fronts: (F, 98, 2); a face that is NaN was not found, and looks like the one at rest.
+        rest: (98, 2) front view at rest.
+        turns: (F, 2) radians.
+        reference: (98, 3) mean face.
+    """
+    turned = np.nan_to_num(turns)
+    strange = features(fronts, None, turned, reference)
+    if not np.isfinite(rest).any():
+        return np.stack([strange, strange], axis=1)
+    own = less_crooked(np.where(np.isfinite(rest), rest, reference[:, :2]).astype(np.float32))
+    return np.stack([strange, features(fronts, own[None], turned, reference)], axis=1)
 
 
 def shaken(crop: UInt8, how: Augmentation, tint: int | None, rng: np.random.Generator) -> UInt8:
@@ -144,6 +193,7 @@ class ShapeTask:
 
     Attributes:
         net: a `ShapeReader`.
+        reference: (98, 3) mean face that the landmarks' features refer to.
         spec: how it is taught.
         sets: what is learnt from, with shares.
         validation: faces of other persons.
@@ -152,6 +202,7 @@ class ShapeTask:
     """
 
     net: nn.Module
+    reference: Float32
     spec: ShapeSpec
     sets: Sequence[tuple[ShapeSet, float]]
     validation: ShapeSet
@@ -166,15 +217,14 @@ class ShapeTask:
 
     def batches(self, first_step: int) -> Iterator[ShapeBatch]:
         """Groups of crops and truth."""
-        groups = _Groups(self.sets, self.spec, self.how, self.seed)
-        for pairs, plain, moved in crop_batches(groups, first_step, self.batch, self.workers):
-            yield ShapeBatch(pairs, plain, moved)
+        for parts in crop_batches(_Groups(self), first_step, self.batch, self.workers):
+            yield ShapeBatch(*parts)
 
     def loss(self, batch: ShapeBatch) -> tuple[Tensor, Mapping[str, float]]:
         """Loss and its parts."""
         groups, faces = batch.pairs.shape[:2]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            found = self.net(batch.pairs.flatten(0, 1))
+            found = self.net(batch.pairs.flatten(0, 1), batch.features.flatten(0, 1))
         stranger, familiar, own = (x.float().view(groups, faces, -1) for x in found)
         known = shape_loss((familiar - own[:, :1])[:, 1:], batch.moved[:, 1:], self.spec.strength)
         unknown = shape_loss(stranger, batch.plain, self.spec.strength)
@@ -183,7 +233,7 @@ class ShapeTask:
 
     def evaluate(self) -> dict[str, float]:
         """Mean correlation over the shapes with the resting face known and unknown; "score" is 1 - the former."""
-        truth, known, unknown = answers(self.net, self.validation, half=self.half)
+        truth, known, unknown = answers(self.net, self.validation, self.reference, half=self.half)
         r = correlations(truth, known)
         mae = float(np.nanmean(np.abs(known - truth)))
         mean, strange = float(np.nanmean(r)), float(np.nanmean(correlations(truth, unknown)))
@@ -201,19 +251,24 @@ def shape_loss(logits: Tensor, weights: Tensor, strength: float) -> Tensor:
     return out
 
 
-def answers(net: nn.Module, faces: ShapeSet, *, half: bool) -> tuple[Float32, Float32, Float32]:
+def answers(net: nn.Module, faces: ShapeSet, reference: Float32, *, half: bool) -> tuple[Float32, Float32, Float32]:
     """(N, 52) truth, and weights with the resting face known and unknown, of a whole set but its resting faces."""
-    truth, known, unknown = [], [], []
+    truth, beside, unknown = [], [], []
     rows, columns = slice(MARGIN, MARGIN + HEIGHT), slice(MARGIN, MARGIN + WIDTH)
-    for group in range(len(faces)):
+    fronts, turns = faces.seen()
+    for group in faces.usable.tolist():
         pairs = torch.from_numpy(np.stack([halves(c[rows, columns]) for c in faces.crops[group]]))
+        resting = fronts[group, :AT_REST]
+        known = np.isfinite(resting).all(axis=(1, 2))
+        front = resting[known].mean(axis=0) if known.any() else resting[0]
+        points = torch.from_numpy(both_features(fronts[group], front, turns[group], reference))
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            stranger, familiar, own = (x.float() for x in net(pairs))
+            stranger, familiar, own = (x.float() for x in net(pairs, points))
         rest = own[:AT_REST].mean(dim=0)
-        known.append(torch.sigmoid(familiar - rest)[AT_REST:].numpy())
+        beside.append(torch.sigmoid(familiar - rest)[AT_REST:].numpy())
         unknown.append(torch.sigmoid(stranger)[AT_REST:].numpy())
         truth.append(faces.moved[group, AT_REST:])
-    return np.concatenate(truth), np.concatenate(known), np.concatenate(unknown)
+    return np.concatenate(truth), np.concatenate(beside), np.concatenate(unknown)
 
 
 def correlations(truth: Float32, found: Float32) -> Float32:

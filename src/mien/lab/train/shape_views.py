@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from mien.action_units.face_crop import HEIGHT, WIDTH, cut, face_crop
-from mien.action_units.features import apparent_yaw_pitch
+from mien.action_units.features import apparent_yaw_pitch, front_view
 from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.visibility import LEAST_POINT
 from mien.core.arrays import Float32, Float64, UInt8
 from mien.core.geometry import CropTransform
 from mien.core.measures import Box, HeadPose, Landmarks
@@ -31,6 +32,8 @@ _SHAKE, _SHIFT = 0.05, 0.02
 _WFLW = load_schema("wflw98")
 _CALM_FRAMES = 24
 _LEAST_PRESENCE = 0.3
+_REGION_PX, _DOWN_PX = 136.0, 4.0
+"""Side of the region of a face in its crop, and how far below the crop's middle its own is."""
 _FARTHEST_PX = 14.0
 """A crop by the network's points that lies farther off is of a face that was not found."""
 
@@ -99,6 +102,18 @@ class Look:
         for k in range(_CALM_FRAMES):
             self._solve(faces[k % at_rest], k)
         return np.stack([self._solve(face, _CALM_FRAMES + k) for k, face in enumerate(faces)])
+
+    def front(self, crop: UInt8) -> tuple[Float32, Float32] | None:
+        """(98, 2) front view and (2,) yaw and pitch, radians, of a crop with its margin; None = no face was found."""
+        h, w = crop.shape[:2]
+        region = CropTransform.around(((w - 1) / 2, (h - 1) / 2 + _DOWN_PX), _REGION_PX, self._points.size_px)
+        look = self._points.look(crop, [region])[0]
+        pose = self._pose_of(crop, look.landmarks)
+        if look.presence < _LEAST_PRESENCE or pose is None:
+            return None
+        turn = apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None]) - self._solver.turn_offset
+        xy = np.where(look.landmarks.confidence[:, None] > LEAST_POINT, look.landmarks.xy, np.float32(np.nan))
+        return front_view(xy[None], turn, self._solver.reference)[0], turn[0].astype(np.float32)
 
     def _face(self, image: UInt8, xy: Float32) -> Face | None:
         region = tight_region_of_landmarks(Landmarks(xy, np.ones(98, np.float32), _WFLW), self._points.size_px)

@@ -16,10 +16,13 @@ from typing import Any
 import cv2
 import torch
 
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.core.arrays import Float32
 from mien.errors import ConfigError
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
 from mien.lab.train.augment import Augmentation
-from mien.lab.train.loop import Run, Schedule
+from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.loop import LAST, Run, Schedule
 from mien.lab.train.recipe import LANDMARK_KEYS, places_of, read_recipe, settings
 from mien.lab.train.shape_task import SHAKEN, ShapeSet, ShapeSpec, ShapeTask
 
@@ -42,6 +45,7 @@ def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Sc
         raise ConfigError('the recipe needs a [[data]] to learn from and one with use = "validation"')
     return ShapeTask(
         net=ShapeReader(settings(ShapeReaderSpec, recipe.get("model", {}))),
+        reference=mean_face(),
         spec=settings(ShapeSpec, recipe.get("task", {})),
         sets=learnt,
         validation=checks[0],
@@ -53,12 +57,22 @@ def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Sc
     )
 
 
+def mean_face() -> Float32:
+    """(98, 3) that the features of the shipped landmark solver refer to."""
+    solver = LandmarkSolver()
+    try:
+        return solver.reference
+    finally:
+        solver.close()
+
+
 def main(arguments: list[str] | None = None) -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
+    parser.add_argument("--start", type=Path, help="begin with the weights of another run's checkpoint, where they fit")
     parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
     parser.add_argument("--steps", type=int, help="stop after so many steps")
     parser.add_argument("--workers", type=int, default=0)
@@ -75,6 +89,9 @@ def main(arguments: list[str] | None = None) -> None:
     places = places_of(options.places, {str(e["place"]) for e in recipe.get("data", [])})
     task = make_task(recipe, places, schedule, options.workers)
     facts = {"model": dict(recipe.get("model", {})), "task": dict(recipe.get("task", {}))}
+    if options.start is not None and not (options.out / LAST).is_file():
+        lacking = task.net.load_state_dict(read_checkpoint(options.start)["net"], strict=False).missing_keys
+        log.info("began with %s; new: %s", options.start, ", ".join(lacking) or "nothing")
     run = Run(task, schedule, options.out, facts)
     if run.resume():
         log.info("going on at step %d", run.step)
