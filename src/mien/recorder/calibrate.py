@@ -23,7 +23,8 @@ from mien.pipeline.stage import Source
 from mien.recorder.calibration_picture import write_picture
 from mien.sources.opening import open_source
 
-SOLVER = "action_units/landmarks"
+SOLVERS = ("action_units/landmarks", "action_units/fused")
+"""A profile says what the landmarks of a person read; with the pixels it is used before they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def calibrate(
                     seen(record)
     finally:
         source.close()
-    solver_options = options_for(LandmarkSolver, table, slot)
+    solver_options = options_for(LandmarkSolver, {k: v for k, v in table.items() if k != "pixels"}, slot)
     frames = watch.person()
     facts: dict[str, str | float | bool] = {"source": source.info.name, "guided": guided, "frames": float(len(frames))}
     found = fit(frames, lambda: LandmarkSolver(solver_options), facts, guide)
@@ -116,9 +117,9 @@ def _check_out(path: Path) -> None:
 
 def _solver_slot(config: Mapping[str, Any]) -> str:
     for slot in cast(list[str], config["stages"]):
-        if config[slot].get("use") == SOLVER:
+        if config[slot].get("use") in SOLVERS:
             return slot
-    raise ConfigError(f'preset "{config["preset"]}" has no stage {SOLVER}: there is nothing to calibrate')
+    raise ConfigError(f'preset "{config["preset"]}" has no stage {" or ".join(SOLVERS)}: there is nothing to calibrate')
 
 
 class _Watch:
