@@ -52,6 +52,16 @@ def test_suppression_is_that_of_the_plain_loop() -> None:
     assert geometry.suppressed(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 0.5).shape == (0,)
 
 
+def test_votes_move_a_box_by_its_neighbours_weights() -> None:
+    three = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [40, 40, 50, 50]], np.float32)
+    scores = np.array([0.9, 0.3, 0.5], np.float32)
+    found = geometry.voted(three, scores, np.array([0, 2]))
+    np.testing.assert_allclose(found, [[0.25, 0, 10.25, 10], [40, 40, 50, 50]], atol=1e-5)
+    assert geometry.voted(np.zeros((0, 4), np.float32), scores[:0], np.zeros(0, np.int64)).shape == (0, 4)
+    flat = np.array([[5, 5, 5, 9]], np.float32)
+    np.testing.assert_allclose(geometry.voted(flat, np.zeros(1, np.float32), np.array([0])), flat)
+
+
 def test_pyramid_ends_at_the_cell_and_starts_at_the_smallest_face() -> None:
     sizes = geometry.pyramid_sizes((640, 480), 24)
     assert sizes[0] == (320, 240)

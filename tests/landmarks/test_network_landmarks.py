@@ -195,22 +195,25 @@ def test_a_network_of_another_kind_is_refused(disc_models: Path, tmp_path: Path)
         points98.PointLandmarks(points98.Options(model=str(tmp_path / "damaged")))
 
 
+@pytest.mark.parametrize("option", ["mirrored", "mirrored_new"])
 def test_the_mean_with_the_mirror_image_is_put_back_by_name_and_place(
-    disc_models: Path, monkeypatch: pytest.MonkeyPatch
+    option: str, disc_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Maps show the picture itself plus the point's number: what is mirrored must come back to its side and name."""
 
-    def run(self: NetworkLandmarks, pixels: Float32) -> dict[str, Float32]:
+    def run(self: NetworkLandmarks, pixels: Float32, *, new: bool) -> dict[str, Float32]:
         picture = pixels[:, :1, ::4, :].repeat(98, axis=1)[..., :: max(1, pixels.shape[-1] // 32)]
         number = np.arange(98, dtype=np.float32)[:, None, None]
         return {"maps": picture + number, "visible": np.tile(number[:, 0, 0] / 98, (len(pixels), 1))}
 
     monkeypatch.setattr(NetworkLandmarks, "_run", run)
-    options = {"model": str(disc_models / "hrnet98-128"), "mirrored": True}
+    options = {"model": str(disc_models / "hrnet98-128"), option: True}
     stage = hrnet98.HeatmapLandmarks(hrnet98.Options.model_validate(options))
     pixels = np.zeros((1, 3, 128, 128), np.float32)
     pixels[..., :64] = 500.0
-    out = stage._run(pixels)
+    out = stage._run(pixels, new=True)
+    followed = stage._run(pixels)["maps"][0, :, 0, 0] - 500
+    assert followed == pytest.approx(out["maps"][0, :, 0, 0] - 500 if option == "mirrored" else np.arange(98))
     mirror = np.array(load_schema("wflw98").mirror)
     number = (np.arange(98) + mirror) / 2
     assert out["maps"][0, :, 0, 0] - 500 == pytest.approx(number)

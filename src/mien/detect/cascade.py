@@ -51,7 +51,7 @@ class Options(StageOptions):
     min_face_px: float = Field(default=24.0, ge=12, description="smallest face that is looked for, px of the picture")
     factor: float = Field(default=geometry.FACTOR, gt=0.3, lt=0.95, description="ratio of the pyramid's levels")
     thresholds: tuple[Probability, Probability, Probability] = Field(
-        default=(0.5, 0.05, 0.97),
+        default=(0.6, 0.05, 0.97),
         description="least probability of a face after P-Net, R-Net and O-Net (with R-Net's say), each 0–1",
     )
     max_candidates: int = Field(default=800, ge=1, description="at most this many candidates of P-Net are refined")
@@ -129,7 +129,8 @@ class CascadeDetector(StageBase):
         if len(found.boxes):
             found = self._look(self._output, halves, found, geometry.O_SIZE, self.options.thresholds[2], _R_SAY)
         kept = geometry.suppressed(found.boxes, found.scores, _SAME_FACE, "min")[: self.options.max_faces]
-        boxes, scores, points = found.at(kept)
+        boxes = geometry.voted(found.boxes, found.scores, kept)
+        _, scores, points = found.at(kept)
         sound = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         return boxes[sound], scores[sound], points[sound].reshape(-1, 5, 2)
 

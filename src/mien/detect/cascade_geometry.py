@@ -132,6 +132,18 @@ def suppressed(boxes_xyxy: Float32, scores: Float32, limit: float, kind: Overlap
     return np.asarray(kept, np.int64)
 
 
+def voted(boxes_xyxy: Float32, scores: Float32, kept: Int64, limit: float = 0.5) -> Float32:
+    """(K, 4): of each box that stayed the mean with all that overlap it by `limit` (union) or more, weighted by score.
+
+    Source: Gidaris and Komodakis 2015, "Object detection via a multi-region and semantic segmentation-aware CNN model",
+    §5.1 (box voting).
+    """
+    weights = overlaps(boxes_xyxy[kept], boxes_xyxy)
+    weights = np.where(weights >= limit, weights > 0, 0) * np.maximum(scores, 1e-6)
+    weights[np.arange(len(kept)), kept] = np.maximum(scores[kept], 1e-6)  # a box without area overlaps nothing
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True) @ boxes_xyxy, np.float32)
+
+
 def halvings(image: UInt8, smallest_px: int = R_SIZE) -> list[UInt8]:
     """The picture, its half, its quarter, … while both sides hold `smallest_px`; means of 2 × 2 px.
 

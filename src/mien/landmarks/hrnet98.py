@@ -27,6 +27,10 @@ class Options(NetworkOptions):
     mirrored: bool = Field(
         default=False, description="answer with the mean over the crop and its mirror image: steadier, twice the time"
     )
+    mirrored_new: bool = Field(
+        default=False,
+        description="the same for new faces only: whether there is a face, and where, is decided with more care",
+    )
 
 
 class HeatmapLandmarks(NetworkLandmarks):
@@ -41,15 +45,15 @@ class HeatmapLandmarks(NetworkLandmarks):
 
     def __init__(self, options: Options | None = None) -> None:
         chosen = options or Options()
-        self._decoding, self._mirrored = chosen.decoding, chosen.mirrored
+        self._decoding, self._mirrored = chosen.decoding, (chosen.mirrored, chosen.mirrored or chosen.mirrored_new)
         self._order = load_schema(SCHEMA).mirror
         super().__init__(chosen, {"maps": (None, POINTS, None, None), "visible": (None, POINTS)})
 
-    def _run(self, pixels: Float32) -> Mapping[str, AnyArray]:
-        outputs = super()._run(pixels)
-        if not self._mirrored:
+    def _run(self, pixels: Float32, *, new: bool = False) -> Mapping[str, AnyArray]:
+        outputs = super()._run(pixels, new=new)
+        if not self._mirrored[new]:
             return outputs
-        other = super()._run(np.ascontiguousarray(pixels[..., ::-1]))
+        other = super()._run(np.ascontiguousarray(pixels[..., ::-1]), new=new)
         maps = (outputs["maps"] + other["maps"][:, self._order, :, ::-1]) / 2
         return {"maps": maps, "visible": (outputs["visible"] + other["visible"][:, self._order]) / 2}
 

@@ -140,8 +140,8 @@ class NetworkLandmarks(StageBase, ABC):
         """Of the network."""
         return self._model.card
 
-    def _run(self, pixels: Float32) -> Mapping[str, AnyArray]:
-        """The network's outputs for (N, 3, S, S) crops."""
+    def _run(self, pixels: Float32, *, new: bool = False) -> Mapping[str, AnyArray]:
+        """The network's outputs for (N, 3, S, S) crops; `new` = of faces that were not followed before."""
         return self._model.run({"image": pixels})
 
     @abstractmethod
@@ -165,25 +165,30 @@ class NetworkLandmarks(StageBase, ABC):
             faces: as `step` gets them.
         """
         known = [self._region(face) for face in faces]
-        looks = self.look(image, [region for region, _ in known])
-        again = [i for i, (look, (_, new)) in enumerate(zip(looks, known, strict=True)) if self._unsure(look, new)]
-        regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
-        for i, second in zip(again, self.look(image, regions), strict=True):
-            looks[i] = max(second, looks[i], key=lambda look: look.presence)
-        return [(look, new) for look, (_, new) in zip(looks, known, strict=True)]
+        out: dict[int, tuple[Look, bool]] = {}
+        for new in (False, True):
+            asked = [i for i, (_, is_new) in enumerate(known) if is_new == new]
+            looks = dict(zip(asked, self.look(image, [known[i][0] for i in asked], new=new), strict=True))
+            again = [i for i in asked if self._unsure(looks[i], new)]
+            regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
+            for i, second in zip(again, self.look(image, regions, new=new), strict=True):
+                looks[i] = max(second, looks[i], key=lambda look: look.presence)
+            out |= {i: (look, new) for i, look in looks.items()}
+        return [out[i] for i in range(len(known))]
 
-    def look(self, image: UInt8, regions: Sequence[CropTransform]) -> list[Look]:
+    def look(self, image: UInt8, regions: Sequence[CropTransform], *, new: bool = False) -> list[Look]:
         """Run the network on square regions of an image, each shown at the network's size.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             regions: any number; `size_wh` must be the network's.
+            new: of faces that were not followed before: a stage may look more carefully.
         """
         out: list[Look] = []
         schema = load_schema(SCHEMA)
         for first in range(0, len(regions), self.options.batch):
             part = regions[first : first + self.options.batch]
-            answer = self._read(self._run(self._pixels(image, part)))
+            answer = self._read(self._run(self._pixels(image, part), new=new))
             for region, points, confidence, presence in zip(part, *answer, strict=False):
                 xy = region.to_image(points)
                 outside = (xy < -0.5).any(axis=1) | (xy > np.array(image.shape[1::-1]) - 0.5).any(axis=1)

@@ -47,7 +47,7 @@ DATA = (
     DataCard(
         name="SFHQ-dataset (generated faces)",
         licence="MIT",
-        use="training: large faces with hair and surroundings; O-Net also turned to 30 to 75 degrees, as FER2013's",
+        use="training: large faces with hair and surroundings; also turned to 30 to 75 degrees, as FER2013's",
     ),
     DataCard(name="ICT-FaceKit, light version", licence="MIT", use="training: drawn scenes"),
     DataCard(name="MakeHuman head", licence="CC0, MIT", use="training: drawn scenes"),
@@ -60,7 +60,7 @@ DATA = (
     DataCard(
         name="23 photographs without people of Debian's wallpaper packages (lomiri, mate, ukui)",
         licence="GPL-2+, CC BY-SA 3.0 and 4.0, CC BY 4.0",
-        use="training of O-Net: surroundings of faces",
+        use="training: surroundings of faces",
     ),
 )
 _LIMITS = (
