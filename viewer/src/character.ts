@@ -1,7 +1,6 @@
 // A character in three.js: the built-in one, any GLB with morph targets, or a VRM of version 0 or 1.
 
 import {
-  AmbientLight,
   Box3,
   type BufferGeometry,
 
@@ -10,6 +9,8 @@ import {
   HemisphereLight,
   type Material,
   Mesh,
+  MeshLambertMaterial,
+  MeshStandardMaterial,
   type Object3D,
   PerspectiveCamera,
   Quaternion,
@@ -24,6 +25,29 @@ import type { Avatar } from "./messages";
 import type { Signal } from "./wire";
 
 const SOFTEN_MS = 18;
+/** Slower than this, the picture is made of fewer pixels. */
+const SLOW_MS = 34;
+const LEAST_RATIO = 0.5;
+
+/** Whether pictures are drawn by the processor: then what costs much and shows little is left out. */
+function drawnBySoftware(): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return false;
+  const known = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = known ? String(gl.getParameter(known.UNMASKED_RENDERER_WEBGL)) : "";
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return /llvmpipe|swiftshader|softpipe|software|basic render/i.test(name);
+}
+
+/** Nearly the same look for a fraction of the work: no gloss, and shapes do not turn the light's normals. */
+function simplified(root: Object3D): void {
+  root.traverse((o) => {
+    if (!(o instanceof Mesh) || !(o.material instanceof MeshStandardMaterial)) return;
+    delete (o.geometry as BufferGeometry).morphAttributes["normal"];
+    const { color, vertexColors, map, side, transparent, opacity, alphaTest } = o.material;
+    o.material = new MeshLambertMaterial({ color, vertexColors, map, side, transparent, opacity, alphaTest });
+  });
+}
 
 interface Target {
   mesh: Mesh;
@@ -142,9 +166,13 @@ export class CharacterView {
   private alive = true;
   private loading = 0;
   private resizing: ResizeObserver;
+  private software = drawnBySoftware();
+  private ratio = this.software ? 1 : Math.min(devicePixelRatio, 2);
+  private changed = true;
+  private slow = 0;
 
   constructor(readonly box: HTMLElement) {
-    this.renderer = new WebGLRenderer({ antialias: true, alpha: true, powerPreference: "high-performance" });
+    this.renderer = new WebGLRenderer({ antialias: !this.software, alpha: true, powerPreference: "high-performance" });
     this.canvas = this.renderer.domElement;
     this.canvas.className = "character";
     this.canvas.setAttribute("role", "img");
@@ -152,9 +180,12 @@ export class CharacterView {
     box.append(this.canvas);
     const key = new DirectionalLight(0xfff4e8, 2.1);
     key.position.set(0.6, 0.9, 1.2);
-    const rim = new DirectionalLight(0xbfd9ff, 0.9);
-    rim.position.set(-1, 0.4, -0.6);
-    this.scene.add(key, rim, new HemisphereLight(0xffffff, 0x8d8078, 1.25), new AmbientLight(0xffffff, 0.25));
+    this.scene.add(key, new HemisphereLight(0xffffff, 0x8d8078, 1.5));
+    if (!this.software) {
+      const rim = new DirectionalLight(0xbfd9ff, 0.9);
+      rim.position.set(-1, 0.4, -0.6);
+      this.scene.add(rim);
+    }
     this.resizing = new ResizeObserver(() => this.resize());
     this.resizing.observe(box);
     this.resize();
@@ -181,13 +212,16 @@ export class CharacterView {
       this.scene.remove(this.rig.root);
       this.rig.dispose();
     }
+    if (this.software && !vrm) simplified(rig.root);
     this.rig = rig;
+    this.changed = true;
     this.scene.add(rig.root);
     this.look(rig);
   }
 
   /** What the character shall do next; NaN = as before. */
   play(signal: Signal): void {
+    this.changed = true;
     signal.weights.forEach((w, k) => {
       if (!Number.isNaN(w)) this.wanted[k] = w;
     });
@@ -238,10 +272,20 @@ export class CharacterView {
   private resize(): void {
     const { clientWidth: w, clientHeight: h } = this.box;
     if (!w || !h) return;
-    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.renderer.setPixelRatio(this.ratio);
+    this.changed = true;
     this.renderer.setSize(w, h, false);
     this.camera.aspect = w / h;
     this.camera.updateProjectionMatrix();
+  }
+
+  /** Where drawing is too slow again and again, draw fewer pixels. */
+  private adapt(deltaMs: number): void {
+    this.slow = Math.max(0, this.slow + (deltaMs > SLOW_MS ? 1 : -1));
+    if (this.slow < 20 || this.ratio <= LEAST_RATIO) return;
+    this.slow = 0;
+    this.ratio = Math.max(LEAST_RATIO, this.ratio * 0.8);
+    this.resize();
   }
 
   private tick(): void {
@@ -252,8 +296,19 @@ export class CharacterView {
     const delta = Math.min(100, now - this.last);
     this.last = now;
     const share = 1 - Math.exp(-delta / SOFTEN_MS);
-    for (let k = 0; k < 52; k++) this.shown[k]! += (this.wanted[k]! - this.shown[k]!) * share;
-    this.turns.forEach((q, k) => q.slerp(this.wantedTurns[k]!, share));
+    let moved = this.changed;
+    for (let k = 0; k < 52; k++) {
+      const step = (this.wanted[k]! - this.shown[k]!) * share;
+      moved ||= Math.abs(step) > 1e-4;
+      this.shown[k]! += step;
+    }
+    this.turns.forEach((q, k) => {
+      moved ||= 1 - Math.abs(q.dot(this.wantedTurns[k]!)) > 1e-7;
+      q.slerp(this.wantedTurns[k]!, share);
+    });
+    if (!moved) return;
+    this.changed = false;
+    this.adapt(delta);
     this.rig?.apply(this.shown, this.turns, delta / 1000);
     this.renderer.render(this.scene, this.camera);
     this.drawn.push(now);
