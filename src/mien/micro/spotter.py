@@ -22,7 +22,7 @@ from mien.micro.grid import STEP_NS, Grid, to_grid
 from mien.micro.movement import FaceMovement, Moved
 from mien.micro.regions import load_regions
 
-THRESHOLD = 0.5
+THRESHOLD = 0.3
 DECIDED_AFTER_NS = 450_000_000
 """A running spotter speaks of what ended so long ago; with `LOOK_NS` at most 0.6 s."""
 LOOK_NS = 100_000_000
@@ -166,11 +166,11 @@ def judge(grid: Grid, decision: Decision, track_id: int, threshold: float) -> li
     verdict = decision.of(rows_of(grid, bands, found))
     out = []
     for k, candidate in enumerate(found):
-        none, micro, macro = verdict.kinds[k].tolist()
-        if 1.0 - none < threshold:
+        _, micro, macro = verdict.kinds[k].tolist()
+        if micro + macro < threshold:
             continue
         kind = "micro" if micro >= macro else "macro"
-        event = _event(grid, candidate, (track_id, kind, 1.0 - none))
+        event = _event(grid, candidate, (track_id, kind, micro + macro))
         out.append(_spotted(event, candidate, verdict.units[k].tolist(), verdict.emotions[k].tolist()))
     return _without_doubles(out)
 

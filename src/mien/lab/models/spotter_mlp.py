@@ -9,6 +9,10 @@ from mien.core.schema import load_schema
 from mien.micro.decision import EMOTIONS, KINDS, width
 from mien.micro.features import feature_names
 
+REACH = 2.5
+"""Standard deviations beyond which an input says nothing more: real films go further than made movement in noise and in
+what the head's fit leaves over, and a network trusts nothing it has not seen."""
+
 
 class SpotterMlp(nn.Module):
     """(B, width()) → probabilities: kinds (B, 3), units (B, U), emotions (B, 8)."""
@@ -33,7 +37,7 @@ class SpotterMlp(nn.Module):
 
     def logits(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Before the probabilities. The emotion is read from the units alone, as the published tables do."""
-        x = ((rows - self.middle) / self.spread).clamp(-6.0, 6.0)
+        x = ((rows - self.middle) / self.spread).clamp(-REACH, REACH)
         units: Tensor = self.units(x)
         return self.kinds(x), units, self.emotions(units.clamp(-8.0, 8.0))
 

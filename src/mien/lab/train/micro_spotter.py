@@ -20,9 +20,10 @@ from mien.core.arrays import Float32, Int64
 from mien.core.schema import load_schema
 from mien.lab.models.spotter_mlp import SpotterMlp
 from mien.lab.rigs.catalogue import load_rig
-from mien.lab.synth.expression_events import Event
+from mien.lab.synth import distractors
+from mien.lab.synth.expression_events import Event, macro_event, micro_event, pulses_of
 from mien.lab.synth.faint_movement import Performer, observe
-from mien.lab.synth.sequence import FaceSequence, random_sequence
+from mien.lab.synth.sequence import FaceSequence, random_sequence, shapes_at
 from mien.micro.candidates import Candidate, find_candidates
 from mien.micro.decision import EMOTIONS, KINDS, rows_of
 from mien.micro.features import feature_names
@@ -33,6 +34,7 @@ RATES = (25.0, 30.0, 30.0, 60.0, 60.0, 100.0, 200.0, 200.0)
 _KINDS = (("micro", 0.4), ("macro", 0.12), ("long", 0.33), ("neutral", 0.15))
 _SECONDS = (5.0, 14.0)
 OVERLAP = 0.5
+_DENSE_MICRO, _DENSE_SPEECH = 0.7, 0.35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +110,48 @@ def random_examples(people: Sequence[Performer], clips: int, seed: int) -> Itera
             yield examples_of(sequence, grid)
 
 
+def dense_sequence(seed: int, fps: float, seconds: float = 12.0) -> FaceSequence:
+    """Expressions one after another with all distractors: many times as many examples in a second as a real video has.
+
+    What is learned from it expects too many expressions: the threshold must be chosen on `random_examples`.
+    """
+    streams = [np.random.default_rng([seed, 99, k]) for k in range(6)]
+    rng, events = streams[0], list[Event]()
+    t = float(rng.uniform(0.4, 1.2))
+    while t < seconds - 1.0:
+        event = micro_event(rng, t) if rng.random() < _DENSE_MICRO else macro_event(rng, t)
+        if event.offset_s < seconds - 0.2:
+            events.append(event)
+        t = event.offset_s + float(rng.uniform(0.3, 1.4))
+    pulses = [p for e in events for p in pulses_of(e, rng)]
+    pulses += distractors.random_blinks(streams[1], seconds)[1]
+    if rng.random() < _DENSE_SPEECH:
+        start = float(rng.uniform(0.0, seconds - 3.0))
+        pulses += distractors.random_speech(rng, start, start + float(rng.uniform(1.0, 3.0)))[1]
+    head, _ = distractors.random_head(streams[2], seconds, 4.0)
+    gaze, _ = distractors.random_gaze(streams[3], seconds, head.turns)
+    light, _ = distractors.random_lighting(streams[4], seconds)
+    times_ns = np.round(np.arange(int(seconds * fps)) * (1e9 / fps)).astype(np.int64)
+    t_s = times_ns / 1e9
+    degrees, mm = head.at(t_s)
+    gaze_deg = gaze.at(t_s, degrees)
+    parts = (shapes_at(pulses, t_s, gaze_deg), gaze_deg, degrees, mm, light.at(t_s))
+    arrays = [np.asarray(a, dtype=np.float32) for a in parts]
+    return FaceSequence(seed, "long", fps, seconds, times_ns, *arrays, events=tuple(events))
+
+
+def dense_examples(people: Sequence[Performer], clips: int, seed: int) -> Iterator[Examples]:
+    """Examples of so many dense clips; the same seed gives the same ones."""
+    for k in range(clips):
+        rng = np.random.default_rng([seed, k, 7])
+        fps = float(rng.choice(RATES))
+        sequence = dense_sequence(1_000_000 * seed + k, fps)
+        moves = observe(people[int(rng.integers(len(people)))], sequence, rng, pixels=bool(rng.random() < 0.85))
+        grid = to_grid(moves, fps)
+        if grid is not None:
+            yield examples_of(sequence, grid)
+
+
 def joined(parts: Sequence[Examples]) -> Examples:
     """All in one."""
     return Examples(
@@ -168,7 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rig", action="append", default=[], metavar="NAME:FOLDER", help="ict:…, makehuman:…, valid:…")
     parser.add_argument("--people", type=int, default=12, help="persons of each rig")
-    parser.add_argument("--clips", type=int, default=1500)
+    parser.add_argument("--clips", type=int, default=300, help="of either kind: as in videos, and dense")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--examples", type=Path, help="keep the examples in this .npz, or use those that are there")
@@ -184,7 +228,13 @@ def _kept(given: argparse.Namespace) -> Examples:
         with np.load(given.examples, allow_pickle=False) as z:
             return Examples(z["rows"], z["kinds"], z["units"], z["emotions"])
     rigs = [(name, Path(folder)) for name, _, folder in (r.partition(":") for r in given.rig)]
-    data = joined(list(random_examples(performers(rigs, given.people), given.clips, given.seed)))
+    people = performers(rigs, given.people)
+    data = joined(
+        [
+            *random_examples(people, given.clips, given.seed),
+            *dense_examples(people, given.clips, given.seed),
+        ]
+    )
     if given.examples is not None:
         np.savez_compressed(given.examples, rows=data.rows, kinds=data.kinds, units=data.units, emotions=data.emotions)
     return data
