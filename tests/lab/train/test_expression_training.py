@@ -19,7 +19,7 @@ from mien.lab.evaluate.expression import evaluate, figures
 from mien.lab.metrics.calibration import fit_temperature, reliability
 from mien.lab.train.augment import PLAIN, Augmentation
 from mien.lab.train.expression import Request, plan_of, train
-from mien.lab.train.expression_export import Origin, export_expression
+from mien.lab.train.expression_export import Origin, add_scores, export_expression
 from mien.lab.train.expression_faces import ExpressionFaces, FoundPoints, label_row, parted, placed, read_faces
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import ExpressionSpec, ExpressionTask, class_weights, shake
@@ -133,7 +133,10 @@ def test_a_run_learns_resumes_and_becomes_a_model_that_the_runtime_reads(
     told = json.loads(shown.stdout)
     assert told["accuracy"] == first["accuracy"]
     assert set(told) == {"accuracy", "macro_f1", "support", "runs"}
-    assert (tmp_path / "figures" / "figures.json").is_file()
+    told_on_card = add_scores(tmp_path / "models" / "expression-test", tmp_path / "figures" / "figures.json", "stripes")
+    assert next(s.value for s in told_on_card.scores if s.data == "stripes") == first["accuracy"]
+    with pytest.raises(ModelError, match="holds no figures"):
+        add_scores(tmp_path / "models" / "expression-test", recipe, "stripes")
     assert (tmp_path / "figures" / "reliability.png").is_file()
 
 

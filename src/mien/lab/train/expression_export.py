@@ -9,6 +9,7 @@ The temperature is fitted on the part of the training faces that the run held ou
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from mien.lab.train.expression import FacesSpec, Request, read_training
 from mien.lab.train.expression_faces import parted
 from mien.lab.train.expression_task import probabilities
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
-from mien.runtime.store import write_card
+from mien.runtime.store import read_card, write_card
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,32 @@ def export_expression(
         for w, v in gaps.items()
     ]
     return write_card(out / name, card.model_copy(update={"scores": (*scores, *measured)}))
+
+
+def add_scores(folder: Path, figures: Path, data: str) -> ModelCard:
+    """Write the figures of `mien lab evaluate expression` (its first run) onto a card.
+
+    Args:
+        folder: of the model.
+        figures: `figures.json`.
+        data: what was measured on, in words.
+
+    Raises:
+        ModelError: no such model, or no such figures.
+    """
+    card = read_card(folder)
+    try:
+        run = json.loads(figures.read_text(encoding="utf-8"))["runs"][0]
+        measured = tuple(
+            Score(
+                metric=name, value=float(run[key]), protocol=str(run["protocol"]), data=data, support=int(run["faces"])
+            )
+            for name, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"), ("expected calibration error", "ece"))
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"{figures}: holds no figures of expression readers: {error}") from error
+    kept = tuple(s for s in card.scores if s.data != data)
+    return write_card(folder, card.model_copy(update={"scores": (*measured, *kept)}))
 
 
 def _calibration(held_out: HeldOut, temperature: float) -> tuple[Score, ...]:
