@@ -22,7 +22,7 @@ def refused(client: TestClient, headers: dict[str, str], address: str = WS) -> i
 
 
 def test_pages_of_other_sites_are_refused_and_own_ones_are_not(client: TestClient) -> None:
-    for foreign in ("https://evil.example", "http://127.0.0.1:9999", "null", "http://localhost:8300"):
+    for foreign in ("https://evil.example", "http://127.0.0.1:9999", "null", "http://[::1", "http://localhost:8300"):
         assert refused(client, {"origin": foreign}) == 1008
         assert client.put("/api/takes/edits?name=one", json={}, headers={"origin": foreign}).status_code == 403
     assert client.put("/api/takes/edits?name=one", json={}, headers={"origin": OWN}).status_code == 200
@@ -36,6 +36,11 @@ def test_a_foreign_name_that_leads_here_is_refused(client: TestClient) -> None:
     assert "evil.example" in answer.json()["detail"]
     assert refused(client, {"host": "evil.example"}) == 1008
     assert client.get("/api/takes", headers={"host": "[::1]:8300"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["[::1", "", "127.0.0.1.evil.example", "evil.example@127.0.0.1:x", "[v1.x]:80"])
+def test_a_host_that_cannot_be_read_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/api/takes", headers={"host": host}).status_code == 403
 
 
 def test_answers_keep_pages_to_themselves(client: TestClient) -> None:

@@ -61,15 +61,24 @@ class Rules:
         """Why a request is refused; None = it is not."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if is_loopback(self.host) and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if is_loopback(self.host) and not is_loopback(_parts(f"//{host}")[1]):
             return f"the studio is for this machine: it does not answer as {host[:80]!r}"
         origin = headers.get("origin")
         asks = scope["type"] == "websocket" or scope.get("method") not in _SAFE
-        if origin is not None and asks and urlsplit(origin).netloc != host:
+        if origin is not None and asks and _parts(origin)[0] != host:
             return "pages of other sites may not speak to the studio"
         if self.token and not any(hmac.compare_digest(self.token.encode(), t.encode()) for t in _tokens(scope)):
             return "the token is missing: open the address that the studio printed"
         return None
+
+
+def _parts(address: str) -> tuple[str, str]:
+    """Host with port, and host alone, of an address; nothing of one that cannot be read."""
+    try:
+        parts = urlsplit(address)
+        return ("", "") if "@" in parts.netloc else (parts.netloc, parts.hostname or "")
+    except ValueError:
+        return "", ""
 
 
 def _tokens(scope: Scope) -> list[str]:
