@@ -40,11 +40,12 @@ class Meters:
         expression = self._last
         if expression is None:
             return
-        w = panel.shape[1]
-        text, row = _text_px(w), _row_px(w)
+        h, w = panel.shape[:2]
         known = [k for k, v in enumerate(expression.values) if np.isfinite(v)]
         best = max(known, key=lambda k: expression.values[k])
         half = (len(known) + 1) // 2
+        row = min(_row_px(w), h / half)
+        text = min(_text_px(w), 0.55 * row)
         for place, k in enumerate(known):
             column, line = divmod(place, half)
             left, right = (round(w * (0.05 + 0.48 * column)), round(w * (0.47 + 0.48 * column)))
