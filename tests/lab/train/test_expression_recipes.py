@@ -22,9 +22,9 @@ def test_recipes_name_a_network_and_known_fields(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", read_recipe(SHORT)["models"])
-def test_the_short_schedule_fits_48_px(name: str) -> None:
+def test_the_short_schedule_fits_32_px(name: str) -> None:
     plan = plan_of(Request(("folder:x",), Path("run"), recipe=SHORT, model=name))
-    assert plan.task.input_px == 48
+    assert plan.task.input_px == 32
     with torch.device("meta"):
         net = make(plan.model, 7).eval()
-        assert net(torch.zeros(2, 3, 48, 48)).logits.shape == (2, 7)
+        assert net(torch.zeros(2, 3, 32, 32)).logits.shape == (2, 7)

@@ -60,8 +60,8 @@ def pictures(count: int, size_px: int) -> tuple[Tensor, ...]:
 
 
 def clips(count: int, size_px: int) -> tuple[Tensor, ...]:
-    """Random clips of three frames with their sound."""
-    return torch.randn(count, 3, 3, size_px, size_px), torch.randn(count, 3, 1, 96, 64)
+    """Random clips of two frames with their sound."""
+    return torch.randn(count, 2, 3, size_px, size_px), torch.randn(count, 2, 1, 96, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +119,14 @@ NETWORKS: Mapping[str, Entry] = {
         224,
         published=Published("Wen et al. 2023, table 6", 19.72, 2230.0, 8),
     ),
-    "irnet": Entry(Irnet, IrnetSpec(), IrnetSpec(8, (1, 1), heads=2, small_stem=True), 224),
-    "deformable": Entry(Deformable, DeformableSpec(), DeformableSpec((8, 16), (1, 1), deformed=1, dropout=0.0), 48),
+    "irnet": Entry(Irnet, IrnetSpec(), IrnetSpec(8, (1, 1), heads=2, small_stem=True), 224, 16),
+    "deformable": Entry(Deformable, DeformableSpec(), DeformableSpec((8, 16), (1, 1), deformed=1, dropout=0.0), 48, 16),
     "efficient_face": Entry(
         EfficientFace,
         EfficientFaceSpec(),
         EfficientFaceSpec((2, 1, 1), (8, 32, 32, 32, 64), dilation=2, small_stem=True),
         224,
+        16,
         published=Published("Zhao et al. 2021, table 5", 1.28, 154.18, 7),
     ),
     "poster": Entry(
@@ -148,8 +149,8 @@ NETWORKS: Mapping[str, Entry] = {
         PokerFaceSpec(32, 8, 32, 1, 4, 32, 1, 8),
         224,
     ),
-    "hybrid": Entry(Hybrid, HybridSpec(), HybridSpec(8, ((1, 8, 1, 1, 3), (2, 16, 1, 2, 5)), 32), 224),
-    "pyramid": Entry(Pyramid, PyramidSpec(), PyramidSpec(((8, 1), (16, 1)), 16, 8, 1), 96),
+    "hybrid": Entry(Hybrid, HybridSpec(), HybridSpec(8, ((1, 8, 1, 1, 3), (2, 16, 1, 2, 5)), 32), 224, 16),
+    "pyramid": Entry(Pyramid, PyramidSpec(), PyramidSpec(((8, 1), (16, 1)), 16, 8, 1), 96, 16),
     "multi_task": Entry(MultiTask, MultiTaskSpec(), MultiTaskSpec(_TINY_NET, 32, units=4, scale=16.0), 112),
     "audio_visual": Entry(
         AudioVisual,
