@@ -23,7 +23,7 @@ def spot(
     ] = None,
     threshold: Annotated[
         float, typer.Option(help="Probability from which a movement counts; higher = fewer false alarms.")
-    ] = 0.3,
+    ] = 0.4,
     faces: Annotated[int | None, typer.Option(min=1, max=64, help="At most this many faces.")] = None,
     preset: Annotated[str, typer.Option(help="Its detector and landmark stages are used.")] = "balanced",
     start: Annotated[str | None, typer.Option(help="From here: seconds or [h:]m:s.")] = None,

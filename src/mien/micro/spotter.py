@@ -22,7 +22,7 @@ from mien.micro.grid import STEP_NS, Grid, to_grid
 from mien.micro.movement import FaceMovement, Moved
 from mien.micro.regions import load_regions
 
-THRESHOLD = 0.3
+THRESHOLD = 0.4
 DECIDED_AFTER_NS = 450_000_000
 """A running spotter speaks of what ended so long ago; with `LOOK_NS` at most 0.6 s."""
 LOOK_NS = 100_000_000
