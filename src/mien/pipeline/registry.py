@@ -28,6 +28,7 @@ STAGES: Mapping[str, str] = {
     "landmarks/headpose": "mien.landmarks.headpose:HeadPoseStage",
     "landmarks/gaze": "mien.landmarks.gaze:GazeStage",
     "action_units/landmarks": "mien.action_units.landmark_solver:LandmarkSolver",
+    "action_units/fused": "mien.action_units.fused:FusedSolver",
     "micro/spot": "mien.micro.stage:SpotStage",
     "expression/network": "mien.expression.network:NetworkExpression",
     "expression/action_units": "mien.expression.from_units:UnitExpression",

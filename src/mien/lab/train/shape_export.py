@@ -2,8 +2,8 @@
 
     python -m mien.lab.train.shape_export --run RUN --val VAL --out src/mien/models/shape-pixels
 
-VAL is a set of people that nothing was trained on, made with --readings. Of each shape the mixture of both readers with
-the smallest squared error there is chosen; left and right are one shape in this.
+VAL is a set of people that nothing was trained on, made with --readings. Of each shape the mixture of both readers that
+correlates best there is chosen; left and right are one shape in this.
 """
 
 from __future__ import annotations
@@ -100,8 +100,7 @@ def fit_mixture(truth: Float32, pixels: Float32, landmarks: Float32) -> Mixture:
             continue
         t, p, q = t[known], p[known], q[known]
         q = np.zeros_like(p) if alone else q
-        errors = [float(((s * p + (1 - s) * q - t) ** 2).mean()) for s in _STEPS]
-        share = 1.0 if alone else float(_STEPS[int(np.argmin(errors))])
+        share = 1.0 if alone else float(_STEPS[int(np.argmax([_r(t, s * p + (1 - s) * q) for s in _STEPS]))])
         readings = (share * p + (1 - share) * q, p, q)
         for row, value in zip(out, (share, *(_r(t, x) for x in readings)), strict=True):
             row[k] = value
