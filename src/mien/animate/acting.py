@@ -94,7 +94,7 @@ def _face(made: Generated, i: int) -> Face:
 
 def units_of(shapes: Blendshapes) -> ActionUnits:
     """What a reader of captured faces would read from these shapes."""
-    return action_units(shapes, {"lip_gap": (float(max(_gap_row() @ np.nan_to_num(shapes.values), 0.0)), 1.0)})
+    return action_units(shapes, {"lip_gap": (max(float(_gap_row() @ np.nan_to_num(shapes.values)), 0.0), 1.0)})
 
 
 def _gap_row() -> Float64:

@@ -92,7 +92,7 @@ def generate(script: Script, graph: ExpressionGraph | None = None, t_ns: Int64 |
     shapes = _with_blinks(shapes, [p for b in blinks for p in b.pulses], t_s)
     head_deg, head_mm, gaze_deg = _posture(dice, script, acts, seconds, t_s)
     events = [_event_of(a) for a in acts]
-    events += [Event("blink", 1, *(_ns(t) for t in (b.onset_s, b.apex_s, b.offset_s)), 1.0, ("AU45",)) for b in blinks]
+    events += [Event("blink", 1, _ns(b.onset_s), _ns(b.apex_s), _ns(b.offset_s), 1.0, ("AU45",)) for b in blinks]
     kept = sorted((e for e in events if e.onset_ns >= 0 and e.onset_ns < _ns(seconds)), key=lambda e: e.offset_ns)
     return Generated(t_ns, units, shapes, head_deg, head_mm, gaze_deg, tuple(kept), tuple(acts))
 
@@ -215,8 +215,8 @@ def _box(most: Lean) -> tuple[Float64, Float64]:
 
 
 def _event_of(act: Act) -> Event:
-    times = (act.onset_s, act.apex_s, act.offset_s)
-    return Event(act.kind, 1, *(_ns(t) for t in times), 1.0, tuple(act.units), act.expression)
+    onset, apex, offset = _ns(act.onset_s), _ns(act.apex_s), _ns(act.offset_s)
+    return Event(act.kind, 1, onset, apex, offset, 1.0, tuple(act.units), act.expression)
 
 
 def _ns(t_s: float) -> int:

@@ -159,7 +159,8 @@ def _at_rest(
     joints = [int(j) for j in skin["joints"]]
     inverse = np.broadcast_to(np.eye(4), (len(joints), 4, 4))
     if "inverseBindMatrices" in skin:
-        inverse = file.floats(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)[: len(joints)]
+        stored = file.floats(skin["inverseBindMatrices"]).astype(np.float64)
+        inverse = stored.reshape(-1, 4, 4).transpose(0, 2, 1)[: len(joints)]
     matrices = np.stack([worlds[j] for j in joints]) @ inverse
     which = file.accessor(attributes["JOINTS_0"]).astype(np.int64)
     weights = file.floats(attributes["WEIGHTS_0"]).astype(np.float64)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from mien.animate.idle import Gazing, Head
 from mien.animate.motion import Drift, Pulse, Step
 from mien.core.arrays import Float64
 from mien.core.schema import load_schema
@@ -74,8 +75,8 @@ def exercise(seed: int, fps: float = 15.0) -> FaceSequence:
     far = float(rng.choice([-1.0, 1.0]) * rng.uniform(*_FAR_DEG))
     turn = (Step(away, 0.6, (far, 0.0, 0.0)), Step(seconds - 1.0, 0.6, (-far, 0.0, 0.0)))
     head, turns = distractors.random_head(rng, away, 5.0)
-    moved = distractors.Head(head.drift, (*(s for s in head.turns if s.start_s + s.length_s < away), *turn))
-    looking = distractors.Gazing((0.0, 0.0), _looks(rng, seconds), 1.0)
+    moved = Head(head.drift, (*(s for s in head.turns if s.start_s + s.length_s < away), *turn))
+    looking = Gazing((0.0, 0.0), _looks(rng, seconds), 1.0)
     return _sampled("exercise", (seed, fps, seconds), [*pulses, *more], (moved, looking), [*events, *blinks, *turns])
 
 
@@ -108,8 +109,8 @@ def performed(
             pulses += _gesture(wanted, float(rng.uniform(0.85, 1.0)), span)
             events.append(Event("gesture", *span, _NOTHING))
         start += seconds
-    still = distractors.Head(Drift.random(rng, [0.9, 0.6, 0.5, 1.2, 0.8, 1.6], (0.03, 0.35)), ())
-    looking = distractors.Gazing((0.0, 0.0), (), 1.0)
+    still = Head(Drift.random(rng, [0.9, 0.6, 0.5, 1.2, 0.8, 1.6], (0.03, 0.35)), ())
+    looking = Gazing((0.0, 0.0), (), 1.0)
     return _sampled("guided", (seed, fps, start), pulses, (still, looking), events)
 
 
@@ -167,7 +168,7 @@ def _sampled(
     kind: str,
     how: tuple[int, float, float],
     pulses: list[Pulse],
-    moving: tuple[distractors.Head, distractors.Gazing],
+    moving: tuple[Head, Gazing],
     events: list[Event],
 ) -> FaceSequence:
     seed, fps, seconds = how

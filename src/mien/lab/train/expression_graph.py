@@ -91,8 +91,8 @@ def co_occurrence(graph: ExpressionGraph, asked: Float32, levels: Float32, seed:
         for unit, level in graph.levels(Ask(expression, kind, float(row[-1])), rng).items():
             made[i, UNITS.index(unit)] = level
     upper = np.triu_indices(len(UNITS), 1)
-    pairs = [((x > 0).T.astype(float) @ (x > 0))[upper] / len(x) for x in (made, levels)]
-    return float(np.corrcoef(*pairs)[0, 1]), len(made)
+    drawn, given = (((x > 0).T.astype(float) @ (x > 0))[upper] / len(x) for x in (made, levels))
+    return float(np.corrcoef(drawn, given)[0, 1]), len(made)
 
 
 def facts(scores: Sequence[Score], name: str) -> CardFacts:
