@@ -1,6 +1,7 @@
 """Movement made without drawing, and the spotter's trainer; one performer, short clips."""
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mien.lab.synth.faint_movement import Performer, observe
 from mien.lab.synth.sequence import random_sequence
 from mien.lab.train.micro_spotter import (
     Examples,
+    dense_sequence,
     examples_of,
     joined,
     mirrored,
@@ -95,3 +97,13 @@ def test_training_writes_a_model_that_the_spotter_opens(tmp_path: Path) -> None:
     assert verdict.units == pytest.approx(units.numpy(), abs=0.01)
     assert emotions.shape[1] == len(EMOTIONS)
     assert "micro-spotter" not in decision.model_id
+
+
+def test_a_dense_sequence_holds_many_expressions_that_do_not_overlap() -> None:
+    sequence = dense_sequence(5, 50.0, 8.0)
+    assert len(sequence) == 400
+    assert len(sequence.events) >= 3
+    assert {e.kind for e in sequence.events} <= {"micro", "macro"}
+    ordered = [(e.onset_s, e.offset_s) for e in sequence.events]
+    assert all(a[1] < b[0] for a, b in pairwise(ordered))
+    assert np.array_equal(sequence.shapes, dense_sequence(5, 50.0, 8.0).shapes)

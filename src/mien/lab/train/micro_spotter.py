@@ -135,9 +135,19 @@ def dense_sequence(seed: int, fps: float, seconds: float = 12.0) -> FaceSequence
     t_s = times_ns / 1e9
     degrees, mm = head.at(t_s)
     gaze_deg = gaze.at(t_s, degrees)
-    parts = (shapes_at(pulses, t_s, gaze_deg), gaze_deg, degrees, mm, light.at(t_s))
-    arrays = [np.asarray(a, dtype=np.float32) for a in parts]
-    return FaceSequence(seed, "long", fps, seconds, times_ns, *arrays, events=tuple(events))
+    return FaceSequence(
+        seed=seed,
+        kind="long",
+        fps=fps,
+        seconds=seconds,
+        times_ns=times_ns,
+        shapes=shapes_at(pulses, t_s, gaze_deg),
+        gaze_deg=gaze_deg.astype(np.float32),
+        head_deg=degrees.astype(np.float32),
+        head_mm=mm.astype(np.float32),
+        light=light.at(t_s).astype(np.float32),
+        events=tuple(events),
+    )
 
 
 def dense_examples(people: Sequence[Performer], clips: int, seed: int) -> Iterator[Examples]:
