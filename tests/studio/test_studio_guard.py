@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from mien.studio.app import create_app
-from mien.studio.guard import COOKIE, Rules, is_loopback
+from mien.studio.guard import COOKIE, MOST_BODY_BYTES, Rules, is_loopback
 from mien.studio.studio import Studio
 
 OWN = "http://127.0.0.1:8300"
@@ -65,6 +65,13 @@ def test_a_network_address_asks_for_the_token(studio: Studio) -> None:
         assert stranger.get("/api/takes").status_code == 200, "the cookie is enough from then on"
         with stranger.websocket_connect(STRANGER, headers={"origin": "http://machine.local:8300"}) as page:
             assert page.receive_json()["type"] == "hello"
+
+
+@pytest.mark.parametrize("length", [str(MOST_BODY_BYTES + 1), "0" * 20, "9" * 30, ""])
+def test_a_body_that_is_too_long_is_refused_before_it_is_read(client: TestClient, length: str) -> None:
+    answer = client.put("/api/takes/edits?name=one", content=b"{}", headers={"content-length": length})
+    assert answer.status_code == 413
+    assert client.put("/api/takes/edits?name=one", content=iter([b"{}"])).status_code == 413, "no length"
 
 
 @pytest.mark.parametrize(

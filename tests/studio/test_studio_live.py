@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mien.core.record import FrameRecord, Stamp
-from mien.studio.browser_camera import LONGEST_PICTURE, BrowserCamera, decoded
+from mien.studio.browser_camera import BrowserCamera, decoded
 from mien.studio.clock import now_ms
 from mien.studio.judge import LiveJudge
 from mien.studio.live_session import jpeg
@@ -68,6 +69,14 @@ def picture(wide: int = 64, high: int = 48, said_ms: float = 0.0) -> bytes:
     return CAMERA_HEAD.pack(said_ms) + data.tobytes()
 
 
+def claiming(wide: int, high: int) -> bytes:
+    """A picture whose head says another size."""
+    data = bytearray(picture())
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", high, wide)
+    return bytes(data)
+
+
 def test_a_browsers_pictures_become_frames_and_rubbish_does_not() -> None:
     camera = BrowserCamera()
     frames = iter(camera)
@@ -84,7 +93,8 @@ def test_a_browsers_pictures_become_frames_and_rubbish_does_not() -> None:
     assert list(frames) == []
     assert decoded(b"\0" * 8 + b"no jpeg at all") is None
     assert decoded(picture(4000, 2000)) is None, "too many pixels are not even decoded"
-    assert decoded(picture()[:-40]) is None or len(picture()) < LONGEST_PICTURE
+    assert decoded(claiming(1920, 1088)) is None, "more pixels than are taken"
+    assert decoded(claiming(65500, 65500)) is None, "a bomb"
 
 
 def test_a_time_that_cannot_be_true_is_replaced_by_now() -> None:

@@ -93,7 +93,7 @@ def decoded(message: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]] |
     try:
         with Image.open(io.BytesIO(picture), formats=["JPEG"]) as head:
             w, h = head.size
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     if min(w, h) < LEAST_SIDE or w * h > MOST_PIXELS:
         return None

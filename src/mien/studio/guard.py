@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,10 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "mien_token"
+MOST_BODY_BYTES = 1024 * 1024
+"""Of a request; only a character's file may be longer, and `rest_avatars` bounds it."""
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_FILES = re.compile(r"/api/avatars/[^/]+")
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
     "connect-src 'self' blob: data: ws: wss:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
@@ -89,6 +93,15 @@ def _tokens(scope: Scope) -> list[str]:
     return found + ([authorization[7:]] if authorization.startswith("Bearer ") else [])
 
 
+def _too_long(scope: Scope) -> bool:
+    """Whether a body is longer than it may be, or does not say how long it is."""
+    headers = Headers(scope=scope)
+    if scope["method"] == "PUT" and _FILES.fullmatch(scope["path"]):
+        return False
+    length = headers.get("content-length", "0")
+    return "transfer-encoding" in headers or not 0 < len(length) < 10 or int(length) > MOST_BODY_BYTES
+
+
 class Guard:
     """ASGI middleware that asks `Rules`, and adds headers that keep pages to themselves."""
 
@@ -102,6 +115,9 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": why})
         elif why is not None:
             await JSONResponse({"detail": why}, 403, headers=dict(HEADERS))(scope, receive, send)
+        elif kind == "http" and _too_long(scope):
+            what = f"a request says its length, {MOST_BODY_BYTES // 1024**2} MB at most"
+            await JSONResponse({"detail": what}, 413, headers=dict(HEADERS))(scope, receive, send)
         elif kind == "http" and self._rules.token and scope["path"] == "/" and b"token=" in scope["query_string"]:
             there = RedirectResponse("/", 303, headers=dict(HEADERS))
             there.set_cookie(COOKIE, self._rules.token, httponly=True, samesite="strict")

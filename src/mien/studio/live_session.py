@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ class LiveSession:
     def __init__(self, hub: Hub, profiles: Path) -> None:
         self.hub = hub
         self.profiles = profiles
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._run: _Run | None = None
         self._session = Session(state="idle")
         hub.say(self._session, keep=True)
@@ -94,6 +95,14 @@ class LiveSession:
             if on:
                 self.hub.forget("frame")
 
+    def give(self, frame: bytes, *, pixels: bool) -> bool:
+        """Publish a packed frame; False = it has pixels, and they are kept back by now."""
+        with self._lock:
+            if pixels and self._session.privacy:
+                return False
+            self.hub.publish("frame", frame)
+            return True
+
     def picture(self, message: bytes) -> None:
         """A picture of a browser's camera; ignored unless one is waited for."""
         run = self._run
@@ -109,10 +118,11 @@ class LiveSession:
 
     def tell(self, run: object = None, **changes: object) -> None:
         """Change what the pages know; `run` = only if this run is the present one."""
-        if run is not None and run is not self._run:
-            return
-        self._session = self._session.model_copy(update=changes)
-        self.hub.say(self._session, keep=True)
+        with self._lock:  # or a run's change could undo a privacy switch
+            if run is not None and run is not self._run:
+                return
+            self._session = self._session.model_copy(update=changes)
+            self.hub.say(self._session, keep=True)
 
     def profile_path(self, name: str) -> Path:
         """File of a profile."""
@@ -170,7 +180,7 @@ class _Run:
             path = self._owner.profile_path(asked.profile)
             if not path.is_file():
                 raise RequestError(f'there is no profile "{asked.profile}": calibrate first')
-            overrides.append(f"action_units.profile='{path}'")
+            overrides.append(f"action_units.profile={json.dumps(str(path), ensure_ascii=False)}")
         request = LiveRequest(asked.source, asked.to, asked.preset, overrides, asked.faces, asked.smooth, asked.lost)
         judge = LiveJudge()
         packer = self._packer = FramePacker(self._owner, judge)
@@ -243,9 +253,8 @@ class FramePacker:
             captured_ms = server_ms(record.stamp.t_ns)
             news = FrameNews(captured_ms, now_ms(), self._judge.dropped, self._judge.fps, picture)
             packed = pack_frame(record, signal, news)
-            if picture and self._owner.session.privacy:  # switched on in the meantime
+            if not self._owner.give(packed, pixels=bool(picture)):
                 continue
-            self._owner.hub.publish("frame", packed)
             self._judge.ready(now_ms() - captured_ms)
 
     def status(self, outlets: Outlets) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
+import secrets
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +62,7 @@ def avatar_routes(folder: Path) -> APIRouter:
         if len(list(folder.glob("*"))) >= 2 * MOST_AVATARS and not path.exists():
             raise RequestError(f"{MOST_AVATARS} characters are kept already: remove one")
         await _received(request, path)
-        return _avatar(folder, name)
+        return await asyncio.to_thread(_avatar, folder, name)
 
     @router.put("/{name}/mapping")
     def mapped(name: str, mapping: Mapping) -> Avatar:
@@ -81,7 +83,7 @@ def avatar_routes(folder: Path) -> APIRouter:
 
 
 def _allowed(folder: Path, name: str) -> Path:
-    if not re.match(NAME, name) or Path(name).suffix not in ENDINGS or name == BUILTIN:
+    if not re.fullmatch(NAME, name) or Path(name).suffix not in ENDINGS or name == BUILTIN:
         raise RequestError(f"{name[:80]!r}: a character is a .glb or .vrm file with a plain name")
     return folder / name
 
@@ -104,7 +106,7 @@ async def _received(request: Request, path: Path) -> None:
         RequestError: it is too long, or no character.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part{path.suffix}")
+    part = path.with_name(f".{secrets.token_hex(4)}.part{path.suffix}")  # two may come at once
     try:
         size = 0
         with part.open("wb") as file:
@@ -114,7 +116,7 @@ async def _received(request: Request, path: Path) -> None:
                     raise HTTPException(413, f"a character may have {MOST_BYTES // 1024**2} MB")
                 file.write(piece)
         try:
-            check_rig(part)
+            await asyncio.to_thread(check_rig, part)
         except SourceError as error:
             raise RequestError(str(error).replace(str(part), path.name)) from None
         part.replace(path)

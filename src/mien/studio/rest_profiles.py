@@ -30,7 +30,7 @@ def profile_routes(folder: Path) -> APIRouter:
     @router.delete("/{name}")
     def removed(name: str) -> dict[str, str]:
         """Forget a profile."""
-        if not re.match(NAME, name):
+        if not re.fullmatch(NAME, name):
             raise RequestError(f"{name[:80]!r} is no name of a profile")
         path = folder / f"{name}.toml"
         if not path.is_file():

@@ -45,7 +45,8 @@ def opened_take(folder: Path, name: str) -> Take:
     if "\x00" in name:
         raise HTTPException(404, "there is no such take")
     place = (folder / name).resolve()
-    if not place.is_relative_to(folder.resolve()) or not place.is_dir():
+    # os.path.isdir, for Path.is_dir raises where a name is too long
+    if not place.is_relative_to(folder.resolve()) or not os.path.isdir(place):  # noqa: PTH112
         raise HTTPException(404, f"there is no take {name[:200]}")
     if not (place / TAKE_FILE).exists() and not (place / PARTS_FOLDER).is_dir():
         raise HTTPException(404, f"there is no take in {name[:200]}")
