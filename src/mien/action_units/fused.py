@@ -105,7 +105,8 @@ class FusedSolver(LandmarkSolver):
         share = self._reader.share
         apart = np.abs(np.nan_to_num(weights - found))
         joined = np.where(share >= 1, found, share * found + (1 - share) * weights)
-        looks, _ = look_shapes(Gaze(*looked(joined), np.ones(2, np.float32)))
+        left, right = looked(joined)
+        looks, _ = look_shapes(Gaze(left, right, np.ones(2, np.float32)))
         joined[GAZE_SHAPES] = looks[GAZE_SHAPES]  # one eye does not look up and down at once
         joined[_BLINKS] = np.fmax(joined[_BLINKS], weights[_BLINKS])  # lids that the landmarks show shut are shut
         yaw_pitch = np.degrees(seen.turn[0])

@@ -41,7 +41,8 @@ class AtRest:
     @property
     def known(self) -> Float32:
         """(52,) 0 = nothing known … 1 = settled, by the part of the face that a shape belongs to."""
-        return np.array([self._calm.known(p) for p in PARTS], dtype=np.float32)[_PART]
+        known: Float32 = np.array([self._calm.known(p) for p in PARTS], dtype=np.float32)[_PART]
+        return known
 
     def learn(self, t_ns: int, own: Float32, front: Float32, strange: Float32, trust: float) -> None:
         """See a frame; arguments as of `Neutral.learn`, `strange` = the solver's weights as of a stranger."""

@@ -26,7 +26,8 @@ def random_shapes(rng: np.random.Generator) -> Float32:
     """(52,) float32 weights 0–1; eyeLook* are left at 0. Shapes that exclude each other never come together."""
     kind = int(rng.choice(3, p=_KINDS))
     if kind == 1:
-        return random_weights(rng, 1)[0]
+        mixed: Float32 = random_weights(rng, 1)[0]
+        return mixed
     if kind == 2:
         return random_face(rng).shapes
     schema = load_schema("arkit52")

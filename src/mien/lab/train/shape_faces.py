@@ -185,7 +185,7 @@ def write_set(out: Path, groups: Iterator[list[Labelled]], count: int, facts: Se
     out.mkdir(parents=True, exist_ok=True)
     w, h = crop_size(MARGIN)
     shape = (count, IN_GROUP, h, w, 3)
-    crops = np.lib.format.open_memmap(out / "crops.npy", mode="w+", dtype=np.uint8, shape=shape)
+    crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
     labels = np.full((3, count, IN_GROUP, len(_ARKIT)), np.nan, np.float32)
     done = 0
     for group in groups:
