@@ -111,6 +111,7 @@ def test_strength_is_monotone_and_starts_at_zero() -> None:
         ("[outputs.a]\nparts = {}\ncurve = [[1, 0], [0, 1]]", "ascend"),
         ("[outputs.a]\nparts = {}\nlimits = [1, 0]", "limits"),
         ("= broken", "cannot be read"),
+        ("a = " + "[" * 5000, "cannot be read"),
     ],
 )
 def test_a_wrong_profile_is_one_clear_error(tmp_path: Path, text: str, says: str) -> None:

@@ -63,6 +63,7 @@ def test_a_file_and_what_is_wrong_with_files(tmp_path: Path) -> None:
         "[[event]]\nunits = { AU7 = 9 }",
         "\x00",
         "fps = 4\n" * 2,
+        "fps = " + "[" * 5000,
     ):
         path.write_text(text)
         with pytest.raises(ConfigError, match=r"scene\.toml"):

@@ -115,7 +115,9 @@ def test_a_gltf_with_its_data_inside_and_beside(tmp_path: Path) -> None:
         (("bufferViews", 0, "buffer"), -1),
         (("bufferViews", 0, "byteLength"), 10**9),
         (("meshes", 0, "primitives", 0, "indices"), 0),
+        (("accessors", 0, "count"), float("inf")),
         (("nodes", 4, "mesh"), 99),
+        (("nodes",), [{"mesh": 0}] * 10_000),  # little to read, much to hold
         (("nodes", 0, "children"), [0]),
         (("nodes", 2, "children"), [0]),
         (("nodes", 0, "rotation"), [0, 0, 0, 0]),

@@ -127,6 +127,6 @@ def read_profile_file(path: Path) -> ProfileFile:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"profile {path}: {where + ': ' if where else ''}{first['msg']}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"profile {path} cannot be read: {reason}; mien avatar check --profile makes one") from None

@@ -114,7 +114,7 @@ def read_script(path: Path) -> Script:
         return Script.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise ConfigError(f"script {path}: {_first(error)}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"script {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 

@@ -21,6 +21,8 @@ from mien.core.arrays import AnyArray, Float32, Float64
 from mien.errors import SourceError
 
 MAX_VERTICES = 400_000
+MAX_OFFSETS = 40_000_000
+"""Vertices times morph targets, summed over all that is drawn."""
 _TEXTURE_PX = 1024
 _GREY = np.array([0.7, 0.7, 0.7], np.float32)
 _CLEAR = 0.35
@@ -74,6 +76,7 @@ def read_rig(path: str | Path) -> RigFile:
     if packed := needed & {"KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_mesh_quantization"}:
         raise SourceError(f"{file.path}: its meshes are compressed ({', '.join(sorted(packed))}): export it without")
     try:
+        _check_size(file)
         worlds = world_matrices(gltf)
         bones = bones_of(gltf)
         of_node = _bone_of_node(gltf, bones)
@@ -81,15 +84,31 @@ def read_rig(path: str | Path) -> RigFile:
         for number, node in enumerate(gltf.get("nodes", [])):
             if "mesh" in node:
                 meshes += _meshes(file, node, worlds, number, of_node)
-        if sum(len(m.positions) for m in meshes) > MAX_VERTICES:
-            raise SourceError(f"{file.path}: more than {MAX_VERTICES:,} vertices; use a lighter version of it")
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise file.broken("its meshes", error) from error
     if not meshes:
         raise SourceError(f"{file.path}: there is no mesh to draw in it")
     extensions = gltf.get("extensions")
     backwards = isinstance(extensions, dict) and "VRM" in extensions and "VRMC_vrm" not in extensions
     return RigFile(tuple(meshes), {b: worlds[n][:3, 3] for b, n in bones.items()}, backwards)
+
+
+def _check_size(file: GltfArrays) -> None:
+    """Refuse by the counts alone what would not fit in memory: a mesh may hang on many nodes.
+
+    Raises:
+        SourceError: too many vertices or morph targets.
+    """
+    gltf, vertices, offsets = file.gltf, 0, 0
+    for node in gltf.get("nodes", []):
+        for primitive in gltf["meshes"][node["mesh"]].get("primitives", []) if "mesh" in node else ():
+            count = abs(int(gltf["accessors"][primitive["attributes"]["POSITION"]]["count"]))
+            vertices, offsets = vertices + count, offsets + count * len(primitive.get("targets", []))
+            if vertices > MAX_VERTICES or offsets > MAX_OFFSETS:
+                raise SourceError(
+                    f"{file.path}: more than {MAX_VERTICES:,} vertices, or than {MAX_OFFSETS:,} of them in morph "
+                    "targets; use a lighter version of it"
+                )
 
 
 def _bone_of_node(gltf: dict[str, Any], bones: Mapping[str, int]) -> AnyArray:
