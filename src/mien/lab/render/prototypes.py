@@ -125,7 +125,7 @@ def random_face(rng: np.random.Generator, strong: bool | None = None) -> Face:
         weights = random_weights(rng, 1)[0]
         if rng.random() < _COMPOUND_SHARE:
             return _random_compound(rng)
-        return Face(name, float("nan"), _tidy(weights))
+        return Face(name, float("nan"), tidy(weights))
     shapes = np.zeros(len(load_schema("arkit52")), np.float32)
     intensity = 0.0
     if name != "neutral":
@@ -134,7 +134,7 @@ def random_face(rng: np.random.Generator, strong: bool | None = None) -> Face:
         set_units(shapes, prototype_units(name, intensity, rng))
     _blink(shapes, rng)
     shapes += np.abs(rng.normal(0.0, 0.015, len(shapes))).astype(np.float32) * (rng.random(len(shapes)) < 0.3)
-    return Face(name, intensity, _tidy(shapes))
+    return Face(name, intensity, tidy(shapes))
 
 
 def weight_of(unit: str, intensity: float) -> float:
@@ -204,7 +204,7 @@ def _random_compound(rng: np.random.Generator) -> Face:
     shapes = np.zeros(len(load_schema("arkit52")), np.float32)
     set_units(shapes, prototype_units(name, intensity, rng))
     _blink(shapes, rng)
-    return Face("other", intensity, _tidy(shapes), name)
+    return Face("other", intensity, tidy(shapes), name)
 
 
 def _blink(shapes: Float32, rng: np.random.Generator) -> None:
@@ -214,8 +214,8 @@ def _blink(shapes: Float32, rng: np.random.Generator) -> None:
         shapes[schema.index(name)] = max(shapes[schema.index(name)], droop)
 
 
-def _tidy(shapes: Float32) -> Float32:
-    """Of shapes that exclude each other the weaker is 0, mouthClose never exceeds jawOpen."""
+def tidy(shapes: Float32) -> Float32:
+    """(52,) 0–1: of shapes that exclude each other the weaker is 0, mouthClose never exceeds jawOpen."""
     schema = load_schema("arkit52")
     out = np.clip(shapes, 0.0, 1.0).astype(np.float32)
     for one, other in EXCLUSIVE:

@@ -10,9 +10,9 @@ import numpy as np
 
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
-from mien.lab.render.prototypes import random_face
+from mien.lab.render.prototypes import random_face, tidy
 from mien.lab.synth.exercise import SIDED, TOGETHER
-from mien.lab.synth.expressions import EXCLUSIVE, random_weights
+from mien.lab.synth.expressions import random_weights
 
 _MANY = (0.5, 0.32, 0.18)
 """Odds of one, two and three gestures."""
@@ -43,14 +43,3 @@ def random_shapes(rng: np.random.Generator) -> Float32:
     if rng.random() < _BLINKS:
         out[[schema.index("eyeBlinkLeft"), schema.index("eyeBlinkRight")]] = rng.choice([1.0, rng.random()])
     return tidy(out)
-
-
-def tidy(shapes: Float32) -> Float32:
-    """(52,) 0–1: of shapes that exclude each other the weaker is 0, mouthClose never exceeds jawOpen."""
-    schema = load_schema("arkit52")
-    out = np.clip(shapes, 0.0, 1.0).astype(np.float32)
-    for one, other in EXCLUSIVE:
-        i, j = schema.index(one), schema.index(other)
-        out[j if out[i] >= out[j] else i] = 0.0
-    out[schema.index("mouthClose")] = min(out[schema.index("mouthClose")], out[schema.index("jawOpen")])
-    return out
