@@ -112,6 +112,16 @@ def test_the_stage_adds_events_and_forgets() -> None:
     stage.close()
 
 
+def test_a_running_spotter_forgets_faces_that_are_gone() -> None:
+    spotter = Spotter(keep=False)
+    for t_ns, xy in _faces([], 0.5):
+        spotter.watch(5, None, xy, t_ns)
+    spotter.decide(10**9)
+    assert set(spotter.grids()) == {5}
+    spotter.decide(20 * 10**9)
+    assert spotter.grids() == {}
+
+
 def test_another_model_is_refused() -> None:
     with pytest.raises(ModelError, match=str(width())):
         Decision("landmark-solver")

@@ -112,6 +112,9 @@ class Spotter:
     def decide(self, now_ns: int) -> list[Spotted]:
         """What can be said now of what ended before; every expression is told once."""
         out: list[Spotted] = []
+        if not self._keep:  # faces that are gone are looked at no more
+            here = {k: t for k, t in self._tracks.items() if not t.moves or now_ns - t.moves[-1].t_ns <= _WINDOW_NS}
+            self._tracks = here
         for track_id, track in self._tracks.items():
             if track.looked_ns is not None and now_ns - track.looked_ns < LOOK_NS:
                 continue

@@ -13,6 +13,7 @@ from mien.avatar.character import Character
 from mien.avatar.preview import Preview
 from mien.core.arrays import UInt8
 from mien.core.timebase import NS_PER_S
+from mien.errors import SinkError
 from mien.sinks.exporters.whole_file import written_bytes
 from mien.sinks.video_segment import SegmentWriter, join
 
@@ -43,7 +44,10 @@ def write_video(
     """
     preview = Preview(character, size_wh, 2)
     part = path.with_name(f".{path.stem}.part.mp4")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{path.parent} cannot be made: {error.strerror or error}; name another --out") from error
     count = 0
     try:
         writer = SegmentWriter(part, size_wh, CRF, {"mien": "character"})
