@@ -120,6 +120,12 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
         export(take, rig, options=GlbOptions(avatar=str(rig)))
     with pytest.raises(SourceError, match=r"missing\.glb"):
         export(take, tmp_path / "o.glb", options=GlbOptions(avatar=str(tmp_path / "missing.glb")))
+    lying = bytearray(rig.read_bytes())
+    at = lying.index(b'"buffer":0')
+    lying[at : at + 10] = b'"buffer":7'
+    (tmp_path / "lying.glb").write_bytes(bytes(lying))
+    with pytest.raises(SourceError, match=r"lying\.glb"):
+        export(take, tmp_path / "o.glb", options=GlbOptions(avatar=str(tmp_path / "lying.glb")))
     profile = tmp_path / "p.toml"
     profile.write_text("[outputs]\nnothing = { jawOpen = 1 }\n")
     with pytest.raises(SourceError, match="none of its morph targets"):

@@ -66,17 +66,22 @@ class OwnAvatar:
         """Write the character with the clip as its animation.
 
         Raises:
-            RequestError: the output is the character's own file. SinkError: the file cannot be written.
+            RequestError: the output is the character's own file. SourceError: the character contradicts itself.
+            SinkError: the file cannot be written.
         """
         if path.resolve() == self.path.resolve():
             raise RequestError(f"{path} is the character itself: name another --out")
         gltf = copy.deepcopy(self._file.gltf)
         buffer = GltfBuffer()
-        self._keep(gltf, buffer)
-        keys = _Keys(buffer, clip, interpolation)
         controls = dict(zip(self.profile.names, self.profile(clip.weights).T, strict=True))
-        for node, names in self._targets.items():
-            keys.add(node, "weights", self._weights(gltf, node, names, controls, len(clip)))
+        try:
+            self._keep(gltf, buffer)
+            weights = {n: self._weights(gltf, n, names, controls, len(clip)) for n, names in self._targets.items()}
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise self._file.broken("its buffers or weights", error) from error
+        keys = _Keys(buffer, clip, interpolation)
+        for node, row in weights.items():
+            keys.add(node, "weights", row)
         for node, xyzw in self._turns(clip).items():
             _loosen(gltf["nodes"][node])
             keys.add(node, "rotation", xyzw)
