@@ -149,6 +149,9 @@ class _Run:
         if self._before is not None:
             self._before.thread.join(_END_S)
             self._before = None
+        if self.stop.is_set():  # another one was asked for in the meantime: nothing is opened
+            self._tell(state="ended", wants_camera=False)
+            return
         asked = self._asked
         self._tell(
             state="starting",
