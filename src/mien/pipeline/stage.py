@@ -104,7 +104,10 @@ class Source(Protocol):
 
 @runtime_checkable
 class Stage(Protocol):
-    """Takes a record and returns it with more fields filled. Not thread-safe; one instance serves one source."""
+    """Takes a record and returns it with more fields filled. Not thread-safe; one instance serves one source.
+
+    `reads` is what it cannot do without; what it uses where it is there, it says in its docstring.
+    """
 
     reads: frozenset[str]
     writes: frozenset[str]

@@ -89,7 +89,7 @@ def write_files(request: SpotRequest, outcome: SpotOutcome, folder: Path) -> lis
         picture = draw_strip(spotted, grid, _pictures(request, outcome, spotted))
         png = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
         path = folder / STRIPS / f"{number:03d}-{spotted.event.kind}.png"
-        with written_bytes(path) as file:
+        with written_bytes(path, folders=True) as file:
             file.write(png)
         strips.append(png)
         made.append(path)

@@ -74,7 +74,7 @@ def write_glb(
     Raises:
         SinkError: the file cannot be written.
     """
-    with written_bytes(path) as file:
+    with written_bytes(path, folders=True) as file:
         write_character(file, character, _animation(performance, interpolation))
 
 

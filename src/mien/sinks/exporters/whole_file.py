@@ -22,19 +22,20 @@ def written_text(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def written_bytes(path: Path) -> Iterator[BinaryIO]:
-    """The same for bytes."""
-    with _beside(path) as part, part.open("wb") as file:
+def written_bytes(path: Path, *, folders: bool = False) -> Iterator[BinaryIO]:
+    """The same for bytes; `folders` = missing folders are made."""
+    with _beside(path, folders) as part, part.open("wb") as file:
         yield file
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _beside(path: Path, folders: bool = False) -> Iterator[Path]:
     """A file beside `path` that takes its place in the end."""
     part = path.with_name(path.name + ".tmp")
     try:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if folders:
+                path.parent.mkdir(parents=True, exist_ok=True)
             yield part
             part.replace(path)
         except BaseException:
