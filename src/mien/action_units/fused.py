@@ -43,8 +43,8 @@ def _looking_as_read(face: Face) -> Face:
 
 
 class FusedSolver(LandmarkSolver):
-    """Reads landmarks, head pose, gaze, track id and, where there is one, the picture; writes blendshapes and action units of every face,
-    and its gaze anew: the landmark network's pupils hardly follow an eye up and down.
+    """Reads landmarks, head pose, gaze, track id and, where there is one, the picture; writes blendshapes and action
+    units of every face, and its gaze anew: the landmark network's pupils hardly follow an eye up and down.
 
     As `LandmarkSolver`, whose `profile` changes what the landmarks say before the pixels are asked. Without a picture
     (a take that is solved again) the landmarks alone are read, and what only pixels show is NaN.
