@@ -73,6 +73,20 @@ def test_too_slow_is_refused_unless_forced(monkeypatch: pytest.MonkeyPatch) -> N
     assert any("too slow" in w for w in spot(SpotRequest("x.mp4", force=True)).warnings)
 
 
+def test_a_clip_of_a_few_slow_frames_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    _opened(monkeypatch, _Take(rate=10.0, seconds=0.6))
+    with pytest.raises(RequestError, match="--force"):
+        spot(SpotRequest("take.parquet"))
+
+
+def test_what_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = _opened(monkeypatch, _Take(kind="camera"))
+    take.info = SourceInfo("camera:0", "camera", live=True)
+    with pytest.raises(RequestError, match="--preset micro"):
+        spot(SpotRequest("camera:0"))
+    assert take.closed
+
+
 def test_a_rate_of_25_is_not_refused_but_warned_of() -> None:
     check_rate("x", [k * 40_000_000 for k in range(12)], force=False)
 

@@ -10,7 +10,7 @@ from typing import Any
 from mien.errors import SourceError
 
 _MAGIC, _JSON = 0x46546C67, 0x4E4F534A
-_LONGEST_JSON = 256 * 1024 * 1024
+_LONGEST_JSON = 32 * 1024 * 1024
 
 
 def read_gltf(path: Path) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def spot(request: SpotRequest, stop: threading.Event | None = None, watcher: Wat
     """Look through a source.
 
     Raises:
-        RequestError: a threshold outside 0–1, a photo, or a frame rate below 25 without `force`.
+        RequestError: a threshold outside 0–1, a photo, a source without an end, or less than 25 frames/s without `force`.
         MienError: see `mien.capture`.
     """
     if not 0.0 <= request.threshold <= 1.0:
@@ -95,6 +95,9 @@ def spot(request: SpotRequest, stop: threading.Event | None = None, watcher: Wat
     if source.info.kind == "photo":
         source.close()
         raise RequestError(f"{source.info.name}: a photo does not move; give a video, a folder of images or a take")
+    if source.info.live:
+        source.close()
+        raise RequestError(f"{source.info.name} does not end: watch it with mien capture --preset micro")
     try:
         spotter = Spotter(request.threshold)
     except BaseException:
@@ -160,6 +163,8 @@ def _look(
             spotter.watch(track, record.image, face.landmarks.xy, now)
             outcome.landmarks.setdefault(track, []).append((now, face.landmarks.xy))
         audience.frame(record)
+    if 2 <= len(stamps) < PROBE_FRAMES:
+        check_rate(outcome.source, stamps, request.force)
     outcome.seconds = (last - first) / 1e9
     outcome.rate_hz = (outcome.frames - 1) / outcome.seconds if outcome.seconds > 0 else float("nan")
     if outcome.frames == 0:
