@@ -2,8 +2,8 @@
 
 No data with valence and arousal was at hand to learn from. What is said here is the expectation over the classes of
 published ratings of their names: means of Russell & Mehrabian 1977 ("Evidence for a three-factor theory of emotions",
-table 1: pleasure and arousal, −1…1), as they are usually quoted; not compared with the print again. It is a projection of
-the classes, not a measurement of its own.
+table 1: pleasure and arousal, −1…1), as they are usually quoted; not compared with the print again. It is a
+projection of the classes, not a measurement of its own.
 """
 
 from __future__ import annotations

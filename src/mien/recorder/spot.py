@@ -84,7 +84,7 @@ def spot(request: SpotRequest, stop: threading.Event | None = None, watcher: Wat
     """Look through a source.
 
     Raises:
-        RequestError: a threshold outside 0–1, a photo, a source without an end, or less than 25 frames/s without `force`.
+        RequestError: a threshold outside 0–1, a photo, a source without an end, or less than 25 frames/s unforced.
         MienError: see `mien.capture`.
     """
     if not 0.0 <= request.threshold <= 1.0:
