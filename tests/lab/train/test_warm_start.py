@@ -13,7 +13,7 @@ from mien.lab.train.warm_start import warm_start  # noqa: E402
 from mien.runtime.store import MODEL_FILE, model_folder, open_model  # noqa: E402
 
 SHIPPED = {
-    "immtcnn-p": ({"kind": "immtcnn-p"}, (40, 51)),
+    "immtcnn-p": ({"kind": "immtcnn-p", "widths": [16, 24, 40]}, (40, 51)),
     "immtcnn-r": ({"kind": "immtcnn-r"}, (24, 24)),
     "immtcnn-o": ({"kind": "immtcnn-o", "widths": [16, 32, 48], "parallel": {"widths": [24, 48]}}, (48, 48)),
 }
@@ -67,7 +67,7 @@ def test_another_networks_weights_are_refused() -> None:
 
 
 def test_other_widths_are_refused() -> None:
-    wider = build({"kind": "immtcnn-p", "widths": [14, 16, 32]})
+    wider = build({"kind": "immtcnn-p", "widths": [18, 24, 40]})
     with pytest.raises(ModelError, match="differs"):
         warm_start(wider, _model("immtcnn-p"), [torch.zeros(2, 3, 12, 12)])
 
