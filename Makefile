@@ -24,7 +24,7 @@ run: venv viewer-if-possible ## capture the built-in clip into out/demo
 	$(BIN)/mien demo --out out/demo
 
 test: lint viewer-if-possible ## linters, types, import contracts, tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 lint: venv
 	@$(MAKE) --no-print-directory $(VENV)/.test

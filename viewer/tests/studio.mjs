@@ -47,12 +47,12 @@ async function live() {
   seen.picture = await drawn(".picture-pane canvas");
   seen.character = await drawn(".character-pane canvas");
   seen.units = await page.locator(".meter:not(.unknown)").count();
-  await page.locator("#privacy").check();
-  await page.waitForFunction(() => document.querySelector("#privacy").checked, null, WAIT);
+  await page.evaluate(() => document.querySelector("#privacy").click());
+  await page.waitForFunction(() => window.mien.figures.pictures === 0, null, WAIT); // the server has said so
   const before = await page.evaluate(() => window.mien.figures.shown);
   await page.waitForFunction((n) => window.mien.figures.shown >= n + 3, before, WAIT);
   seen.pictureInPrivate = await page.evaluate(() => window.mien.figures.pictures);
-  await page.locator("#privacy").uncheck();
+  await page.evaluate(() => document.querySelector("#privacy").click());
   await page.locator("#stop").click();
   await page.locator("#state[data-state=ended]").waitFor(WAIT);
 }
