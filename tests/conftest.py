@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("mien", deadline=None)  # how long an example takes is the machine's matter
+settings.load_profile("mien")
 
 
 @pytest.fixture(scope="session")
