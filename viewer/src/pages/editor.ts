@@ -3,12 +3,14 @@
 import { currentAvatar } from "../avatars";
 import { CharacterView } from "../character";
 import type { Connection } from "../connection";
-import { ICONS, ask, h, icon, toast } from "../dom";
-import type { Choice, EditList, FrameWhy, Hello, TakeDetail } from "../messages";
-import { type Curves, exportTake, openTake, readCurves, readEdits, videoAddress, whyFrame, writeEdits } from "../takes";
+import { ICONS, h, icon, toast } from "../dom";
+import { exportMenu } from "../exporting";
+import type { EditList, FrameWhy, Hello, TakeDetail } from "../messages";
+import { type Operation, sentence } from "../operations";
+import { type Curves, openTake, readCurves, readEdits, videoAddress, whyFrame, writeEdits } from "../takes";
 import { type Lane, Timeline } from "../timeline";
+import { whyOf } from "../why";
 
-type Operation = EditList["operations"][number];
 const COLOURS = ["#0f8b8d", "#d9822b", "#2f74c8", "#9a5bc0", "#c2486b", "#5c8f2e"];
 const FIRST_LANES = ["eyeBlinkLeft", "jawOpen", "mouthSmileLeft", "browInnerUp"];
 
@@ -93,7 +95,7 @@ class Editor {
         take.tracks.length > 1 ? tracks : null,
         this.undoButton,
         this.redoButton,
-        this.exportMenu(),
+        exportMenu(take.name, () => this.track),
       ),
       h("div", { class: "stage" }, this.videoPane(), character),
       h(
@@ -339,41 +341,6 @@ class Editor {
     );
   }
 
-  private exportMenu(): HTMLElement {
-    const edited = h("input", { type: "checkbox", checked: true });
-    const list = h("div", { class: "menu-list", role: "menu" }, h("label", { class: "check" }, edited, "With the edits"));
-    const button = h("summary", { class: "button", id: "export" });
-    button.append(icon(ICONS.export), "Export");
-    const menu = h("details", { class: "menu" }, button, list);
-    void ask<Choice[]>("api/takes/exporters").then((formats) => {
-      for (const format of formats) {
-        const one = h(
-          "button",
-          {
-            type: "button",
-            role: "menuitem",
-            class: "menu-item",
-            "data-format": format.name,
-            onclick: async () => {
-              one.disabled = true;
-              try {
-                toast(`Saved ${await exportTake(this.take.name, [format.name], this.track, edited.checked)}`);
-                menu.open = false;
-              } catch (error) {
-                toast((error as Error).message, "error");
-              }
-              one.disabled = false;
-            },
-          },
-          h("b", {}, format.name),
-          h("span", {}, format.what),
-        );
-        list.append(one);
-      }
-    });
-    return menu;
-  }
-
   private seek(time: number): void {
     this.timeline.seek(time);
     if (this.playing) this.startedAt = performance.now() - this.timeline.time * 1000;
@@ -442,41 +409,7 @@ class Editor {
 
   private showWhy(why: FrameWhy): void {
     this.element.querySelector("#why-frame")!.textContent = `frame ${why.index}`;
-    if (!why.found) {
-      this.why.replaceChildren(h("p", { class: "hint" }, "The face was not found in this frame; the character holds what it had."));
-      return;
-    }
-    const strong = why.shapes
-      .filter((s) => (s.edited ?? 0) > 0.05)
-      .sort((a, b) => (b.edited ?? 0) - (a.edited ?? 0))
-      .slice(0, 9);
-    const missing = why.shapes.filter((s) => s.raw === null);
-    const per = (v: number | null): string => (v === null ? "–" : `${Math.round(100 * v)} %`);
-    this.why.replaceChildren(
-      h(
-        "table",
-        {},
-        h("thead", {}, h("tr", {}, h("th", {}, "Shape"), h("th", {}, "Value"), h("th", {}, "Unit"), h("th", {}, "Landmarks"))),
-        h(
-          "tbody",
-          {},
-          ...strong.map((s) => {
-            const unit = why.units.find((u) => u.shapes.includes(s.shape));
-            const changed = s.raw !== null && s.edited !== null && Math.abs(s.raw - s.edited) > 0.005;
-            return h(
-              "tr",
-              {},
-              h("td", {}, s.shape),
-              h("td", {}, (s.edited ?? 0).toFixed(2), changed ? h("small", {}, ` was ${s.raw!.toFixed(2)}`) : null),
-              h("td", {}, unit ? `${unit.unit.replace("_", " ")} ${unit.value === null ? "–" : unit.value.toFixed(1)}` : "–"),
-              h("td", { title: `confidence of the value ${per(s.confidence)}` }, `${s.part} ${per(s.part_confidence)}`),
-            );
-          }),
-        ),
-      ),
-      strong.length ? "" : h("p", { class: "hint" }, "A face at rest: no shape is above 0.05."),
-      missing.length ? h("p", { class: "hint" }, `Not measured: ${reasons(missing)}.`) : "",
-    );
+    this.why.replaceChildren(...whyOf(why));
   }
 
   private key(event: KeyboardEvent): void {
@@ -489,28 +422,4 @@ class Editor {
       this.toggle();
     }
   }
-}
-
-function reasons(missing: FrameWhy["shapes"]): string {
-  const by = new Map<string, string[]>();
-  for (const s of missing) by.set(s.reason ?? "unknown", [...(by.get(s.reason ?? "unknown") ?? []), s.shape]);
-  return [...by].map(([why, names]) => `${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""} (${why})`).join("; ");
-}
-
-/** An operation in words. */
-function sentence(o: Operation, firstNs: number): string {
-  const s = (ns: number | null | undefined): string => (((ns ?? firstNs) - firstNs) / 1e9).toFixed(2);
-  if (o.kind === "mirror") return "Mirror left and right";
-  if (o.kind === "trim") return `Trim to ${s(o.start_ns)}–${s(o.end_ns)} s`;
-  const n = o.shapes?.length ?? 0;
-  const which = n === 0 ? "all shapes" : n <= 2 ? o.shapes!.join(", ") : `${n} shapes`;
-  const where = o.start_ns == null && o.end_ns == null ? "" : ` ${s(o.start_ns)}–${o.end_ns == null ? "end" : s(o.end_ns)} s`;
-  const what = {
-    despike: () => `Despike up to ${(o as { longest_ms?: number }).longest_ms} ms`,
-    fill: () => `Fill gaps up to ${(o as { longest_ms?: number }).longest_ms} ms`,
-    smooth: () => `Smooth ${(o as { sigma_ms?: number }).sigma_ms} ms`,
-    gain: () => `Gain × ${(o as { gain?: number }).gain}`,
-    reduce: () => `Fewer keys ± ${(o as { tolerance?: number }).tolerance}`,
-  }[o.kind]();
-  return `${what}: ${which}${where}`;
 }
