@@ -11,12 +11,19 @@ from mien.core.arrays import AnyArray, Float32
 from mien.core.schema import load_schema
 from mien.landmarks.heatmap import Decoding, crop_from_map, decode
 from mien.landmarks.network import POINTS, SCHEMA, Answer, NetworkLandmarks, NetworkOptions
+from mien.runtime.processor import eight_bit_pays
+from mien.runtime.store import shipped_names
 
 
 class Options(NetworkOptions):
     """Options of `HeatmapLandmarks`."""
 
     model: str = Field(default="hrnet98-128", description="name of a shipped model, or a folder with model.onnx")
+    eight_bit: bool | None = Field(
+        default=None,
+        description="use the model's twin in 8 bits (its name and -int8); none = if it has one, on processors where it is "
+        "faster, unless a precision is asked for",
+    )
     min_presence: float = Field(
         default=0.44,
         ge=0,
@@ -47,7 +54,7 @@ class HeatmapLandmarks(NetworkLandmarks):
         chosen = options or Options()
         self._decoding, self._mirrored = chosen.decoding, (chosen.mirrored, chosen.mirrored or chosen.mirrored_new)
         self._order = load_schema(SCHEMA).mirror
-        super().__init__(chosen, {"maps": (None, POINTS, None, None), "visible": (None, POINTS)})
+        super().__init__(chosen.model_copy(update={"model": _chosen_model(chosen)}), {"maps": (None, POINTS, None, None), "visible": (None, POINTS)})
 
     def _run(self, pixels: Float32, *, new: bool = False) -> Mapping[str, AnyArray]:
         outputs = super()._run(pixels, new=new)
@@ -63,3 +70,11 @@ class HeatmapLandmarks(NetworkLandmarks):
         height = np.clip(np.nan_to_num(height), 0, 1)
         crop_xy = crop_from_map(map_xy, self.size_px / maps.shape[-1])
         return Answer(crop_xy, height * outputs["visible"], height.mean(axis=1))
+
+
+def _chosen_model(options: Options) -> str:
+    twin = f"{options.model}-int8"
+    if options.eight_bit is None:
+        wanted = options.precision is None and eight_bit_pays() and twin in shipped_names()
+        return twin if wanted else options.model
+    return twin if options.eight_bit else options.model

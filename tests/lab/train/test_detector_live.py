@@ -113,5 +113,8 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     stage = {"name": "p", "slot": "p", "scenes": [0, 0], "model": {}}
     with pytest.raises(ConfigError, match="scenes: none"):
         read_stages({"stage": [stage]})
+    with pytest.raises(ConfigError, match="kept: it needs shipped"):
+        read_stages({"stage": [{**stage, "kept": True}]})
+    assert read_stages({"stage": [{**stage, "kept": True, "shipped": "immtcnn-p"}]})[0].kept
     with pytest.raises(ConfigError, match="windows_of"):
         read_stages({"stage": [{**stage, "scenes": [0, 1], "windows_of": ["q"]}]})

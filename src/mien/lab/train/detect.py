@@ -83,7 +83,7 @@ class CascadeRun:
         """All stages that are not finished."""
         for at, stage in enumerate(self.stages):
             finished = self.out / stage.name / "finished"
-            if finished.is_file():
+            if finished.is_file() or stage.kept:
                 continue
             if not self._one(stage, self.stages[:at]):
                 return
@@ -158,8 +158,8 @@ def keep_octaves(net: nn.Module, count: int) -> None:
 
 
 def trained(out: Path, stage: Stage) -> nn.Module:
-    """The network of a finished stage."""
-    return read_network(out / stage.name / BEST)
+    """The network of a finished stage, or the shipped one that it keeps."""
+    return shipped(stage) if stage.kept else read_network(out / stage.name / BEST)
 
 
 def shipped(stage: Stage, windows: Windows | None = None) -> nn.Module:

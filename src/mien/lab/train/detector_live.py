@@ -27,8 +27,9 @@ from mien.lab.train.detector_windows import (
 )
 
 _FINE = 48
-_CLOSE, _AROUND = 0.6, 0.82
-"""Shares of windows that are near a face, and that are near or around one; the others are pieces of it."""
+_CLOSE, _ASIDE, _AROUND = 0.5, 0.65, 0.82
+"""Shares of windows that are near a face, that are near or half beside one as a weak network before leaves them, and
+that are near, beside or around one; the others are pieces of it."""
 _COVERED, _BLURRED, _COARSEST_PX = 0.3, 0.45, 9.0
 _FACE_PX = 64.0
 
@@ -140,6 +141,8 @@ def _place(face_side: float, rng: np.random.Generator) -> tuple[Float64, float]:
     draw = rng.random()
     if draw < _CLOSE:
         return rng.uniform(-0.13, 0.13, 2) * face_side, float(face_side * np.exp(rng.uniform(-0.16, 0.16)))
+    if draw < _ASIDE:
+        return rng.uniform(-0.24, 0.24, 2) * face_side, float(face_side * np.exp(rng.uniform(-0.35, 0.35)))
     if draw < _AROUND:
         return rng.uniform(-0.5, 0.5, 2) * face_side, float(face_side * np.exp(rng.uniform(-0.6, 0.6)))
     return rng.uniform(-0.45, 0.45, 2) * face_side, float(face_side * rng.uniform(0.15, 0.5))

@@ -33,13 +33,14 @@ class Stage:
         windows_of: names of other earlier stages of the slot whose windows it learns from as well.
         faces: groups of `detector_faces.GROUPS` → how often windows on their pictures are cut anew; the shares add up
             to 1. How many of a batch: `WindowSpec.live`.
+        kept: the shipped network is used as it is; nothing is trained.
         fixed: so many of the first octave convolutions stay as `again` left them.
     """
 
     name: str
     slot: str
-    scenes: tuple[int, int]
     model: Mapping[str, Any]
+    scenes: tuple[int, int] = (0, 0)
     held_out_scenes: int = 300
     task: Mapping[str, Any] | None = None
     mining: Mapping[str, Any] | None = None
@@ -49,6 +50,7 @@ class Stage:
     windows_of: tuple[str, ...] = ()
     faces: Mapping[str, float] | None = None
     fixed: int = 0
+    kept: bool = False
 
 
 def read_stages(recipe: Mapping[str, Any]) -> list[Stage]:
@@ -71,7 +73,9 @@ def read_stages(recipe: Mapping[str, Any]) -> list[Stage]:
                 raise ConfigError(f"[[stage]] {stage.name}: {word}: no earlier stage {name!r} of slot {stage.slot}")
         if stage.again is not None and stage.shipped is not None:
             raise ConfigError(f"[[stage]] {stage.name}: again and shipped: it can go on from one of them only")
-        if stage.scenes[1] <= stage.scenes[0] and stage.again is None:
+        if stage.kept and stage.shipped is None:
+            raise ConfigError(f"[[stage]] {stage.name}: kept: it needs shipped, the network that is to be kept")
+        if stage.scenes[1] <= stage.scenes[0] and stage.again is None and not stage.kept:
             raise ConfigError(f"[[stage]] {stage.name}: scenes: none; only a stage with again can do without")
         stages.append(stage)
     if not stages:
