@@ -1,5 +1,6 @@
 """Both landmark stages on Mien's networks: test networks find the points of bright discs."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from mien.core.schema import load_schema
 from mien.errors import ModelError
 from mien.landmarks import hrnet98, points98
 from mien.landmarks.network import NetworkLandmarks
+from mien.runtime.session import Session
 
 Make = Callable[..., NetworkLandmarks]
 TOLERANCE = {"heatmaps": 0.03, "points": 0.02}
@@ -241,3 +243,44 @@ def test_of_a_new_face_the_detectors_doubt_counts_too(make) -> None:
     assert stage.step(doubted).faces == ()
     stage.feedback(replace(given, faces=(replace(seen, track_id=0),)))
     assert len(stage.step(doubted).faces) == 1  # followed: the detector is not asked again
+
+
+def test_a_twin_in_8_bits_only_follows(disc_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = str(tmp_path / "hrnet98-128")
+    shutil.copytree(disc_models / "hrnet98-128", name)
+    with pytest.raises(ModelError, match="hrnet98-128-int8"):
+        hrnet98.HeatmapLandmarks(hrnet98.Options(model=name, eight_bit=True))
+    shutil.copytree(name, name + "-int8")
+    stage = hrnet98.HeatmapLandmarks(hrnet98.Options(model=name, eight_bit=True))
+    asked: list[str] = []
+    for which, model in (("model", stage._model), ("twin", stage._quick)):
+        assert model is not None
+        object.__setattr__(model, "session", _Told(model.session, which, asked))
+    disc = (100.0, 80.0, 30.0)
+    first = stage.step(replace(record(scene({"a": disc})), faces=(face_at(*disc, track_id=1),)))
+    assert set(asked) == {"model"}
+    asked.clear()
+    stage.feedback(first)
+    stage.step(replace(record(scene({"a": disc})), faces=(face_at(*disc, track_id=1),)))
+    assert asked == ["twin"]
+    assert len(stage.models) == 2
+    stage.close()
+    wanted = {o: hrnet98._wants_twin(hrnet98.Options(eight_bit=o, model="x")) for o in (True, False, None)}
+    assert wanted == {True: True, False: False, None: False}  # no such twin is shipped
+    monkeypatch.setattr(hrnet98, "eight_bit_pays", lambda: True)
+    assert hrnet98._wants_twin(hrnet98.Options())
+    assert not hrnet98._wants_twin(hrnet98.Options(precision="f32"))
+
+
+class _Told:
+    """A session that says it was asked."""
+
+    def __init__(self, session: Session, name: str, asked: list[str]) -> None:
+        self._session, self._name, self._asked = session, name, asked
+
+    def run(self, feeds: dict[str, Float32]) -> dict[str, Float32]:
+        self._asked.append(self._name)
+        return self._session.run(feeds)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._session, name)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mien.core.record import FrameRecord
-from mien.errors import SinkError, SourceError
+from mien.errors import MienError, SinkError, SourceError
 from mien.pipeline.compose import Pipeline
 from mien.pipeline.fake import FakeSource, FakeStage
 from mien.pipeline.runner import DECODE_AHEAD, SinkThread, run
@@ -83,14 +83,70 @@ def test_an_unforeseen_error_of_a_source_is_wrapped() -> None:
         list(run(FakeSource([], error=RuntimeError("odd")), Pipeline([])))
 
 
-def test_stop_ends_after_the_current_frame() -> None:
+def test_stop_ends_after_the_frames_that_have_begun() -> None:
     stop = threading.Event()
     seen = []
     for record in run(FakeSource(range(1000)), Pipeline([("a", FakeStage())]), stop=stop):
-        seen.append(record)
+        seen.append(record.stamp.index)
         if len(seen) == 3:
             stop.set()
-    assert len(seen) == 3
+    assert seen == [0, 1, 2, 3]
+
+
+def split_pipeline(second: Any) -> Pipeline:
+    """A stage that decides where faces are, and `second`, which is read from them."""
+    return Pipeline([("where", FakeStage(writes={"faces"})), ("what", FakeStage(second, reads={"faces"}))])
+
+
+def test_offline_a_frame_is_finished_while_the_next_one_begins() -> None:
+    threads, together = set(), threading.Barrier(2, timeout=20)
+
+    def where(record: FrameRecord) -> FrameRecord:
+        if record.stamp.index:
+            together.wait()
+        return record
+
+    def what(record: FrameRecord) -> FrameRecord:
+        threads.add(threading.current_thread().name)
+        if record.stamp.index < 9:
+            together.wait()  # passes only if the next frame is begun at the same time
+        return record
+
+    pipeline = Pipeline([("where", FakeStage(where, writes={"faces"})), ("what", FakeStage(what, reads={"faces"}))])
+    done = list(run(FakeSource(range(10)), pipeline))
+    assert [r.stamp.index for r in done] == list(range(10))
+    assert all(set(r.trace.stage_ns) == {"where", "what"} for r in done)
+    assert threading.current_thread().name not in threads
+
+
+def test_live_nothing_waits_for_a_next_frame() -> None:
+    threads = set()
+
+    def what(record: FrameRecord) -> FrameRecord:
+        threads.add(threading.current_thread().name)
+        return record
+
+    list(run(FakeSource(range(10)), split_pipeline(what), live=True))
+    assert threads == {threading.current_thread().name}
+
+
+@pytest.mark.parametrize(("slot", "good"), [("where", 4), ("what", 4), ("source", 4)])
+def test_frames_before_a_failure_are_given_whoever_fails(slot: str, good: int) -> None:
+    def broken(record: FrameRecord) -> FrameRecord:
+        if record.stamp.index == good:
+            raise ValueError("odd")
+        return record
+
+    where, what = (FakeStage(broken if slot == name else None) for name in ("where", "what"))
+    where.writes, what.reads = frozenset({"faces"}), frozenset({"faces"})
+    error = SourceError("fake: broke") if slot == "source" else None
+    seen = []
+    with pytest.raises(MienError, match="broke" if error else f'stage "{slot}" failed on frame 4'):
+        for record in run(
+            FakeSource(range(4 if error else 9), error=error), Pipeline([("where", where), ("what", what)])
+        ):
+            seen.append(record.stamp.index)
+    assert seen == list(range(good))
 
 
 def records(n: int) -> list[Any]:

@@ -31,7 +31,7 @@ from mien.pipeline.stage import StageBase
 from mien.runtime.card import ModelCard, PictureNetwork
 from mien.runtime.pixels import normalised
 from mien.runtime.session import Precision
-from mien.runtime.store import open_model
+from mien.runtime.store import Model, open_model
 from mien.runtime.warp import warp_crop
 
 SCHEMA = "wflw98"
@@ -119,16 +119,20 @@ class NetworkLandmarks(StageBase, ABC):
             ConfigError: a precision that the backend does not offer.
         """
         self.options = options
-        self._model = open_model(
-            options.model,
-            backend=options.backend,
-            threads=options.threads,
-            precision=options.precision,
-            batch=options.batch,
-            kind=PictureNetwork("landmark network of this kind", "square", outputs),
-        )
+        self._model = self._opened(options.model, outputs)
         self.size_px = int(self._model.card.inputs[0].shape[2] or 0)
         self._before: dict[int, Landmarks] = {}
+
+    def _opened(self, model: str, outputs: Mapping[str, tuple[int | None, ...]]) -> Model:
+        """A network of this kind, run as the options say."""
+        return open_model(
+            model,
+            backend=self.options.backend,
+            threads=self.options.threads,
+            precision=self.options.precision,
+            batch=self.options.batch,
+            kind=PictureNetwork("landmark network of this kind", "square", outputs),
+        )
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -17,6 +17,9 @@ from mien.errors import ConfigError, MienError, StageError, WiringError
 from mien.pipeline.registry import EXPORTERS, SINKS, load, stage_class, suggestion
 from mien.pipeline.stage import FIELDS, Options, Source, SourceInfo, Stage
 
+WHERE = frozenset({"faces", "faces.keypoints", "faces.landmarks"})
+"""Fields that say which faces there are and where: what detection and landmarks of the next frame begin with."""
+
 
 def options_for(part: Any, table: Mapping[str, Any], where: str) -> Any:
     """Validate a table of options against the part's `Options`: an attribute of the part, or of its module.
@@ -99,6 +102,12 @@ def _named(slot: str, record: FrameRecord) -> Iterator[None]:
         ) from error
 
 
+def _show(record: FrameRecord, stages: Sequence[tuple[str, Stage]]) -> None:
+    for slot, stage in stages:
+        with _named(slot, record):
+            stage.feedback(record)
+
+
 class Pipeline:
     """Composed stages; takes a record with an image to a record with everything filled.
 
@@ -116,6 +125,8 @@ class Pipeline:
         self.notes = tuple(notes)
         self.fields = check_wiring(self.stages, provided)
         self.models = tuple(dict.fromkeys(m for _, stage in self.stages for m in stage.models))
+        deciding = (i for i, (_, stage) in enumerate(self.stages) if stage.writes & WHERE)
+        self._first = max(deciding, default=-1) + 1
 
     def process(self, record: FrameRecord) -> FrameRecord:
         """Run every stage on one record, time them, and show the result to every stage.
@@ -123,14 +134,34 @@ class Pipeline:
         Raises:
             StageError: a stage failed; names the stage, the source and the frame.
         """
+        return self.finish(self.begin(record))
+
+    def begin(self, record: FrameRecord) -> FrameRecord:
+        """The first half of `process`: the stages up to the last one that decides which faces there are and where their
+        points lie. The next record needs no more than that, so it may begin while this one is finished elsewhere.
+
+        Raises:
+            StageError: see `process`.
+        """
+        return self._through(record, self.stages[: self._first])
+
+    def finish(self, record: FrameRecord) -> FrameRecord:
+        """The second half: everything that is read from points and pixels. Records in the order they began.
+
+        Raises:
+            StageError: see `process`.
+        """
+        return self._through(record, self.stages[self._first :])
+
+    def _through(self, record: FrameRecord, stages: Sequence[tuple[str, Stage]]) -> FrameRecord:
         stage_ns: dict[str, int] = dict(record.trace.stage_ns)
-        for slot, stage in self.stages:
+        for slot, stage in stages:
             began = time.perf_counter_ns()
             with _named(slot, record):
                 record = stage.step(record)
             stage_ns[slot] = time.perf_counter_ns() - began
         record = replace(record, trace=Trace(stage_ns, self.models))
-        self.feedback(record)
+        _show(record, stages)
         return record
 
     def feedback(self, record: FrameRecord) -> None:
@@ -139,9 +170,7 @@ class Pipeline:
         Raises:
             StageError: as `process`.
         """
-        for slot, stage in self.stages:
-            with _named(slot, record):
-                stage.feedback(record)
+        _show(record, self.stages)
 
     def close(self) -> None:
         """Release every stage."""

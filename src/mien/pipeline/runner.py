@@ -1,7 +1,8 @@
 """Runners: how records travel. Offline: every frame, in order. Live: the newest frame wins.
 
-Decoding runs in a thread of its own, inference in the caller's, writing in a third (`SinkThread`):
-decode ‖ inference ‖ encode. Every queue is bounded, so memory does not grow with the length of a clip.
+Decoding runs in a thread of its own, faces and points in the caller's, what is read from them in a third, writing in a
+fourth (`SinkThread`): decode ‖ where ‖ what ‖ encode. Live, the two in the middle run one after the other: there is no
+next frame yet. Every queue is bounded, so memory does not grow with the length of a clip.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from queue import Full, Queue
 
 from mien.core.record import FrameRecord
@@ -104,14 +107,33 @@ def run(
         StageError: a stage failed.
     """
     stop = stop or threading.Event()
-    reader = _Reader(source, newest_only=source.info.live if live is None else live)
+    newest_only = source.info.live if live is None else live
+    reader = _Reader(source, newest_only=newest_only)
     try:
-        while (record := reader.take(stop)) is not None:
-            yield pipeline.process(record)
+        records = iter(partial(reader.take, stop), None)
+        yield from map(pipeline.process, records) if newest_only else _overlapped(records, pipeline)
         if reader.dropped:
             source.warnings.append(f"{counted(reader.dropped, 'frame')} skipped to stay live")
     finally:
         reader.end()
+
+
+def _overlapped(records: Iterator[FrameRecord], pipeline: Pipeline) -> Iterator[FrameRecord]:
+    """`Pipeline.process` of every record, in order; one is finished in another thread while the next one begins."""
+    pending: deque[Future[FrameRecord]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="mien-finish") as second:
+        try:
+            for record in records:
+                begun = pipeline.begin(record)
+                if pending:
+                    yield pending.popleft().result()
+                pending.append(second.submit(pipeline.finish, begun))
+        except Exception:
+            if pending:  # it was captured before the failure
+                yield pending.popleft().result()
+            raise
+        if pending:
+            yield pending.popleft().result()
 
 
 class SinkThread:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -15,8 +16,8 @@ _TILES = frozenset({"amx_bf16", "amx_tile", "avx512_spr"})
 def eight_bit_pays() -> bool:
     """Whether a network in 8 bits is the faster one here: the processor has VNNI and no AMX.
 
-    Measured with HRNetV2-W18 at 128² and OpenVINO: half of float32's time and 0.8 of bfloat16's on AVX-512 with VNNI, 1.3 times
-    bfloat16's time with AMX. Without VNNI sums of bytes overflow, so the answer is no; where nothing is known, too.
+    Measured with HRNetV2-W18 at 128² and OpenVINO: half of float32's time and 0.8 of bfloat16's on AVX-512 with VNNI,
+    1.3 times bfloat16's time with AMX. Without VNNI sums of bytes overflow: no. Where nothing is known: no, too.
     """
     return pays(processor_flags())
 
@@ -42,7 +43,8 @@ def processor_flags() -> frozenset[str]:
 
 def _numpys_flags() -> frozenset[str]:
     try:
-        from numpy._core._multiarray_umath import __cpu_features__ as features
+        module = import_module("numpy._core._multiarray_umath")
     except ImportError:
         return frozenset()
+    features = getattr(module, "__cpu_features__", {})
     return frozenset(name.lower() for name, there in features.items() if there)
