@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from mien.core.schema import load_schema
-from mien.lab.train.augment import MARGIN, PLAIN, Augmentation, cover, make_crop, photographed, tight_square, tinted
+from mien.lab.train.augment import (
+    MARGIN,
+    PLAIN,
+    Augmentation,
+    cover,
+    dimmed,
+    make_crop,
+    photographed,
+    tight_square,
+    tinted,
+)
 from mien.lab.train.faces import Face, make_face
 
 
@@ -134,3 +144,19 @@ def test_tints_keep_the_order_of_light_and_dark() -> None:
         assert (out[0, -1] - out[0, 0]).max() > 20
         colours.add(tuple(out[0, -1]))
     assert len(colours) > 40
+
+
+def test_dim_light_takes_away_and_adds_nothing() -> None:
+    grey = np.full((64, 64, 3), 200, np.uint8)
+    least, parted, shadows_above = [], 0, 0
+    for seed in range(200):
+        out = dimmed(grey, np.random.default_rng(seed)).astype(int)
+        assert (out <= 200).all()
+        least.append(out.min())
+        if out.max() - out.min() > 40:
+            parted += 1
+            shadows_above += out[:8].mean() < out[-8:].mean()
+    assert min(least) < 20
+    assert max(least) < 120  # there is always a part that is dim
+    assert 80 < parted < 160
+    assert shadows_above > 0.6 * parted

@@ -35,6 +35,7 @@ class Augmentation:
         blur, coarse, noise, jpeg: chances of blur, of a coarser resolution, of Gaussian noise, of JPEG artefacts.
         cover: chance of one to three rectangles in front of the face.
         tint: chance of coloured light or of a picture printed in two colours.
+        dim: chance of little light, or of a shadow over a part of the face.
     """
 
     scale: float = 0.25
@@ -49,6 +50,7 @@ class Augmentation:
     jpeg: float = 0.2
     cover: float = 0.3
     tint: float = 0.0
+    dim: float = 0.0
 
 
 PLAIN = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -133,6 +135,8 @@ def photographed(image: UInt8, how: Augmentation, rng: np.random.Generator) -> U
         image = recoloured(image, rng)
     if how.tint and rng.random() < how.tint:
         image = tinted(image, rng)
+    if how.dim and rng.random() < how.dim:
+        image = dimmed(image, rng)
     if rng.random() < how.blur:
         image = blurred(image, rng)
     if rng.random() < how.coarse:
@@ -177,6 +181,21 @@ def tinted(image: UInt8, rng: np.random.Generator) -> UInt8:
     dark, light = rng.uniform(0, 140, 3), rng.uniform(110, 255, 3)
     table = (dark + curve[:, None] * (np.maximum(light, dark + 25) - dark)).clip(0, 255).astype(np.uint8)
     return np.ascontiguousarray(table[cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)])
+
+
+def dimmed(image: UInt8, rng: np.random.Generator) -> UInt8:
+    """Light down to a twentieth, everywhere or on one side of a soft line: under the peak of a cap, beside a window."""
+    height, width = image.shape[:2]
+    least = float(np.exp(rng.uniform(np.log(0.05), np.log(0.5))))
+    if rng.random() < 0.4:
+        return np.asarray(image * np.float32(least), np.uint8)
+    angle = rng.normal(-np.pi / 2, 0.4) if rng.random() < 0.5 else rng.uniform(-np.pi, np.pi)
+    y, x = np.mgrid[:height, :width].astype(np.float32) / max(height, width) - 0.5
+    along = np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y  # grows into the shadow
+    edge, softness = rng.uniform(-0.3, 0.2), np.exp(rng.uniform(np.log(0.01), np.log(0.2)))
+    inside = 1 / (1 + np.exp(np.clip((edge - along) / softness, -30, 30)))
+    light = 1 - (1 - least) * inside
+    return np.asarray(image * light[..., None].astype(np.float32), np.uint8)
 
 
 def blurred(image: UInt8, rng: np.random.Generator) -> UInt8:

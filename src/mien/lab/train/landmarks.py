@@ -41,6 +41,8 @@ from mien.lab.train.faces import (
 from mien.lab.train.landmark_task import LandmarkSpec, LandmarkTask, mean_points
 from mien.lab.train.loop import Run, Schedule
 from mien.lab.train.recipe import LANDMARK_KEYS, check_entries, places_of, read_recipe, settings, words_of
+from mien.lab.train.warm_start import warm_start
+from mien.runtime.store import MODEL_FILE, model_folder
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
     parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
     parser.add_argument("--from-weights", type=Path, help="begin with the weights of another run's best.pt")
+    parser.add_argument("--from-shipped", help="begin with the weights of a shipped model (name or folder)")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
@@ -191,6 +194,10 @@ def main(arguments: list[str] | None = None) -> None:
         log.info("going on at step %d", run.step)
     elif options.from_weights is not None:
         log.info("not taken over: %s", load_weights(task.net, options.from_weights))
+        run.average.state = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
+    elif options.from_shipped is not None:
+        some = [image for (image, _), _ in zip(task.batches(0), range(4), strict=False)]
+        warm_start(task.net, model_folder(options.from_shipped) / MODEL_FILE, some)
         run.average.state = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
     elif isinstance(task.net, Regressor):
         task.net.start_at(mean_points(task.mixture, task.how, task.spec))
