@@ -172,6 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
     parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
+    parser.add_argument("--px", type=int, help="side of the crops instead of the recipe's: large ones after small ones")
     parser.add_argument("--from-weights", type=Path, help="begin with the weights of another run's best.pt")
     parser.add_argument("--from-shipped", help="begin with the weights of a shipped model (name or folder)")
     parser.add_argument("--workers", type=int, default=1)
@@ -180,7 +181,9 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    recipe = read_recipe(options.config, LANDMARK_KEYS)
+    recipe = dict(read_recipe(options.config, LANDMARK_KEYS))
+    if options.px is not None:
+        recipe["task"] = {**recipe.get("task", {}), "input_px": options.px}
     table = dict(recipe.get("schedule", {}))
     if options.minutes is not None:
         table["minutes"] = options.minutes
