@@ -36,6 +36,7 @@ export function icon(path: string): SVGElement {
 export const ICONS = {
   live: "M4 6h11a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V7a1 1 0 0 1 1-1zM16 10l5-3v10l-5-3",
   takes: "M3 5h18v14H3zM3 9h18M3 15h18M8 5v4M8 15v4M16 5v4M16 15v4",
+  perform: "M4 18h16M6 14l3-6 4 5 3-8 2 9M6 14v4M13 13v5M18 14v4",
   avatars: "M12 3a7 8 0 0 1 7 8c0 5-3 10-7 10s-7-5-7-10a7 8 0 0 1 7-8zM9.5 11v.5M14.5 11v.5M9 15.5q3 2.5 6 0",
   calibrate: "M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4M4 12h4M12 12h8M10 10v4",
   theme: "M12 3a9 9 0 1 0 0 18zM12 3v18a9 9 0 0 0 0-18z",

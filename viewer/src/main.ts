@@ -6,6 +6,7 @@ import { ICONS, h, icon, remember, remembered } from "./dom";
 import { avatarsPage } from "./pages/avatars";
 import { calibratePage } from "./pages/calibrate";
 import { livePage } from "./pages/live";
+import { performPage } from "./pages/perform";
 import { takesPage } from "./pages/takes";
 
 interface Page {
@@ -17,6 +18,7 @@ type Opener = (connection: Connection, rest: string) => Page | Promise<Page>;
 const PAGES: Record<string, { title: string; icon: string; open: Opener }> = {
   live: { title: "Live", icon: ICONS.live, open: livePage },
   takes: { title: "Takes", icon: ICONS.takes, open: takesPage },
+  perform: { title: "Perform", icon: ICONS.perform, open: performPage },
   avatars: { title: "Avatars", icon: ICONS.avatars, open: avatarsPage },
   calibrate: { title: "Calibrate", icon: ICONS.calibrate, open: calibratePage },
 };

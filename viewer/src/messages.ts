@@ -1,4 +1,4 @@
-// Made from src/mien/studio/messages.py by `python -m mien.studio.typescript`: change that file, not this one.
+// Made from src/mien/studio/messages.py and perform_messages.py by `python -m mien.studio.typescript`: change those, not this one.
 
 export const PROTOCOL = 1;
 export const FRAME_MAGIC = 1313163597;
@@ -148,6 +148,11 @@ export interface Mirror {
   kind: "mirror";
 }
 
+/** Expressions that can be asked for. */
+export interface Moods {
+  names: string[];
+}
+
 /** What the numbers of a frame mean, in their order. */
 export interface Names {
   shapes: string[];
@@ -155,6 +160,35 @@ export interface Names {
   unit_titles: Record<string, string>;
   points: string[];
   point_groups: Record<string, number[]>;
+}
+
+/** A performance without a camera, to become a take. */
+export interface PerformAsk {
+  words: string;
+  name: string;
+  over: string | null;
+  seed: number;
+  fps: number;
+  seconds: number | null;
+}
+
+/** A take that was made. */
+export interface Performed {
+  name: string;
+  frames: number;
+  acts: PerformedAct[];
+}
+
+/** What the graph network made of one clause. */
+export interface PerformedAct {
+  kind: "macro" | "micro";
+  expression: string | null;
+  intensity: number;
+  onset_s: number;
+  apex_s: number;
+  release_s: number;
+  offset_s: number;
+  units: Record<string, number>;
 }
 
 /** Answered at once; how a page learns the server's clock. */

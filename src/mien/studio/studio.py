@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from mien.studio.hub import Hub
 from mien.studio.live_session import LiveSession
 from mien.studio.rest_avatars import avatar_routes
+from mien.studio.rest_perform import perform_routes
 from mien.studio.rest_profiles import profile_routes
 from mien.studio.rest_takes import take_routes
 
@@ -41,6 +42,7 @@ class Studio:
         return [
             take_routes(self.folder, self.first),
             avatar_routes(self.own / "avatars"),
+            perform_routes(self.folder),
             profile_routes(self.session.profiles),
         ]
 
