@@ -102,5 +102,6 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert len(seen["history"]) == 1
     assert seen["history"][0].startswith("Gain × 1.2")
     assert seen["steps"] == 13
+    assert seen["words"].startswith("happiness 0.85 at 0.1s for 2.0s, surprise 0.80 at ")
     exported = json.loads((tmp_path / "exported.json").read_text())
     assert exported["track_id"] == 1

@@ -98,8 +98,22 @@ async function calibrate() {
   seen.steps = await page.locator(".steps li").count();
 }
 
+async function perform() {
+  await page.goto(`${address}#/perform`);
+  await page.locator(".shelf button", { hasText: "happiness" }).click();
+  await page.locator(".note").press("ArrowRight");
+  await page.locator(".note").press("ArrowUp");
+  await page.locator(".shelf button", { hasText: "surprise" }).dragTo(page.locator(".score-line"), { targetPosition: { x: 400, y: 20 } });
+  seen.words = await page.locator("#words").inputValue();
+  await page.locator("#seconds").fill("4");
+  await page.screenshot({ path: `${folder}/perform.png` });
+  await page.locator("#perform").click();
+  await page.locator("#open-take").click();
+  await page.locator(".timeline canvas").waitFor(WAIT);
+}
+
 let failure = null;
-for (const part of [avatars, edit, live, calibrate]) {
+for (const part of [avatars, edit, perform, live, calibrate]) {
   try {
     await part();
   } catch (error) {
