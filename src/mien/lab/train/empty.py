@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mien.core.arrays import Float32, UInt8
+from mien.core.arrays import Float32, Float64, UInt8
 from mien.core.geometry import CropTransform
 from mien.detect.cascade import CascadeDetector, Options
 from mien.errors import SourceError
+from mien.lab.datasets.dataset import Dataset
 from mien.lab.train.faces import POINTS, Face
 from mien.runtime.warp import warp_crop
 
@@ -21,6 +22,9 @@ _EASY = (0.4, 0.05, 0.03)
 _MISTAKEN = 0.6
 _VARIANTS = 50
 _LEAST_PX = 24.0
+_PIECE, _TRIES = 0.2, 30
+_OVERLAP, _PIECE_SIDE = 0.15, (0.15, 0.38)
+"""Of a square beside a face the share that the face may cover; sides of a piece of a face, as shares of the face's."""
 
 
 def nothing(image: UInt8) -> Face:
@@ -76,3 +80,57 @@ class EmptyCrops:
         turn = float(rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.7, 0.1, 0.1, 0.1]))
         region = CropTransform.around(centre, max(side, 4.0), SIZE, turn)
         return nothing(warp_crop(photo.image, region, smooth=True))
+
+
+class BesideFaces:
+    """Squares of pictures of people beside the face (hair, necks, clothes, surroundings), and one time in five a piece
+    of the face as large as a whole one: what detectors take for faces where there are people."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        """
+        Args:
+            dataset: pictures of one face each, with all 98 points.
+
+        Raises:
+            SourceError: none has points.
+        """
+        self._pictures: list[tuple[UInt8, Float32]] = []
+        for sample in dataset:
+            xy = sample.landmarks_xy
+            if xy is not None and np.isfinite(xy).all():
+                box = np.concatenate([xy.min(axis=0), xy.max(axis=0)]).astype(np.float32)
+                self._pictures.append((sample.image(), box))
+        if not self._pictures:
+            raise SourceError(f"{dataset.info.title}: no picture with points to look beside")
+
+    def __len__(self) -> int:
+        return _VARIANTS * len(self._pictures)
+
+    def face(self, i: int) -> Face:
+        """See `train.faces.FaceSet`: an empty one."""
+        rng = np.random.default_rng((i, 59))
+        image, box = self._pictures[i % len(self._pictures)]
+        square = _piece(box, rng) if rng.random() < _PIECE else _beside(image.shape[:2], box, rng)
+        centre, side = square if square is not None else _piece(box, rng)
+        turn = float(rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.7, 0.1, 0.1, 0.1]))
+        return nothing(warp_crop(image, CropTransform.around(centre, max(side, 4.0), SIZE, turn), smooth=True))
+
+
+def _piece(box: Float32, rng: np.random.Generator) -> tuple[Float64, float]:
+    """Centre and side of a square within a face."""
+    side = float((box[2:] - box[:2]).max() * rng.uniform(*_PIECE_SIDE))
+    return rng.uniform(box[:2] + side / 3, box[2:] - side / 3).astype(np.float64), side
+
+
+def _beside(shape: tuple[int, ...], box: Float32, rng: np.random.Generator) -> tuple[Float64, float] | None:
+    """Centre and side of a square that the face hardly covers; None = none was found."""
+    height, width = shape
+    face = float((box[2:] - box[:2]).max())
+    for _ in range(_TRIES):
+        side = float(face * np.exp(rng.uniform(np.log(0.2), np.log(0.9))))
+        centre = rng.uniform(0, [width, height])
+        low, high = np.maximum(centre - side / 2, box[:2]), np.minimum(centre + side / 2, box[2:])
+        covered = float(np.prod(np.maximum(high - low, 0)))
+        if covered <= _OVERLAP * min(side**2, float(np.prod(box[2:] - box[:2]))):
+            return centre, side
+    return None

@@ -27,7 +27,7 @@ from mien.lab.render.random_scene import Wishes
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.detector_sources import read_photos
-from mien.lab.train.empty import EmptyCrops
+from mien.lab.train.empty import BesideFaces, EmptyCrops
 from mien.lab.train.faces import (
     DatasetFaces,
     FaceSet,
@@ -71,10 +71,11 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
     """Faces as an entry of a recipe's [[data]] says.
 
     `from` is "dataset" (with `name`, `split`), "rendered" (`rig`, `seeds` = [first, last], `size_px`), "empty" (photos
-    without people; `held_out` = names that are left out) or "marked" (a folder with validation.json);
-    `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only; `keep` = true reads all into
-    memory at the start; `contour` = true trusts a teacher's contour on turned heads too; `raised` = true moves the
-    contour's ends to where people mark them; `turned` = N draws faces turned by more than 30° N times as often.
+    without people; `held_out` = names that are left out), "beside" (pictures of a dataset, not their faces) or "marked"
+    (a folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only;
+    `keep` = true reads all into memory at the start; `contour` = true trusts a teacher's contour on turned heads too;
+    `raised` = true moves the contour's ends to where people mark them; `turned` = N draws faces turned by more than 30°
+    N times as often.
 
     Raises:
         ConfigError: unknown origin, a word without a folder, hand-marked faces to train on, or a dataset to train on
@@ -102,14 +103,16 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
         return read_marked_faces(place)
     if origin == "empty":
         return EmptyCrops(read_photos(Path(place), frozenset(table.get("held_out", ())), held_out=False))
-    if origin != "dataset":
-        raise ConfigError(f'[[data]] from {origin!r}: choose "dataset", "rendered", "empty" or "marked"')
+    if origin not in ("dataset", "beside"):
+        raise ConfigError(f'[[data]] from {origin!r}: choose "dataset", "rendered", "empty", "beside" or "marked"')
     dataset = open_dataset(str(table["name"]), place)
     if "split" in table:
         dataset = dataset.split(str(table["split"]))
     elif trained_on and len(dataset.split_counts) > 1:
         have = ", ".join(dataset.split_counts)
         raise ConfigError(f'[[data]] {dict(table)}: say which split is trained on (split = "train"); there are: {have}')
+    if origin == "beside":
+        return BesideFaces(dataset)
     count = int(table.get("count", len(dataset)))
     step = max(1, len(dataset) // max(1, count))
     numbers: Sequence[int] = range(0, len(dataset), step)[:count]
