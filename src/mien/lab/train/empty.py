@@ -22,7 +22,7 @@ _EASY = (0.4, 0.05, 0.03)
 _MISTAKEN = 0.6
 _VARIANTS = 50
 _LEAST_PX = 24.0
-_PIECE, _TRIES = 0.2, 30
+_PIECE, _TRIES, _LEAST_CONTRAST = 0.2, 30, 22.0
 _OVERLAP, _PIECE_SIDE = 0.15, (0.15, 0.38)
 """Of a square beside a face the share that the face may cover; sides of a piece of a face, as shares of the face's."""
 
@@ -110,7 +110,7 @@ class BesideFaces:
         """See `train.faces.FaceSet`: an empty one."""
         rng = np.random.default_rng((i, 59))
         image, box = self._pictures[i % len(self._pictures)]
-        square = _piece(box, rng) if rng.random() < _PIECE else _beside(image.shape[:2], box, rng)
+        square = _piece(box, rng) if rng.random() < _PIECE else _beside(image, box, rng)
         centre, side = square if square is not None else _piece(box, rng)
         turn = float(rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.7, 0.1, 0.1, 0.1]))
         return nothing(warp_crop(image, CropTransform.around(centre, max(side, 4.0), SIZE, turn), smooth=True))
@@ -122,15 +122,17 @@ def _piece(box: Float32, rng: np.random.Generator) -> tuple[Float64, float]:
     return rng.uniform(box[:2] + side / 3, box[2:] - side / 3).astype(np.float64), side
 
 
-def _beside(shape: tuple[int, ...], box: Float32, rng: np.random.Generator) -> tuple[Float64, float] | None:
-    """Centre and side of a square that the face hardly covers; None = none was found."""
-    height, width = shape
+def _beside(image: UInt8, box: Float32, rng: np.random.Generator) -> tuple[Float64, float] | None:
+    """Centre and side of a square with something in it that the face hardly covers; None = none was found."""
+    height, width = image.shape[:2]
     face = float((box[2:] - box[:2]).max())
     for _ in range(_TRIES):
-        side = float(face * np.exp(rng.uniform(np.log(0.2), np.log(0.9))))
-        centre = rng.uniform(0, [width, height])
+        side = min(float(face * np.exp(rng.uniform(np.log(0.15), np.log(0.8)))), height - 1.0, width - 1.0)
+        centre = rng.uniform(side / 2, np.array([width, height]) - side / 2)
         low, high = np.maximum(centre - side / 2, box[:2]), np.minimum(centre + side / 2, box[2:])
         covered = float(np.prod(np.maximum(high - low, 0)))
         if covered <= _OVERLAP * min(side**2, float(np.prod(box[2:] - box[:2]))):
-            return centre, side
+            x, y, reach = round(float(centre[0])), round(float(centre[1])), int(side / 2)
+            if image[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1].std() >= _LEAST_CONTRAST:
+                return centre, side
     return None

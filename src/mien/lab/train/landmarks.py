@@ -72,7 +72,7 @@ def face_set(table: Mapping[str, Any], places: Mapping[str, str]) -> FaceSet:
 
     `from` is "dataset" (with `name`, `split`), "rendered" (`rig`, `seeds` = [first, last], `size_px`), "empty" (photos
     without people; `held_out` = names that are left out), "beside" (pictures of a dataset, not their faces) or "marked"
-    (a folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones only;
+    (a folder with validation.json); `place` is the word whose folder --set gives. `count` keeps evenly spaced ones;
     `keep` = true reads all into memory at the start; `contour` = true trusts a teacher's contour on turned heads too;
     `raised` = true moves the contour's ends to where people mark them; `turned` = N draws faces turned by more than 30°
     N times as often.
