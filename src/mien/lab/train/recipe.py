@@ -22,6 +22,7 @@ _ENTRY_KEYS = frozenset({"from", "use", "place", "title", "optional", "share", "
 _ORIGIN_KEYS = {
     "dataset": frozenset({"name", "split", "count", "keep", "contour", "raised", "turned"}),
     "empty": frozenset({"held_out"}),
+    "beside": frozenset({"name", "split"}),
     "rendered": frozenset({"rig", "seeds", "size_px", "backgrounds"}),
     "marked": frozenset[str](),
 }
