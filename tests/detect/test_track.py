@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scripted_detector import Scene, ScriptedDetector, ScriptedLandmarks, box_at, frame, landmarks_at
 
+from mien.core.measures import Box
 from mien.core.record import Face, FrameRecord
 from mien.detect.track import Options, Tracker
+from mien.detect.tracks import prominence
 
 
 def follow(
@@ -79,6 +81,17 @@ def test_the_most_prominent_face_is_number_zero() -> None:
     three, _ = follow(scene, 0.2, max_faces=3)
     assert [round(f.box.size_wh[0]) for f in three[-1].faces] == [120, 90, 40]
     assert ids(three[-1]) == [0, 1, 2]
+
+
+def test_a_sure_face_stands_before_a_larger_doubtful_one() -> None:
+    def face(side: float, confidence: float) -> Face:
+        box = np.array([300 - side / 2, 200 - side / 2, 300 + side / 2, 200 + side / 2], np.float32)
+        return Face(Box(box, confidence))
+
+    size_wh = (600, 400)
+    assert prominence(face(90, 1.0), size_wh) > prominence(face(100, 0.9), size_wh)
+    assert prominence(face(150, 0.97), size_wh) > prominence(face(100, 1.0), size_wh)
+    assert prominence(face(100, 0.6), size_wh) > prominence(face(90, 0.6), size_wh)
 
 
 def test_a_false_finding_uses_up_no_id() -> None:
