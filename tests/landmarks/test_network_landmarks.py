@@ -284,3 +284,16 @@ class _Told:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._session, name)
+
+
+def test_small_faces_are_believed_from_lower_maps_and_specks_are_not(disc_models: Path) -> None:
+    stage = hrnet98.HeatmapLandmarks(hrnet98.Options(model=str(disc_models / "hrnet98-128")))
+
+    def presence(side: float) -> float:
+        return stage._judged(0.4, np.array([[0, 0], [side, 1.2 * side]], np.float32))
+
+    assert presence(100) == presence(48) == presence(20) == presence(10) == pytest.approx(0.4)
+    assert presence(26) == pytest.approx(0.6)
+    assert presence(37) == pytest.approx(0.5)
+    assert stage._judged(0.9, np.array([[0, 0], [26, 26]], np.float32)) == 1.0
+    stage.close()

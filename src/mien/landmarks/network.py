@@ -197,8 +197,12 @@ class NetworkLandmarks(StageBase, ABC):
                 xy = region.to_image(points)
                 outside = (xy < -0.5).any(axis=1) | (xy > np.array(image.shape[1::-1]) - 0.5).any(axis=1)
                 sure = np.where(outside, np.minimum(confidence, _OUTSIDE), confidence)
-                out.append(Look(region, Landmarks(xy, sure, schema), float(presence)))
+                out.append(Look(region, Landmarks(xy, sure, schema), self._judged(float(presence), xy)))
         return out
+
+    def _judged(self, presence: float, xy: Float32) -> float:
+        """How much a region looks like a face, knowing where in the image its points are: (98, 2) px."""
+        return presence
 
     def feedback(self, record: FrameRecord) -> None:
         """Remember the points of the finished record: where its faces will be looked for in the next one."""
