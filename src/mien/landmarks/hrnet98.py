@@ -52,7 +52,8 @@ class HeatmapLandmarks(NetworkLandmarks):
 
     Confidence of a point: height of its maximum (training targets have height 1) × the network's probability that it
     can be seen. Presence of a face: mean height of the 98 maxima, and something for a small one (`_COARSE_BONUS`).
-    First weights: 0.21–0.33 where a face has just left, below 0.46 on 99 of 100 background cut-outs, 0.45 and more on 69 of 70 hard WFLW faces; `min_presence` was chosen
+    First weights: 0.21–0.33 where a face has just left, below 0.46 on 99 of 100 background cut-outs, 0.45 and more on
+    69 of 70 hard WFLW faces; `min_presence` was chosen
     after seeing these. Source of the network: Wang et al. 2019, "Deep High-Resolution Representation Learning"; seed
     001 §4.2. Whether a new face is one, and where, is always decided by the model itself; its twin in 8 bits, if it is
     used, only follows: NME 5.84 instead of 5.83 % (70 marked faces, true crop), presences that differ by hundredths.
