@@ -105,7 +105,7 @@ class HeatmapLandmarks(NetworkLandmarks):
 
     def _judged(self, presence: float, xy: Float32) -> float:
         short = float((xy.max(axis=0) - xy.min(axis=0)).min())
-        return float(min(1.0, presence + np.interp(short, _COARSE_PX, _COARSE_BONUS)))
+        return min(1.0, presence + float(np.interp(short, _COARSE_PX, _COARSE_BONUS)))
 
 
 def _wants_twin(options: Options) -> bool:
