@@ -58,6 +58,9 @@ def test_a_performance_is_laid_over_another_takes_face(client: TestClient, studi
         ({"fps": 1e9}, 422, "fps"),
         ({"seconds": 1e9}, 422, "seconds"),
         ({"odd": 1}, 422, "odd"),
+        ({"name": "Studio"}, 400, "own folder"),
+        ({"words": "surprise at 3000s for 10s", "seconds": None}, 400, "frames"),
+        ({"words": "joy " + "1" * 150 + " at " + "1" * 150 + " for " + "1" * 150 + "x"}, 400, "not understood"),
     ],
 )
 def test_what_cannot_be_performed_is_said(

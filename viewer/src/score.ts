@@ -118,13 +118,16 @@ export function score(names: string[], seconds: () => number, changed: (notes: N
     const high = e.clientY;
     const strong = note.strong;
     one.setPointerCapture(e.pointerId);
+    let moved = false;
     const move = (m: PointerEvent): void => {
+      moved = true;
       note.at = snap(timeAt(m.clientX) - from);
       note.strong = clamp(strong + (high - m.clientY) / 120, 0.05, 1);
       place(one, note);
     };
     const up = (): void => {
       one.removeEventListener("pointermove", move);
+      if (!moved) return;
       tell();
       (line.children[notes.indexOf(note)] as HTMLElement | undefined)?.focus();
     };
@@ -133,6 +136,7 @@ export function score(names: string[], seconds: () => number, changed: (notes: N
     one.addEventListener("pointercancel", up, { once: true });
   }
   function redraw(): void {
+    for (const note of notes) note.at = snap(note.at);
     line.replaceChildren(...notes.map(block));
   }
   return { element: h("div", { class: "score" }, shelf, line), redraw };

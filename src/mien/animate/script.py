@@ -118,10 +118,12 @@ def read_script(path: Path) -> Script:
         raise ConfigError(f"script {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
+_NUMBER = r"(?:\d{1,6}(?:\.\d{1,9})?|\.\d{1,9})"
+"""One way to read each text, or a long row of digits would be tried in every possible division."""
 _CLAUSE = re.compile(
     r"(?:(?P<kind>micro|macro)\s+)?(?P<what>[A-Za-z][A-Za-z0-9_+]*)"
-    r"(?:\s+(?P<number>\d*\.?\d+)\s*(?P<percent>%)?)?"
-    r"(?:\s+at\s+(?P<at>\d*\.?\d+)\s*s?)?(?:\s+for\s+(?P<for>\d*\.?\d+)\s*s?)?"
+    rf"(?:\s+(?P<number>{_NUMBER})\s*(?P<percent>%)?)?"
+    rf"(?:\s+at\s+(?P<at>{_NUMBER})\s*s?)?(?:\s+for\s+(?P<for>{_NUMBER})\s*s?)?"
 )
 
 

@@ -177,7 +177,10 @@ class NetworkLandmarks(StageBase, ABC):
             regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
             for i, second in zip(again, self.look(image, regions, new=new), strict=True):
                 looks[i] = max(second, looks[i], key=lambda look: look.presence)
-            out |= {i: (look, new) for i, look in looks.items()}
+            judged = {
+                i: look._replace(presence=self._judged(look.presence, look.landmarks.xy)) for i, look in looks.items()
+            }
+            out |= {i: (look, new) for i, look in judged.items()}
         return [out[i] for i in range(len(known))]
 
     def look(self, image: UInt8, regions: Sequence[CropTransform], *, new: bool = False) -> list[Look]:
@@ -197,11 +200,11 @@ class NetworkLandmarks(StageBase, ABC):
                 xy = region.to_image(points)
                 outside = (xy < -0.5).any(axis=1) | (xy > np.array(image.shape[1::-1]) - 0.5).any(axis=1)
                 sure = np.where(outside, np.minimum(confidence, _OUTSIDE), confidence)
-                out.append(Look(region, Landmarks(xy, sure, schema), self._judged(float(presence), xy)))
+                out.append(Look(region, Landmarks(xy, sure, schema), float(presence)))
         return out
 
     def _judged(self, presence: float, xy: Float32) -> float:
-        """How much a region looks like a face, knowing where in the image its points are: (98, 2) px."""
+        """The presence of the look that was chosen, knowing where in the image its points are: (98, 2) px."""
         return presence
 
     def feedback(self, record: FrameRecord) -> None:

@@ -129,7 +129,7 @@ class Pipeline:
         self._first = max(deciding, default=-1) + 1
 
     def process(self, record: FrameRecord) -> FrameRecord:
-        """Run every stage on one record, time them, and show the result to every stage.
+        """Run every stage on one record and time them; each half (`begin`, `finish`) shows its result to its stages.
 
         Raises:
             StageError: a stage failed; names the stage, the source and the frame.

@@ -100,7 +100,7 @@ def run(
         source: opened source.
         pipeline: composed stages; not closed here.
         live: True = newest frame wins, False = every frame in order, None = what the source says.
-        stop: set it from anywhere to end after the current frame.
+        stop: set it from anywhere to end after the frames that have begun.
 
     Raises:
         SourceError: the source broke; records yielded before are valid.

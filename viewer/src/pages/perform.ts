@@ -24,7 +24,15 @@ export async function performPage(_: Connection): Promise<Page> {
   const name = h("input", { id: "name", type: "text", value: freeName(takes.map((t) => t.name)), maxlength: 64, pattern: "[A-Za-z0-9][A-Za-z0-9 _.\\-]*", required: true });
   const over = h("select", { id: "over" }, h("option", { value: "" }, "a face of its own"), ...takes.filter((t) => t.state === "complete").map((t) => h("option", { value: t.name }, t.name)));
   const made = h("div", { role: "status" });
-  const line = score(moods.names, () => Math.max(0.5, Number(seconds.value) || 6), (notes) => (words.value = wordsOf(notes)));
+  let fromLine = "";
+  let typed = "";
+  const undo = h("button", { type: "button", class: "small", hidden: true, onclick: () => (words.value = typed) }, "Back to the words that were there");
+  const line = score(moods.names, () => Math.max(0.5, Number(seconds.value) || 6), (notes) => {
+    if (words.value.trim() && words.value !== fromLine) typed = words.value;
+    fromLine = wordsOf(notes);
+    words.value = fromLine || typed;
+    undo.hidden = !typed;
+  });
   seconds.addEventListener("change", line.redraw);
   const button = h("button", { type: "submit", class: "primary", id: "perform" }, "Perform");
 
@@ -57,6 +65,7 @@ export async function performPage(_: Connection): Promise<Page> {
       line.element,
       h("label", { for: "words" }, "What happens"),
       words,
+      undo,
       h("div", { class: "fields" }, field("Seconds", seconds), field("Frames per second", fps), field("Seed", seed), field("Over", over), field("Name of the take", name)),
       button,
     ),
