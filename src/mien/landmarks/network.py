@@ -177,10 +177,8 @@ class NetworkLandmarks(StageBase, ABC):
             regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
             for i, second in zip(again, self.look(image, regions, new=new), strict=True):
                 looks[i] = max(second, looks[i], key=lambda look: look.presence)
-            judged = {
-                i: look._replace(presence=self._judged(look.presence, look.landmarks.xy)) for i, look in looks.items()
-            }
-            out |= {i: (look, new) for i, look in judged.items()}
+            for i, look in looks.items():
+                out[i] = look._replace(presence=self._judged(look.presence, look.landmarks.xy)), new
         return [out[i] for i in range(len(known))]
 
     def look(self, image: UInt8, regions: Sequence[CropTransform], *, new: bool = False) -> list[Look]:
