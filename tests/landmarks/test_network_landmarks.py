@@ -19,6 +19,7 @@ from mien.errors import ModelError
 from mien.landmarks import hrnet98, points98
 from mien.landmarks.network import NetworkLandmarks
 from mien.runtime.session import Session
+from mien.runtime.store import model_folder, read_card, shipped_names
 
 Make = Callable[..., NetworkLandmarks]
 TOLERANCE = {"heatmaps": 0.03, "points": 0.02}
@@ -272,6 +273,14 @@ def test_a_twin_in_8_bits_only_follows(disc_models: Path, tmp_path: Path, monkey
     assert not hrnet98._wants_twin(hrnet98.Options(precision="f32"))
 
 
+def test_a_shipped_twin_is_of_the_weights_that_ship() -> None:
+    twins = [name for name in shipped_names() if name.endswith(hrnet98.TWIN)]
+    assert twins
+    for name in twins:
+        version = read_card(model_folder(name.removesuffix(hrnet98.TWIN))).version
+        assert read_card(model_folder(name)).version == f"{version}{hrnet98.TWIN}"
+
+
 class _Told:
     """A session that says it was asked."""
 
@@ -296,4 +305,5 @@ def test_small_faces_are_believed_from_lower_maps_and_specks_are_not(disc_models
     assert presence(26) == pytest.approx(0.6)
     assert presence(37) == pytest.approx(0.5)
     assert stage._judged(0.9, np.array([[0, 0], [26, 26]], np.float32)) == 1.0
+    assert stage._judged(0.1, np.array([[0, 0], [np.nan, 26]], np.float32)) == 0.1
     stage.close()

@@ -53,10 +53,10 @@ class HeatmapLandmarks(NetworkLandmarks):
     Confidence of a point: height of its maximum (training targets have height 1) × the network's probability that it
     can be seen. Presence of a face: mean height of the 98 maxima, and something for a small one (`_COARSE_BONUS`).
     First weights: 0.21–0.33 where a face has just left, below 0.46 on 99 of 100 background cut-outs, 0.45 and more on
-    69 of 70 hard WFLW faces; `min_presence` was chosen
-    after seeing these. Source of the network: Wang et al. 2019, "Deep High-Resolution Representation Learning"; seed
-    001 §4.2. Whether a new face is one, and where, is always decided by the model itself; its twin in 8 bits, if it is
-    used, only follows: NME 5.84 instead of 5.83 %, 8 failures instead of 7 (70 marked faces, true crop).
+    69 of 70 hard WFLW faces; `min_presence` was chosen after seeing these.
+    Source of the network: Wang et al. 2019, "Deep High-Resolution Representation Learning"; seed 001 §4.2.
+    Whether a new face is one, and where, is always decided by the model itself; its twin in 8 bits, if it is used, only
+    follows: NME 5.84 instead of 5.83 %, 8 failures instead of 7 (70 marked faces, true crop).
     """
 
     def __init__(self, options: Options | None = None) -> None:
@@ -105,6 +105,8 @@ class HeatmapLandmarks(NetworkLandmarks):
 
     def _judged(self, presence: float, xy: Float32) -> float:
         short = float((xy.max(axis=0) - xy.min(axis=0)).min())
+        if not np.isfinite(short):
+            return presence
         return min(1.0, presence + float(np.interp(short, _COARSE_PX, _COARSE_BONUS)))
 
 

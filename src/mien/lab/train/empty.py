@@ -77,9 +77,7 @@ class EmptyCrops:
         else:
             side = float(np.exp(rng.uniform(np.log(_LEAST_PX), np.log(0.9 * min(width, height)))))
             centre = rng.uniform(side / 2, np.array([width, height]) - side / 2)
-        turn = float(rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.7, 0.1, 0.1, 0.1]))
-        region = CropTransform.around(centre, max(side, 4.0), SIZE, turn)
-        return nothing(warp_crop(photo.image, region, smooth=True))
+        return _shown(photo.image, centre, side, rng)
 
 
 class BesideFaces:
@@ -112,8 +110,13 @@ class BesideFaces:
         image, box = self._pictures[i % len(self._pictures)]
         square = _piece(box, rng) if rng.random() < _PIECE else _beside(image, box, rng)
         centre, side = square if square is not None else _piece(box, rng)
-        turn = float(rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.7, 0.1, 0.1, 0.1]))
-        return nothing(warp_crop(image, CropTransform.around(centre, max(side, 4.0), SIZE, turn), smooth=True))
+        return _shown(image, centre, side, rng)
+
+
+def _shown(image: UInt8, centre: Float64, side: float, rng: np.random.Generator) -> Face:
+    """A square of a picture, now and then turned by a right angle, as an empty crop."""
+    turn = float(rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.7, 0.1, 0.1, 0.1]))
+    return nothing(warp_crop(image, CropTransform.around(centre, max(side, 4.0), SIZE, turn), smooth=True))
 
 
 def _piece(box: Float32, rng: np.random.Generator) -> tuple[Float64, float]:
