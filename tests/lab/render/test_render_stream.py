@@ -67,8 +67,10 @@ def test_a_dead_worker_is_an_error_at_once() -> None:
 
 def test_ctrl_c_ends_everything() -> None:
     script = (
+        "import signal\n"
         "from mien.lab.render.stream import *\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # in the background it is ignored
         "    for sample in stream([RigSource('builtin')], size_px=64, workers=1): print('.', flush=True)\n"
     )
     command = [sys.executable, "-c", script]
@@ -78,7 +80,7 @@ def test_ctrl_c_ends_everything() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == ".\n"
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
-        _, said = process.communicate(timeout=60.0)  # until the last process that holds the pipes has ended
+        _, said = process.communicate(timeout=10.0)  # until the last process that holds the pipes has ended
     assert process.returncode != 0
     assert said.count("Traceback") == 1
     assert said.rstrip().endswith("KeyboardInterrupt")
