@@ -24,7 +24,7 @@ from mien.animate.signal import signal_of
 from mien.core.measures import ActionUnits, Blendshapes, Box, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
-from mien.studio.live_session import jpeg
+from mien.studio.frame_packer import jpeg
 from mien.studio.wire import FrameNews, pack_frame
 
 ROOT = Path(__file__).parents[1]

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from mien.core.record import FrameRecord, Stamp
 from mien.studio.browser_camera import BrowserCamera, decoded
 from mien.studio.clock import now_ms
+from mien.studio.frame_packer import jpeg
 from mien.studio.judge import LiveJudge
-from mien.studio.live_session import jpeg
 from mien.studio.wire import CAMERA_HEAD
 from small_takes import HIGH, WIDE
 

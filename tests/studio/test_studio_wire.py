@@ -26,7 +26,7 @@ def floats(data: bytes, at: int, count: int) -> np.ndarray:
 def test_the_head_is_48_bytes_and_says_what_follows() -> None:
     data = pack_frame(RECORD, signal_of(RECORD, RECORD.faces[0]), NEWS)
     assert HEAD.size == 48
-    assert data[:8] == b"MIEN\x01\x03\x01\x00"
+    assert data[:8] == b"MIEN\x02\x03\x01\x00"
     assert struct.unpack_from("<dd", data, 8) == (1.5, 2.5)
     assert struct.unpack_from("<IIHHIfi", data, 24) == (7, 3, WIDE, HIGH, len(NEWS.picture), 29.5, 1)
     assert len(data) == 48 + 4 * (SIGNAL_FLOATS + FACE_FLOATS) + len(NEWS.picture)

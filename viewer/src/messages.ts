@@ -2,7 +2,7 @@
 
 export const PROTOCOL = 1;
 export const FRAME_MAGIC = 1313163597;
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 export const FRAME_HEAD_BYTES = 48;
 export const SIGNAL_FLOATS = 67;
 export const UNITS = 42;
@@ -140,6 +140,29 @@ export interface Hello {
 /** Which morph targets play a shape. */
 export interface Mapping {
   mapping: Record<string, Record<string, number>>;
+}
+
+/** An expression that was decided; times of the server's clock. */
+export interface Mark {
+  number: number;
+  kind: string;
+  track_id: number;
+  onset_ms: number;
+  apex_ms: number;
+  offset_ms: number;
+  decided_ms: number;
+  confidence: number;
+  action_units: string[];
+  emotion: string | null;
+}
+
+/** Expressions of the run; sent when it begins and when one was decided. */
+export interface Marks {
+  type: "marks";
+  watched: boolean;
+  began_ms: number | null;
+  counts: Record<string, number>;
+  newest: Mark[];
 }
 
 /** Swap left and right: shapes, head, eyes, landmarks. */
@@ -301,6 +324,7 @@ export interface Start {
   smooth?: boolean;
   lost?: "hold" | "fade";
   profile?: string | null;
+  compare?: boolean;
   to?: string[];
 }
 
@@ -389,4 +413,4 @@ export interface UnitWhy {
 
 export type FromPage = Start | Stop | Privacy | Calibrate | Ping;
 
-export type FromServer = Hello | Session | Status | Pong | Problem | Guidance | Calibrated;
+export type FromServer = Hello | Session | Status | Marks | Pong | Problem | Guidance | Calibrated;

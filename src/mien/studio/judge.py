@@ -11,6 +11,7 @@ from mien.action_units.reasons import unit_reasons
 from mien.action_units.visibility import HIDDEN, TURNED
 from mien.core.record import Face, FrameRecord
 from mien.core.timebase import NS_PER_S
+from mien.micro.spotter import rate_warning
 from mien.sinks.take_judgement import BLURRED, BRIGHT, DARK, SMALL_PX, TURNED_DEG
 
 LOW_RATE_HZ = 24.0
@@ -21,12 +22,16 @@ _KEEP_NS = 2 * NS_PER_S
 class LiveJudge:
     """Sees every record of a run; not for several threads.
 
+    Args:
+        spots: whether the run looks for micro-expressions, which ask for more frames a second.
+
     Attributes:
         frames, dropped: since the beginning; `dropped` by the numbers of the frames.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, spots: bool = False) -> None:
         self.frames = self.dropped = 0
+        self._spots = spots
         self._stamps: deque[int] = deque()
         self._costs_ms: deque[float] = deque(maxlen=60)
         self._latencies_ms: deque[float] = deque(maxlen=60)
@@ -65,7 +70,9 @@ class LiveJudge:
     def warnings(self, followed: int) -> list[str]:
         """What makes the numbers less certain right now."""
         out = []
-        if self.fps < LOW_RATE_HZ:
+        if self._spots and (slow := rate_warning(self.fps)) is not None:
+            out.append(f"Frame rate: {slow}.")
+        elif self.fps < LOW_RATE_HZ:
             out.append(f"Frame rate {self.fps:.0f}: blinks and micro-expressions fall between frames.")
         if self._last is None:
             return out

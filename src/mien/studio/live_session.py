@@ -6,15 +6,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from mien.animate.live import LiveFace
-from mien.animate.signal import FaceSignal
-from mien.core.arrays import UInt8
 from mien.core.record import FrameRecord
 from mien.core.text import storable
 from mien.errors import MienError, RequestError
@@ -22,17 +17,19 @@ from mien.pipeline.stage import SourceInfo
 from mien.recorder.live import LiveRequest, live
 from mien.sinks.live.outlet import Outlets
 from mien.studio.browser_camera import BrowserCamera
-from mien.studio.clock import now_ms, server_ms
+from mien.studio.frame_packer import FramePacker
 from mien.studio.hub import Hub
 from mien.studio.judge import LiveJudge
-from mien.studio.messages import Calibrate, Receiver, Session, Start, Status
-from mien.studio.wire import FrameNews, pack_frame
+from mien.studio.marks import MarkList, marks_expressions
+from mien.studio.messages import Calibrate, Session, Start
+from mien.studio.unprofiled import Unprofiled
 
-WIDEST_PX = 960
-_QUALITY = 80
 _STATUS_S = 1.0
 _END_S = 20.0
 _FOREVER = 100_000
+
+Work = Callable[[threading.Event, BrowserCamera | None], None]
+"""Something else than a live run; ends soon after the event is set."""
 
 
 class LiveSession:
@@ -58,25 +55,30 @@ class LiveSession:
 
     def start(self, asked: Start) -> None:
         """Begin, in place of what is under way."""
-        self._replace(lambda before: _Run(self, asked, before))
+        self._replace(asked, None)
 
-    def begin(self, work: Callable[[threading.Event, BrowserCamera | None], None], asked: Calibrate) -> None:
+    def begin(self, work: Work, asked: Calibrate) -> None:
         """Do something else with a source in place of a live run."""
-        self._replace(lambda before: _Run(self, asked, before, work))
+        self._replace(asked, work)
 
-    def _replace(self, make: Callable[[_Run | None], _Run]) -> None:
+    def _replace(self, asked: Start | Calibrate, work: Work | None) -> None:
+        """However many are asked for, at most one waits for the present one to end: the newest."""
         with self._lock:
-            before, self._run = self._run, None
+            before = self._run
+            if before is not None and before.waits:
+                before.ask(asked, work)
+                return
             if before is not None:
                 before.stop.set()
-            self._run = make(before)
+            self._run = _Run(self, before)
+            self._run.ask(asked, work)
             self._run.thread.start()
 
     @contextmanager
     def showing(self) -> Iterator[Callable[[FrameRecord], None]]:
         """For work other than a live run: give the function every finished record, and the pages see it."""
-        judge, face = LiveJudge(), LiveFace()
-        packer = FramePacker(self, judge)
+        face = LiveFace()
+        packer = FramePacker(self, LiveJudge(), MarkList(watched=False))
         try:
             yield lambda record: packer.show(record, face.signal(record))
         finally:
@@ -124,32 +126,46 @@ class LiveSession:
             self._session = self._session.model_copy(update=changes)
             self.hub.say(self._session, keep=True)
 
+    def begun(self, run: _Run) -> None:
+        """A run waits no longer: from now on another one is another run."""
+        with self._lock:
+            run.waits = False
+
     def profile_path(self, name: str) -> Path:
         """File of a profile."""
         return self.profiles / f"{name}.toml"
 
 
 class _Run:
-    """One run and its thread; the frames are packed in a second one, so that the capture does not wait for it."""
+    """One run and its thread.
 
-    def __init__(
-        self,
-        owner: LiveSession,
-        asked: Start | Calibrate,
-        before: _Run | None,
-        work: Callable[[threading.Event, BrowserCamera | None], None] | None = None,
-    ) -> None:
+    Attributes:
+        stop: set it to end the run.
+        camera: takes the pictures of a browser's camera; None = another source.
+        waits: for the run before to end; what is asked of it may still change.
+    """
+
+    def __init__(self, owner: LiveSession, before: _Run | None) -> None:
         self.stop = threading.Event()
-        self.camera = BrowserCamera() if asked.source == "browser" else None
-        self._owner, self._asked, self._before, self._work = owner, asked, before, work
-        self._packer: FramePacker | None = None
+        self.camera: BrowserCamera | None = None
+        self.waits = True
+        self._owner, self._before = owner, before
+        self._asked: Start | Calibrate = Start()
+        self._work: Work | None = None
         self.thread = threading.Thread(target=self._go, name="mien-studio", daemon=True)
+
+    def ask(self, asked: Start | Calibrate, work: Work | None) -> None:
+        """What to do, in place of what was asked before; only while it waits."""
+        self._asked, self._work = asked, work
+        self.camera = BrowserCamera() if asked.source == "browser" else None
+        self.stop.clear()
 
     def _go(self) -> None:
         if self._before is not None:
             self._before.thread.join(_END_S)
             self._before = None
-        if self.stop.is_set():  # another one was asked for in the meantime: nothing is opened
+        self._owner.begun(self)
+        if self.stop.is_set():  # another end was asked for in the meantime: nothing is opened
             self._tell(state="ended", wants_camera=False)
             return
         asked = self._asked
@@ -185,12 +201,14 @@ class _Run:
                 raise RequestError(f'there is no profile "{asked.profile}": calibrate first')
             overrides.append(f"action_units.profile={json.dumps(str(path), ensure_ascii=False)}")
         request = LiveRequest(asked.source, asked.to, asked.preset, overrides, asked.faces, asked.smooth, asked.lost)
-        judge = LiveJudge()
-        packer = self._packer = FramePacker(self._owner, judge)
-        try:
-            outcome = live(request, stop=self.stop, watcher=_News(self, packer), show=packer.show, source=self.camera)
-        finally:
-            packer.close()
+        marks = MarkList(watched=marks_expressions(asked.preset))
+        with Unprofiled(asked.preset, calm=asked.smooth) if asked.compare else nullcontext() as plain:
+            packer = FramePacker(self._owner, LiveJudge(spots=marks.watched), marks, plain)
+            news = _News(self, packer)
+            try:
+                outcome = live(request, stop=self.stop, watcher=news, show=packer.show, source=self.camera)
+            finally:
+                packer.close()
         if outcome.error is not None:
             raise outcome.error
 
@@ -216,92 +234,3 @@ class _News:
         if time.monotonic() - self._told >= _STATUS_S:
             self._told = time.monotonic()
             self._packer.status(outlets)
-
-
-class FramePacker:
-    """Takes finished frames, packs the newest and gives it to the hub.
-
-    Args:
-        owner: says whether pixels are kept back.
-        judge: sees every frame.
-    """
-
-    def __init__(self, owner: LiveSession, judge: LiveJudge) -> None:
-        self._owner, self._judge = owner, judge
-        self._changed = threading.Condition()
-        self._next: tuple[FrameRecord, FaceSignal] | None = None
-        self._closing = False
-        self._followed = 0
-        self._thread = threading.Thread(target=self._pack, name="mien-studio-pack", daemon=True)
-        self._thread.start()
-
-    def show(self, record: FrameRecord, signal: FaceSignal) -> None:
-        """See `mien.recorder.live.Show`."""
-        self._judge.see(record)
-        self._followed = signal.track_id
-        with self._changed:
-            self._next = record, signal
-            self._changed.notify()
-
-    def _pack(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._next is not None or self._closing)
-                if self._next is None or self._closing:
-                    return
-                (record, signal), self._next = self._next, None
-            if not self._owner.hub.pages:
-                continue
-            picture = b"" if self._owner.session.privacy or record.image is None else jpeg(record.image)
-            captured_ms = server_ms(record.stamp.t_ns)
-            news = FrameNews(captured_ms, now_ms(), self._judge.dropped, self._judge.fps, picture)
-            packed = pack_frame(record, signal, news)
-            if not self._owner.give(packed, pixels=bool(picture)):
-                continue
-            self._judge.ready(now_ms() - captured_ms)
-
-    def status(self, outlets: Outlets) -> None:
-        """Tell the pages how it goes."""
-        judge = self._judge
-        measure, latency, stages = judge.times_ms()
-        receivers = [
-            Receiver(
-                to=f["to"],
-                sent=f["sent"],
-                replaced=f["replaced"],
-                unsent=f["unsent"],
-                p50_ms=f["latency_ms"]["p50"],
-                p95_ms=f["latency_ms"]["p95"],
-                problem=f["problem"],
-            )
-            for f in (o.figures() for o in outlets.outlets)
-        ]
-        status = Status(
-            frames=judge.frames,
-            fps=0.0 if judge.fps != judge.fps else judge.fps,
-            dropped=judge.dropped,
-            measure_ms=measure,
-            latency_ms=latency,
-            stages_ms=stages,
-            warnings=judge.warnings(self._followed),
-            receivers=receivers,
-            pages=len(self._owner.hub.pages),
-        )
-        self._owner.hub.say(status)
-
-    def close(self) -> None:
-        """End."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        self._thread.join(2.0)
-
-
-def jpeg(image: UInt8) -> bytes:
-    """A JPEG of an (H, W, 3) RGB picture, at most `WIDEST_PX` wide or high."""
-    longest = max(image.shape[:2])
-    if longest > WIDEST_PX:
-        f = WIDEST_PX / longest
-        image = np.asarray(cv2.resize(image, None, fx=f, fy=f, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return data.tobytes() if done else b""

@@ -36,6 +36,8 @@ class Start(Message):
     smooth: bool = True
     lost: Literal["hold", "fade"] = "hold"
     profile: str | None = Field(default=None, pattern=NAME)
+    compare: bool = False
+    """Read every frame that is shown without the profile, too."""
     to: list[Annotated[str, Field(max_length=256)]] = Field(default_factory=list, max_length=8)
 
 
@@ -150,6 +152,39 @@ class Status(Message):
     pages: int
 
 
+class Mark(Message):
+    """An expression that was decided; times of the server's clock."""
+
+    number: int
+    """1 = the first of the run."""
+    kind: str
+    """ "micro" or "macro"."""
+    track_id: int
+    onset_ms: float
+    apex_ms: float
+    offset_ms: float
+    decided_ms: float
+    """Capture time of the frame at which it was decided."""
+    confidence: float
+    action_units: list[str]
+    """Entries of schema "facs", the likeliest first."""
+    emotion: str | None
+
+
+class Marks(Message):
+    """Expressions of the run; sent when it begins and when one was decided."""
+
+    type: Literal["marks"] = "marks"
+    watched: bool
+    """Whether the preset looks for them."""
+    began_ms: float | None
+    """Capture time of the run's first frame; None = none yet."""
+    counts: dict[str, int]
+    """Kind → how many so far."""
+    newest: list[Mark]
+    """The newest first, a bounded number."""
+
+
 class Pong(Message):
     """Answer to a `Ping`."""
 
@@ -198,7 +233,9 @@ class Calibrated(Message):
     shapes: list[Reached]
 
 
-FromServer = Annotated[Hello | Session | Status | Pong | Problem | Guidance | Calibrated, Field(discriminator="type")]
+FromServer = Annotated[
+    Hello | Session | Status | Marks | Pong | Problem | Guidance | Calibrated, Field(discriminator="type")
+]
 from_server: TypeAdapter[Any] = TypeAdapter(FromServer)
 
 

@@ -1,8 +1,14 @@
-"""The WebSocket: what a page says is checked and followed; what the server says comes from the hub."""
+"""The WebSocket: what a page says is checked and followed; what the server says comes from the hub.
+
+Orders (whatever changes the run) have a pace: a page that floods the server is answered that it is too quick, and let
+go if it goes on. Between two messages of a page everybody else has their turn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.metadata import version
 
@@ -35,6 +41,8 @@ from mien.studio.studio import Studio
 LONGEST_TEXT = 16 * 1024
 MOST_PROBLEMS = 20
 """So many messages that cannot be followed, and the page is let go."""
+MOST_ORDERS, ORDERS_PER_S = 10, 2.0
+"""So many orders of a page are followed at once, and so many a second in the long run."""
 _PROTOCOL_ERROR, _TOO_BIG, _TRY_LATER = 1008, 1009, 1013
 
 
@@ -84,10 +92,33 @@ def socket_route(studio: Studio) -> APIRouter:
     return router
 
 
+class Pace:
+    """A bucket of orders that fills steadily.
+
+    Args:
+        clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left, self._at = float(MOST_ORDERS), clock()
+
+    def takes(self) -> bool:
+        """Whether one more may be followed now."""
+        now = self._clock()
+        self._left = min(MOST_ORDERS, self._left + (now - self._at) * ORDERS_PER_S)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 async def _listen(studio: Studio, page: Page, socket: WebSocket) -> None:
-    problems = 0
+    problems, pace = 0, Pace()
     with suppress(WebSocketDisconnect):
         while True:
+            await asyncio.sleep(0)  # messages that have arrived are received without waiting
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
@@ -95,7 +126,7 @@ async def _listen(studio: Studio, page: Page, socket: WebSocket) -> None:
             if len(text or "") > LONGEST_TEXT or len(data or b"") > LONGEST_PICTURE:
                 await socket.close(_TOO_BIG, "the message is too long")
                 return
-            what = _followed(studio, page, text, data)
+            what = _followed(studio, page, pace, text, data)
             if what is not None:
                 problems += 1
                 page.put("problem", Problem(what=what).model_dump_json())
@@ -104,7 +135,7 @@ async def _listen(studio: Studio, page: Page, socket: WebSocket) -> None:
                     return
 
 
-def _followed(studio: Studio, page: Page, text: str | None, data: bytes | None) -> str | None:
+def _followed(studio: Studio, page: Page, pace: Pace, text: str | None, data: bytes | None) -> str | None:
     """Do what a message says; what is wrong with it, or None."""
     if text is None:
         if data is None or len(data) < 16:
@@ -116,9 +147,12 @@ def _followed(studio: Studio, page: Page, text: str | None, data: bytes | None) 
     except ValidationError as error:
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc'])) or 'message'}: {first['msg']}"[:300]
+    if isinstance(message, Ping):
+        page.put("pong", Pong(t_ms=message.t_ms, server_ms=now_ms()).model_dump_json())
+        return None
+    if not pace.takes():
+        return f"{message.type}: too many orders, {ORDERS_PER_S:g} a second are followed"
     match message:
-        case Ping():
-            page.put("pong", Pong(t_ms=message.t_ms, server_ms=now_ms()).model_dump_json())
         case Start():
             studio.session.start(message)
         case Stop():

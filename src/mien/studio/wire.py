@@ -3,8 +3,9 @@
 A frame, little-endian, every number on a multiple of its size, so that a page looks at it without copying:
 
     bytes   0-3    uint32   0x4E45494D ("MIEN")
-            4      uint8    version of this layout: 1
-            5      uint8    flags: 1 = a picture follows, 2 = the followed face is seen now
+            4      uint8    version of this layout: 2
+            5      uint8    flags: 1 = a picture follows, 2 = the followed face is seen now, 4 = weights without the
+                            person's profile follow
             6      uint8    number of faces F
             7      uint8    0
             8-15   float64  when it was captured, ms of the server's clock
@@ -23,6 +24,7 @@ A frame, little-endian, every number on a multiple of its size, so that a page l
             head axes in the picture in px: origin x y, ends of x, y and z axis x y,
             gaze of left and right eye: yaw, pitch, yaw, pitch in degrees,
             U intensities 0-5, U confidences 0-1, 98 points x y in px, 98 confidences 0-1
+    then, with flag 4, 52 float32: the weights of the followed face as read without the profile
     then P bytes of JPEG.
 
 A picture of a browser's camera: float64 capture time in ms of the server's clock (0 = now), then a JPEG.
@@ -41,8 +43,8 @@ from mien.core.geometry import default_camera
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 
-MAGIC, VERSION = 0x4E45494D, 1
-PICTURE, SEEN = 1, 2
+MAGIC, VERSION = 0x4E45494D, 2
+PICTURE, SEEN, PLAIN = 1, 2, 4
 HEAD = struct.Struct("<IBBBxddIIHHIfi")
 UNITS, POINTS = len(load_schema("facs")), len(load_schema("wflw98"))
 SIGNAL_FLOATS = 67
@@ -52,7 +54,7 @@ CAMERA_HEAD = struct.Struct("<d")
 _AXIS_MM = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameNews:
     """What is said of a frame beside its record and signal.
 
@@ -61,6 +63,7 @@ class FrameNews:
         dropped: frames left out so far.
         fps: frames per second; NaN = not known yet.
         picture: JPEG, empty = none.
+        plain: (52,) float32 weights without the person's profile; None = not read.
     """
 
     captured_ms: float
@@ -68,12 +71,13 @@ class FrameNews:
     dropped: int
     fps: float
     picture: bytes = b""
+    plain: Float32 | None = None
 
 
 def pack_frame(record: FrameRecord, signal: FaceSignal, news: FrameNews) -> bytes:
     """One binary message."""
     faces = record.faces[:MOST_FACES]
-    flags = (PICTURE if news.picture else 0) | (SEEN if signal.found else 0)
+    flags = (PICTURE if news.picture else 0) | (SEEN if signal.found else 0) | (0 if news.plain is None else PLAIN)
     head = HEAD.pack(
         MAGIC,
         VERSION,
@@ -91,6 +95,8 @@ def pack_frame(record: FrameRecord, signal: FaceSignal, news: FrameNews) -> byte
     parts = (signal.weights, signal.head_xyzw, signal.left_eye_xyzw, signal.right_eye_xyzw, signal.head_mm)
     out = [head, *(p.astype("<f4").tobytes() for p in parts)]
     out += [_face_row(face, record.size_wh).astype("<f4").tobytes() for face in faces]
+    if news.plain is not None:
+        out.append(news.plain.astype("<f4").tobytes())
     return b"".join([*out, news.picture])
 
 
