@@ -1,11 +1,13 @@
 """Are generated expressions recognised by readers that know nothing of how they were made?
 
-    python -m mien.lab.evaluate.generated_expressions [--points P.npz --labels fer2013.npz] [--seeds 20] [--out F.json]
+    python -m mien.lab.evaluate.generated_expressions [--points P.npz --labels fer2013.npz] [--pixels] [--rig ict:DIR]
+        [--seeds 20] [--out F.json]
 
-Two readers. "units": the EMFACS reading of `mien.expression.from_units`, on the action units that a reader of captured
+Readers. "units": the EMFACS reading of `mien.expression.from_units`, on the action units that a reader of captured
 faces would get from the character's shapes. "people": linear discriminants of 98 points, trained on photographs that
 people labelled (FER2013), asked about the points of the built-in rig with human proportions making the face. What is
-different between the rig's rest and the mean neutral photograph is taken off first: the neutral is known.
+different between the rig's rest and the mean neutral photograph is taken off first: the neutral is known. "pixels": the
+expression network on pictures of the character, and of people of each --rig (`generated_pixels`).
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ SIX = ("happiness", "sadness", "surprise", "fear", "anger", "disgust")
 INTENSITIES = (0.4, 0.7, 1.0)
 _FER = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
 _LEAST_PRESENCE = 0.75
+_PEOPLE = 5
+"""Of each rig."""
 MOST_PICTURES = 20_000
 """Photographs learnt from, at most."""
 
@@ -162,11 +166,25 @@ def labelled_points(points: Path, labels: Path) -> tuple[Float32, list[str]]:
         return table["xy"][kept].astype(np.float32), told
 
 
+def _picture_readers(character: bool, rigs: Sequence[str]) -> dict[str, Reader]:
+    from mien.lab.evaluate.generated_pixels import ByPixels, character_drawer, rig_drawer
+    from mien.lab.rigs.catalogue import load_rig
+    from mien.lab.synth.stored.order import RigOrder
+
+    out: dict[str, Reader] = {"pixels, character": ByPixels([character_drawer()])} if character else {}
+    for order in map(RigOrder.parse, rigs):
+        rig = load_rig(order.name, order.folder)
+        out[f"pixels, {order.name}"] = ByPixels([rig_drawer(rig, 1000 + k) for k in range(_PEOPLE)])
+    return out
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=Path)
     parser.add_argument("--labels", type=Path)
+    parser.add_argument("--pixels", action="store_true", help="pictures of the character, too")
+    parser.add_argument("--rig", action="append", default=[], help="pictures of people of builtin, ict:DIR, ..., too")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
@@ -176,6 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
         people = ByPeople(*labelled_points(given.points, given.labels))
         table["people_held_out_mean_recall"] = people.held_out
         readers["people"] = people
+    readers |= _picture_readers(given.pixels, given.rig)
     graph = ExpressionGraph()
     began = time.perf_counter()
     try:
