@@ -25,13 +25,14 @@ def train_expression(
     seed: Annotated[int | None, typer.Option(help="Of everything that is left to chance.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the training.")] = 2,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make crops.")] = 0,
+    start: Annotated[str, typer.Option(help="Begin with the weights of a checkpoint .pt or of a model.")] = "",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Train an expression network. Early stopping looks at a part of the training faces, never at validation data."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     module = "mien.lab.train.expression:"
     request = load(module + "Request")(
-        *(tuple(data), out, model, recipe, points, minutes, steps, seed, threads, workers)
+        *(tuple(data), out, model, recipe, points, minutes, steps, seed, threads, workers, start)
     )
     result: dict[str, Any] = load(module + "train")(request)
     shown = ", ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in result.items())

@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from mien.cli.main import app
-from mien.errors import ConfigError, ModelError, RequestError
+from mien.errors import ConfigError, ModelError, RequestError, SourceError
 from mien.expression.network import NetworkExpression, Options
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.evaluate.expression import Request as EvaluateRequest
@@ -23,6 +23,7 @@ from mien.lab.train.expression_export import Origin, add_scores, export_expressi
 from mien.lab.train.expression_faces import ExpressionFaces, FoundPoints, label_row, parted, placed, read_faces
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import ExpressionSpec, ExpressionTask, class_weights, shake
+from mien.lab.train.expression_teachers import taught
 
 NAMES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
 RECIPE = """
@@ -254,3 +255,40 @@ def test_temperature_makes_overconfident_answers_fair() -> None:
     assert sure.count.sum() == 2
     with pytest.raises(RequestError, match="need as many classes"):
         reliability(p, truth[:5])
+
+
+def test_teachers_are_mixed_with_the_labels_and_asked_once(data: Path, tmp_path: Path) -> None:
+    recipe, out = tmp_path / "r.toml", tmp_path / "run"
+    recipe.write_text(RECIPE)
+    train(Request((f"folder:{data}",), out, recipe=recipe, threads=1))
+    teacher = str(out / "best.pt")
+    faces = read_faces(open_dataset(f"folder:{data}"), NAMES)
+    assert taught(faces, (), 0.5) is faces
+    kept = tmp_path / "kept.npz"
+    half = taught(faces, (teacher,), 0.5, kept)
+    np.testing.assert_allclose(half.probabilities.sum(axis=1), 1, atol=1e-5)
+    said = 2 * half.probabilities - faces.probabilities
+    assert 0 <= said.min() < 0.3 < said.max() <= 1 + 1e-5
+    whole = taught(faces, (teacher,), 1.0)
+    np.testing.assert_allclose(whole.probabilities, said, atol=1e-5)
+    again = taught(faces, (teacher,), 0.25, kept)
+    np.testing.assert_allclose(again.probabilities, 0.75 * faces.probabilities + 0.25 * said, atol=1e-5)
+    with pytest.raises(SourceError, match="other teachers"):
+        taught(faces, (teacher, teacher), 0.5, kept)
+    kept.write_bytes(b"")
+    with pytest.raises(SourceError, match=r"kept\.npz.*delete it"):
+        taught(faces, (teacher,), 0.5, kept)
+    with pytest.raises(ConfigError, match="taught: 1.5"):
+        taught(faces, (teacher,), 1.5)
+
+
+def test_a_run_begins_with_the_weights_of_another(data: Path, tmp_path: Path) -> None:
+    recipe, first = tmp_path / "r.toml", tmp_path / "first"
+    recipe.write_text(RECIPE)
+    request = Request((f"folder:{data}",), first, recipe=recipe, threads=1)
+    before = train(request)["best_held_out_error"]
+    onward = replace(request, out=tmp_path / "onward", start=str(first / "best.pt"), steps=1)
+    assert train(onward)["best_held_out_error"] <= before + 1e-6
+    (tmp_path / "broken.pt").write_bytes(b"no")
+    with pytest.raises(ModelError, match=r"broken\.pt"):
+        train(replace(onward, out=tmp_path / "other", start=str(tmp_path / "broken.pt")))

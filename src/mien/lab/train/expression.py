@@ -16,16 +16,20 @@ from typing import Any
 import cv2
 import torch
 
-from mien.errors import ConfigError
+from mien.errors import ConfigError, ModelError
 from mien.lab.datasets.dataset import Dataset, open_dataset
 from mien.lab.datasets.labels import load_labels
 from mien.lab.models.expression.catalogue import entry, make
 from mien.lab.train.augment import Augmentation
+from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.expression_faces import ExpressionFaces, is_double, parted, read_faces
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import SHAKEN, ExpressionSpec, ExpressionTask
+from mien.lab.train.expression_teachers import KEPT, taught
 from mien.lab.train.loop import Run, Schedule
 from mien.lab.train.recipe import read_recipe, settings
+from mien.lab.train.warm_start import warm_start
+from mien.runtime.store import MODEL_FILE, model_folder
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,8 @@ class FacesSpec:
         aligned: crops follow the points of Mien's landmark network; False = the pictures as they are.
         held_out: share of the faces that chooses the best weights.
         count: at most so many faces, evenly spread; 0 = all.
+        teachers: networks whose readings are mixed with the labels (`expression_teachers`); none = the labels alone.
+        taught: share of the teachers in the labels.
     """
 
     split: str = "train"
@@ -51,6 +57,8 @@ class FacesSpec:
     aligned: bool = True
     held_out: float = 0.06
     count: int = 0
+    teachers: tuple[str, ...] = ()
+    taught: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,7 @@ class Request:
         minutes, steps, seed: instead of the recipe's.
         threads: of torch.
         workers: processes that make crops.
+        start: a checkpoint (.pt), or a model (shipped name or folder), whose weights a new run begins with.
     """
 
     data: tuple[str, ...]
@@ -78,6 +87,7 @@ class Request:
     seed: int | None = None
     threads: int = 2
     workers: int = 0
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,23 @@ def read_training(request: Request, spec: FacesSpec) -> ExpressionFaces:
     return read_faces(samples, classes, points)
 
 
+def begin_with(task: ExpressionTask, start: str) -> None:
+    """Weights of another run or of a shipped model instead of random ones.
+
+    Raises:
+        ModelError: it cannot be read, or is another network's.
+    """
+    if not start.endswith(".pt"):
+        some = [image for (image, _), _ in zip(task.batches(0), range(8), strict=False)]
+        warm_start(task.net, model_folder(start) / MODEL_FILE, some)
+        return
+    state = read_checkpoint(Path(start))
+    try:
+        task.net.load_state_dict(state["average"]["state"] if "average" in state else state["net"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(f"{start}: is no checkpoint of this network: {error}") from error
+
+
 def _told(what: str, done: int, total: int) -> None:
     if done % 1000 == 0 or done == total:
         log.info("%s: %d of %d", what, done, total)
@@ -168,6 +195,7 @@ def train(request: Request) -> dict[str, Any]:
     request.out.mkdir(parents=True, exist_ok=True)
     faces = read_training(request, plan.faces)
     learnt, held_out = parted(faces, plan.faces.held_out)
+    learnt = taught(learnt, plan.faces.teachers, plan.faces.taught, request.out / KEPT)
     task = ExpressionTask(
         net=make(plan.model, len(faces.classes)),
         spec=plan.task,
@@ -185,9 +213,14 @@ def train(request: Request) -> dict[str, Any]:
         "classes": list(faces.classes),
         "aligned": plan.faces.aligned,
     }
+    if plan.faces.teachers:
+        facts |= {"teachers": list(plan.faces.teachers), "taught": plan.faces.taught}
     run = Run(task, plan.schedule, request.out, facts)
     if run.resume():
         log.info("going on at step %d", run.step)
+    elif request.start:
+        begin_with(task, request.start)
+        run.average.state = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
     parameters = sum(p.numel() for p in task.net.parameters())
     log.info("%d faces, %d held out, %.2f M parameters", len(learnt), len(held_out), parameters / 1e6)
     best = run.train()
