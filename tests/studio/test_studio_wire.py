@@ -69,3 +69,13 @@ def test_what_is_not_known_is_nan_and_no_picture_sets_no_flag() -> None:
 
 def test_names_and_numbers_agree_with_the_schemas() -> None:
     assert (len(load_schema("facs")), len(load_schema("wflw98"))) == (UNITS, POINTS)
+
+
+def test_weights_without_the_profile_follow_the_faces() -> None:
+    signal = signal_of(RECORD, RECORD.faces[0])
+    plain = np.linspace(0, 1, 52, dtype=np.float32)
+    data = pack_frame(RECORD, signal, replace(NEWS, plain=plain))
+    assert data[5] == 7
+    assert len(data) == 48 + 4 * (SIGNAL_FLOATS + FACE_FLOATS + 52) + len(NEWS.picture)
+    assert floats(data, 48 + 4 * (SIGNAL_FLOATS + FACE_FLOATS), 52) == pytest.approx(plain)
+    assert data.endswith(NEWS.picture)

@@ -1,6 +1,6 @@
 // The WebSocket to the server: comes back by itself, and knows the server's clock.
 
-import type { FromPage, FromServer, Hello, Session } from "./messages";
+import type { FromPage, FromServer, Hello, Marks, Session } from "./messages";
 import { type Frame, readFrame } from "./wire";
 
 type State = "connecting" | "open" | "lost";
@@ -13,6 +13,7 @@ export class Connection {
   state: State = "connecting";
   hello: Hello | null = null;
   session: Session | null = null;
+  marks: Marks | null = null;
   onframe: ((frame: Frame) => void) | null = null;
 
   private socket: WebSocket | null = null;
@@ -46,11 +47,12 @@ export class Connection {
     return true;
   }
 
-  /** Be told text messages; the newest hello and session come at once. Returns how to end it. */
+  /** Be told text messages; the newest hello, session and marks come at once. Returns how to end it. */
   listen(listener: Listener): () => void {
     this.listeners.add(listener);
     if (this.hello) listener(this.hello);
     if (this.session) listener(this.session);
+    if (this.marks) listener(this.marks);
     return () => this.listeners.delete(listener);
   }
 
@@ -91,6 +93,7 @@ export class Connection {
     if (message.type === "pong") this.learnClock(message.t_ms, message.server_ms);
     if (message.type === "hello") this.hello = message;
     if (message.type === "session") this.session = message;
+    if (message.type === "marks") this.marks = message;
     for (const listener of this.listeners) listener(message);
   }
 

@@ -16,8 +16,14 @@ export function sentence(o: Operation, firstNs: number): string {
     despike: () => `Despike up to ${(o as { longest_ms?: number }).longest_ms} ms`,
     fill: () => `Fill gaps up to ${(o as { longest_ms?: number }).longest_ms} ms`,
     smooth: () => `Smooth ${(o as { sigma_ms?: number }).sigma_ms} ms`,
-    gain: () => `Gain × ${(o as { gain?: number }).gain}`,
+    gain: () => gained(o as { gain?: number; offset?: number }),
     reduce: () => `Fewer keys ± ${(o as { tolerance?: number }).tolerance}`,
   }[o.kind]();
   return `${what}: ${which}${where}`;
+}
+
+function gained({ gain = 1, offset = 0 }: { gain?: number; offset?: number }): string {
+  if (gain === 0) return `Set to ${offset}`;
+  if (gain === 1 && offset !== 0) return `Move by ${offset > 0 ? "+" : "−"}${Math.abs(offset).toFixed(2)}`;
+  return `Gain × ${gain}${offset ? ` ${offset > 0 ? "+" : "−"} ${Math.abs(offset)}` : ""}`;
 }

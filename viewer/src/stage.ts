@@ -23,6 +23,8 @@ export class Stage {
   readonly figures: PageFigures = { latenciesMs: [], shown: 0, rate: 0, pictures: 0 };
   frame: Frame | null = null;
   onframe: ((frame: Frame) => void) | null = null;
+  /** Whether the character shows what is read without the person's profile. */
+  plain = false;
 
   private canvas = h("canvas", { class: "picture", role: "img", "aria-label": "The picture with what was found in it" });
   private note = h("p", { class: "note" });
@@ -93,7 +95,7 @@ export class Stage {
   }
 
   private receive(frame: Frame): void {
-    this.view?.play(frame.signal);
+    this.view?.play(this.plain && frame.plain ? { ...frame.signal, weights: frame.plain } : frame.signal);
     if (frame.picture) this.figures.pictures += 1;
     this.drawnFrame = frame;
     this.onframe?.(frame);

@@ -1,41 +1,37 @@
-// Curves over time: zoom, scrub, select a span. Draws only what is seen, at most one stroke a pixel.
+// Curves over time: zoom, scrub, select a span, draw a curve up or down. Draws only what is seen.
 
 import { h } from "./dom";
+import { type Inks, LANE_PX, type Lane, type Mark, RULER_PX, type Scale, drawLane, drawMarks, drawRuler, valueAt, yOf } from "./lanes";
+import { type Shift, shiftTo, shifted } from "./shift";
 
-export interface Lane {
-  name: string;
-  colour: string;
-  raw: (row: number) => number;
-  edited: (row: number) => number;
-  top: number;
-}
-
-export interface Mark {
-  start: number;
-  apex: number;
-  end: number;
-  label: string;
-}
-
-const LANE_PX = 58;
-const RULER_PX = 24;
 const LABEL_PX = 118;
+/** So near to a curve it is grabbed, px. */
+const GRAB_PX = 9;
+const STEP = 0.05;
+const FINE_STEP = 0.01;
 
 export class Timeline {
   readonly element: HTMLElement;
-  lanes: Lane[] = [];
   marks: Mark[] = [];
   time = 0;
   selection: [number, number] | null = null;
   onseek: ((t: number) => void) | null = null;
   onselect: (() => void) | null = null;
+  /** A curve was drawn up or down. */
+  onshift: ((shift: Shift) => void) | null = null;
 
   private canvas = h("canvas", { tabindex: 0, role: "slider", "aria-label": "Time line" });
   private scroller: HTMLElement;
   private t: Float64Array = new Float64Array(0);
   private from = 0;
   private to = 1;
-  private dragging: "seek" | "select" | null = null;
+  private dragging: "seek" | "select" | "shift" | null = null;
+  private active = 0;
+  private shown: Lane[] = [];
+  private shift: Shift | null = null;
+  /** A shift that counts but is not in the curves yet. */
+  private settling: Shift | null = null;
+  private grabbed = { time: 0, value: 0, y: 0 };
   private anchor = 0;
   private queued = false;
   private resizing: ResizeObserver;
@@ -46,11 +42,23 @@ export class Timeline {
     this.canvas.addEventListener("pointerdown", (e) => this.down(e));
     this.canvas.addEventListener("pointermove", (e) => this.move(e));
     this.canvas.addEventListener("pointerup", () => this.up());
-    this.canvas.addEventListener("pointercancel", () => this.up());
+    this.canvas.addEventListener("pointercancel", () => this.cancel());
     this.canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     this.canvas.addEventListener("keydown", (e) => this.key(e));
+    this.canvas.addEventListener("blur", () => this.finish());
     this.resizing = new ResizeObserver(() => this.redraw());
     this.resizing.observe(this.scroller);
+  }
+
+  get lanes(): Lane[] {
+    return this.shown;
+  }
+
+  set lanes(lanes: Lane[]) {
+    this.shown = lanes;
+    this.settling = null;
+    this.active = Math.min(this.active, Math.max(0, lanes.length - 1));
+    this.speak();
   }
 
   setTimes(t: Float64Array): void {
@@ -71,12 +79,14 @@ export class Timeline {
   }
 
   seek(time: number, follow = true): void {
+    if (this.dragging !== "shift") this.finish();
     this.time = Math.max(0, Math.min(this.last, time));
     if (follow && (this.time < this.from || this.time > this.to)) {
       const span = this.to - this.from;
       this.show(this.time - span * 0.1, this.time + span * 0.9);
     }
     this.canvas.setAttribute("aria-valuenow", this.time.toFixed(2));
+    this.speak();
     this.redraw();
   }
 
@@ -127,16 +137,36 @@ export class Timeline {
   private down(event: PointerEvent): void {
     this.canvas.setPointerCapture(event.pointerId);
     this.anchor = this.timeAt(event);
-    this.dragging = event.shiftKey || event.offsetY > RULER_PX ? "select" : "seek";
-    if (this.dragging === "seek") this.onseek?.(this.anchor);
+    const grabbed = event.shiftKey ? null : this.curveAt(event);
+    this.dragging = grabbed !== null ? "shift" : event.shiftKey || event.offsetY > RULER_PX ? "select" : "seek";
+    if (this.dragging === "seek") return this.onseek?.(this.anchor);
+    this.finish();
+    if (grabbed === null) return;
+    this.active = grabbed;
+    const row = this.nearest(this.anchor);
+    this.grabbed = { time: this.t[row]!, value: this.lanes[grabbed]!.edited(row), y: event.offsetY };
+    this.onseek?.(this.grabbed.time);
   }
 
   private move(event: PointerEvent): void {
-    if (!this.dragging) return;
+    if (!this.dragging) {
+      this.canvas.style.cursor = this.curveAt(event) === null ? "" : "ns-resize";
+      return;
+    }
+    if (this.dragging === "shift") return this.drag(event);
     const here = this.timeAt(event);
     if (this.dragging === "seek") return this.onseek?.(here);
     if (Math.abs(this.x(here) - this.x(this.anchor)) < 4) return;
     this.selection = [Math.min(here, this.anchor), Math.max(here, this.anchor)];
+    this.redraw();
+  }
+
+  private drag(event: PointerEvent): void {
+    const lane = this.lanes[this.active];
+    if (!lane || (!this.shift && Math.abs(event.offsetY - this.grabbed.y) < 3)) return;
+    const by = valueAt(event.offsetY, lane.top) - valueAt(this.grabbed.y, lane.top);
+    this.shift = shiftTo(lane.name, this.grabbed.time, this.grabbed.value, this.grabbed.value + by, this.selection);
+    this.speak();
     this.redraw();
   }
 
@@ -151,7 +181,77 @@ export class Timeline {
       this.onselect?.();
     }
     this.dragging = null;
+    this.finish();
     this.redraw();
+  }
+
+  private cancel(): void {
+    this.dragging = null;
+    this.shift = null;
+    this.redraw();
+  }
+
+  /** What was drawn counts from now on. */
+  private finish(): void {
+    const shift = this.shift;
+    this.shift = null;
+    if (!shift || Math.abs(shift.offset) <= 1e-4) return;
+    this.settling = shift;
+    this.onshift?.(shift);
+  }
+
+  /** The lane whose curve lies under the pointer, or null. */
+  private curveAt(event: { offsetX: number; offsetY: number }): number | null {
+    const k = Math.floor((event.offsetY - RULER_PX) / LANE_PX);
+    const lane = this.lanes[k];
+    if (!lane || lane.fixed || event.offsetX < this.labelPx || event.offsetY < RULER_PX) return null;
+    const y = event.offsetY - RULER_PX - k * LANE_PX;
+    // A steep curve passes by within a few pixels to the left or right as well.
+    for (const dx of [0, -4, 4]) {
+      const value = lane.edited(this.nearest(this.timeAt({ offsetX: event.offsetX + dx })));
+      if (!Number.isNaN(value) && Math.abs(yOf(value, lane.top) - y) <= GRAB_PX) return k;
+    }
+    return null;
+  }
+
+  private nearest(time: number): number {
+    const row = this.row(time);
+    return row + 1 < this.t.length && this.t[row + 1]! - time < time - this.t[row]! ? row + 1 : row;
+  }
+
+  /** The value at the time, up or down with the keyboard; Enter, or whatever else is done, makes it count. */
+  private nudge(by: number): void {
+    const lane = this.lanes[this.active];
+    const row = this.row(this.time);
+    if (!lane || lane.fixed || Number.isNaN(lane.edited(row))) return;
+    const [time, value] = [this.t[row]!, lane.edited(row)];
+    const now = this.shift ? shifted(value, time, this.shift) : value;
+    this.shift = shiftTo(lane.name, time, value, now + by, this.selection);
+    this.speak();
+    this.redraw();
+  }
+
+  private choose(by: number): void {
+    this.finish();
+    this.active = Math.max(0, Math.min(this.lanes.length - 1, this.active + by));
+    this.scroller.scrollTop = RULER_PX + this.active * LANE_PX - this.scroller.clientHeight / 2;
+    this.speak();
+    this.redraw();
+  }
+
+  /** For those who hear the page: the time, and the value of the chosen curve. */
+  private speak(): void {
+    const lane = this.lanes[this.active];
+    const row = this.row(this.time);
+    const value = lane ? this.withShift(lane).edited(row) : Number.NaN;
+    const words = lane ? `, ${lane.name} ${Number.isNaN(value) ? "not measured" : value.toFixed(2)}` : "";
+    this.canvas.setAttribute("aria-valuetext", `${this.time.toFixed(2)} s${words}`);
+  }
+
+  private withShift(lane: Lane): Lane {
+    const shift = this.shift ?? this.settling;
+    if (!shift || shift.lane !== lane.name || lane.fixed) return lane;
+    return { ...lane, edited: (row) => shifted(lane.edited(row), this.t[row]!, shift) };
   }
 
   private wheel(event: WheelEvent): void {
@@ -177,7 +277,13 @@ export class Timeline {
       "+": () => this.zoom(0.7),
       "=": () => this.zoom(0.7),
       "-": () => this.zoom(1.4),
+      ArrowUp: () => this.nudge(event.shiftKey ? FINE_STEP : STEP),
+      ArrowDown: () => this.nudge(event.shiftKey ? -FINE_STEP : -STEP),
+      PageUp: () => this.choose(-1),
+      PageDown: () => this.choose(1),
+      Enter: () => this.finish(),
       Escape: () => {
+        if (this.shift) return this.cancel();
         this.selection = null;
         this.onselect?.();
         this.redraw();
@@ -212,101 +318,28 @@ export class Timeline {
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
     c.clearRect(0, 0, wide, high);
     const style = getComputedStyle(this.element);
-    const [ink, soft, line, accent] = ["--ink", "--soft", "--line", "--accent"].map((n) => style.getPropertyValue(n)) as [string, string, string, string];
+    const colour = (name: string): string => style.getPropertyValue(name);
+    const inks: Inks = { ink: colour("--ink"), soft: colour("--soft"), line: colour("--line"), accent: colour("--accent") };
     const label = this.labelPx;
     if (this.selection) {
-      c.fillStyle = style.getPropertyValue("--accent-soft");
+      c.fillStyle = colour("--accent-soft");
       const [a, b] = this.selection.map((t) => Math.max(label, Math.min(wide, this.x(t)))) as [number, number];
       c.fillRect(a, RULER_PX, b - a, high);
     }
-    this.drawRuler(c, wide, high, soft, line);
-    for (const mark of this.marks) {
-      c.fillStyle = "rgb(217 130 43 / 16%)";
-      c.fillRect(this.x(mark.start), RULER_PX, Math.max(2, this.x(mark.end) - this.x(mark.start)), high);
-      c.fillStyle = "#d9822b";
-      c.fillRect(this.x(mark.apex) - 0.5, RULER_PX, 1, high);
-    }
-    this.lanes.forEach((lane, k) => this.drawLane(c, lane, RULER_PX + k * LANE_PX, wide, { ink, soft, line }));
-    const x = this.x(this.time);
-    if (x >= label - 1) {
-      c.fillStyle = accent;
-      c.fillRect(x - 0.75, 0, 1.5, high);
-      c.beginPath();
-      c.moveTo(x - 6, 0);
-      c.lineTo(x + 6, 0);
-      c.lineTo(x, 9);
-      c.fill();
-    }
-  }
-
-  private drawRuler(c: CanvasRenderingContext2D, wide: number, high: number, soft: string, line: string): void {
-    const about = ((this.to - this.from) / (wide - this.labelPx)) * 80;
-    const power = 10 ** Math.floor(Math.log10(about));
-    const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= about) ?? about;
-    c.font = "11px system-ui, sans-serif";
-    c.textBaseline = "middle";
-    for (let t = Math.ceil(this.from / step) * step; t <= this.to; t += step) {
-      const x = Math.round(this.x(t)) + 0.5;
-      c.strokeStyle = line;
-      c.beginPath();
-      c.moveTo(x, 17);
-      c.lineTo(x, high);
-      c.stroke();
-      c.fillStyle = soft;
-      c.fillText(`${Number(t.toFixed(3))} s`, x + 4, 11);
-    }
-  }
-
-  private drawLane(c: CanvasRenderingContext2D, lane: Lane, y: number, wide: number, colours: { ink: string; soft: string; line: string }): void {
-    const label = this.labelPx;
-    c.strokeStyle = colours.line;
-    c.lineWidth = 1;
-    c.beginPath();
-    c.moveTo(0, y + 0.5);
-    c.lineTo(wide, y + 0.5);
-    c.stroke();
-    c.font = "600 12px system-ui, sans-serif";
-    c.fillStyle = colours.ink;
-    c.textBaseline = "alphabetic";
-    c.fillText(lane.name, 4, y + 22, label - 8);
-    const value = lane.edited(this.row(this.time));
-    c.font = "12px system-ui, sans-serif";
-    c.fillStyle = colours.soft;
-    c.fillText(Number.isNaN(value) ? "not measured" : value.toFixed(2), 4, y + 40, label - 8);
-    c.save();
-    c.beginPath();
-    c.rect(label, y, wide - label, LANE_PX);
-    c.clip();
-    this.drawCurve(c, lane.raw, lane.top, y, colours.soft, 1, 0.55);
-    this.drawCurve(c, lane.edited, lane.top, y, lane.colour, 1.8, 1);
-    c.restore();
-  }
-
-  private drawCurve(c: CanvasRenderingContext2D, value: (row: number) => number, top: number, y: number, colour: string, px: number, alpha: number): void {
     const [first, last] = [Math.max(0, this.row(this.from) - 1), Math.min(this.t.length - 1, this.row(this.to) + 1)];
-    const place = (v: number): number => y + LANE_PX - 5 - (v / top) * (LANE_PX - 11);
-    c.strokeStyle = colour;
-    c.globalAlpha = alpha;
-    c.lineWidth = px;
-    c.lineJoin = "round";
+    const at: Scale = { t: this.t, first, last, x: (t) => this.x(t), labelPx: label, wide };
+    drawRuler(c, this.from, this.to, at, high, inks);
+    drawMarks(c, this.marks, at, high);
+    const now = this.row(this.time);
+    this.lanes.forEach((lane, k) => drawLane(c, this.withShift(lane), RULER_PX + k * LANE_PX, at, inks, now, k === this.active));
+    const x = this.x(this.time);
+    if (x < label - 1) return;
+    c.fillStyle = inks.accent;
+    c.fillRect(x - 0.75, 0, 1.5, high);
     c.beginPath();
-    const rows = last - first + 1;
-    const columns = this.canvas.clientWidth;
-    const stride = Math.max(1, Math.floor(rows / (columns * 2)));
-    let pen = false;
-    for (let row = first; row <= last; row += stride) {
-      let v = value(row);
-      // Of many samples under one pixel the highest is shown: a blink must not vanish.
-      for (let k = 1; k < stride && row + k <= last; k++) v = Math.max(v, value(row + k));
-      if (Number.isNaN(v)) pen = false;
-      else {
-        const x = this.x(this.t[row]!);
-        if (pen) c.lineTo(x, place(v));
-        else c.moveTo(x, place(v));
-        pen = true;
-      }
-    }
-    c.stroke();
-    c.globalAlpha = 1;
+    c.moveTo(x - 6, 0);
+    c.lineTo(x + 6, 0);
+    c.lineTo(x, 9);
+    c.fill();
   }
 }

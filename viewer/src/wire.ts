@@ -10,6 +10,8 @@ import {
   UNITS,
 } from "./messages";
 
+const SHAPES = 52;
+
 export interface Face {
   id: number;
   confidence: number;
@@ -43,6 +45,8 @@ export interface Frame {
   followed: number;
   signal: Signal;
   faces: Face[];
+  /** Weights as read without the person's profile, where both were asked for. */
+  plain: Float32Array | null;
   picture: Uint8Array | null;
 }
 
@@ -54,7 +58,8 @@ export function readFrame(buffer: ArrayBuffer): Frame | null {
   const flags = view.getUint8(5);
   const count = view.getUint8(6);
   const pictureBytes = view.getUint32(36, true);
-  const end = FRAME_HEAD_BYTES + 4 * (SIGNAL_FLOATS + count * FACE_FLOATS);
+  const plainFloats = flags & 4 ? SHAPES : 0;
+  const end = FRAME_HEAD_BYTES + 4 * (SIGNAL_FLOATS + count * FACE_FLOATS + plainFloats);
   if (buffer.byteLength < end + pictureBytes) return null;
   let at = FRAME_HEAD_BYTES;
   const floats = (n: number): Float32Array => {
@@ -62,7 +67,7 @@ export function readFrame(buffer: ArrayBuffer): Frame | null {
     at += 4 * n;
     return part;
   };
-  const signal = { weights: floats(52), head: floats(4), leftEye: floats(4), rightEye: floats(4), place: floats(3) };
+  const signal = { weights: floats(SHAPES), head: floats(4), leftEye: floats(4), rightEye: floats(4), place: floats(3) };
   const faces: Face[] = [];
   for (let k = 0; k < count; k++) {
     const two = floats(2);
@@ -79,6 +84,7 @@ export function readFrame(buffer: ArrayBuffer): Frame | null {
       pointConfidence: floats(POINTS),
     });
   }
+  const plain = plainFloats ? floats(plainFloats) : null;
   return {
     capturedMs: view.getFloat64(8, true),
     packedMs: view.getFloat64(16, true),
@@ -91,6 +97,7 @@ export function readFrame(buffer: ArrayBuffer): Frame | null {
     followed: view.getInt32(44, true),
     signal,
     faces,
+    plain,
     picture: flags & 1 ? new Uint8Array(buffer, end, pictureBytes) : null,
   };
 }

@@ -70,6 +70,49 @@ async function avatars() {
   await page.locator("#use").click();
 }
 
+/** A curve is drawn up with the mouse, undone, and moved with the keyboard; an event shows its units. */
+async function drawn_by_hand() {
+  const canvas = page.locator(".timeline canvas");
+  const said = async () => Number((await canvas.getAttribute("aria-valuetext")).split(" ").at(-1));
+  const history = () => page.locator(".history li").allTextContents();
+  const operations = async (count) => page.waitForFunction((n) => document.querySelectorAll(".history li").length === n, count, WAIT);
+  const box = await canvas.boundingBox();
+  const lanes = await page.locator(".shape-chip[aria-pressed=true]").allTextContents();
+  // The jaw is half open in the middle of the take: 118 px of names, 24 px of ruler, lanes of 58 px.
+  const x = box.x + 118 + (box.width - 118) / 2;
+  const y = box.y + 24 + lanes.indexOf("jawOpen") * 58 + 53 - 0.5 * 47;
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  await page.mouse.move(x, y - 5, { steps: 2 });
+  await page.mouse.move(x, y - 0.3 * 47, { steps: 4 });
+  seen.preview = await said();
+  await page.screenshot({ path: `${folder}/drawn.png` });
+  await page.mouse.up();
+  await operations(2);
+  seen.drawn = (await history())[1];
+  await page.waitForTimeout(300);
+  seen.after = await said();
+  await page.keyboard.press("Control+z");
+  await page.locator(".history li.undone").waitFor(WAIT);
+  await page.waitForFunction(() => Number(document.querySelector(".timeline canvas").getAttribute("aria-valuetext").split(" ").at(-1)) < 0.6, null, WAIT);
+  await canvas.focus();
+  for (const key of ["ArrowUp", "ArrowUp", "Shift+ArrowDown", "Enter"]) await page.keyboard.press(key);
+  await page.locator(".history li:not(.undone)", { hasText: "Move by" }).waitFor(WAIT);
+  seen.keyed = (await history())[1];
+  await page.keyboard.press("Control+z");
+  await page.locator(".history li.undone").waitFor(WAIT);
+  await page.locator(".events .shape-chip").click();
+  seen.evidence = await page.locator("#evidence tbody tr").allTextContents();
+  await page.screenshot({ path: `${folder}/event.png` });
+  await page.locator(".events .shape-chip").click();
+  await canvas.press("Home");
+  await canvas.press("ArrowRight");
+  await page.locator("#do-gain").click(); // what was undone is given up
+  await page.locator(".history li").nth(1).waitFor(WAIT);
+  await page.keyboard.press("Control+z");
+  await page.locator(".history li.undone").waitFor(WAIT);
+}
+
 async function edit() {
   await page.goto(`${address}#/takes`);
   await page.locator(".take").first().click();
@@ -81,6 +124,7 @@ async function edit() {
   await page.locator(".history li:not(.undone)").waitFor(WAIT);
   await page.locator(".timeline canvas").press("ArrowRight");
   await page.locator("#why-frame", { hasText: "frame 1" }).waitFor(WAIT);
+  await drawn_by_hand();
   await page.locator("#export").click();
   const [file] = await Promise.all([page.waitForEvent("download", WAIT), page.locator("[data-format=json]").click()]);
   await file.saveAs(`${folder}/exported.json`);

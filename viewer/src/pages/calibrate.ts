@@ -1,10 +1,12 @@
-// Calibrate: the guided two minutes with the live picture beside them, and what the profile changes.
+// Calibrate: the guided two minutes with the live picture and shapes beside them, and what the profile changes, live.
 
 import { BrowserCamera } from "../camera";
+import { Comparison } from "../comparison";
 import type { Connection } from "../connection";
 import { ICONS, ask, h, icon, toast } from "../dom";
 import type { Calibrated, FromServer, Guidance, GuideStep, Profile, Session } from "../messages";
 import { Stage } from "../stage";
+import type { Frame } from "../wire";
 
 export function calibratePage(connection: Connection): { element: HTMLElement; close: () => void } {
   const stage = new Stage(connection, { points: true, box: false, axes: false, mirror: true });
@@ -26,8 +28,13 @@ export function calibratePage(connection: Connection): { element: HTMLElement; c
   start.append(icon(ICONS.play), "Begin");
   const stop = h("button", { type: "button", disabled: true, onclick: () => connection.send({ type: "stop" }) });
   stop.append(icon(ICONS.stop), "Stop early");
+  const shapes = h("section", { class: "card", hidden: true, id: "shapes-now" });
+  const shapesTitle = h("h2", {});
+  const choice = h("div", { class: "segments", role: "radiogroup", "aria-label": "The character shows", hidden: true });
+  let comparison: Comparison | null = null;
   let guide: GuideStep[] = [];
   let mine = false;
+  let showing = false;
   let stepAt = -1;
   let stepSince = 0;
   let alive = true;
@@ -52,20 +59,60 @@ export function calibratePage(connection: Connection): { element: HTMLElement; c
     { class: "live calibrate" },
     stage.element,
     h("aside", { class: "side" }, form, h("section", { class: "card" }, h("h2", {}, "Profiles"), profiles)),
-    h("div", { class: "column" }, h("section", { class: "card guide" }, words, ring, steps), result),
+    h("div", { class: "column" }, h("section", { class: "card guide" }, words, ring, steps), shapes, result),
   );
   stage.say("Press Begin and follow the words below.");
+  choice.append(
+    h("span", { class: "hint" }, "The character shows"),
+    ...[false, true].map((plain) => {
+      const one = h("input", { type: "radio", name: "reading", checked: !plain, onchange: () => (stage.plain = plain) });
+      return h("label", {}, one, h("span", {}, plain ? "as read" : "with the profile"));
+    }),
+  );
+  stage.onframe = (frame: Frame) => {
+    if (!comparison || !showing) return;
+    const both = frame.plain !== null;
+    comparison.show(frame.plain ?? frame.signal.weights, both ? frame.signal.weights : null);
+  };
+
+  async function cameraReady(): Promise<boolean> {
+    camera.stop();
+    if (source.value !== "browser") return true;
+    try {
+      await camera.start();
+      return true;
+    } catch (error) {
+      toast(`No camera: ${(error as Error).message}`, "error");
+      return false;
+    }
+  }
+
+  /** The camera once more, every frame read with the profile and without it. */
+  async function tryOut(profile: string): Promise<void> {
+    if (!(await cameraReady())) return;
+    mine = true;
+    connection.send({ type: "start", source: source.value, preset: "balanced", profile, compare: true });
+    words.textContent = `With and without the profile “${profile}”: smile, blink, raise your brows.`;
+  }
+
+  function showShapes(session: Session): void {
+    const asked = session.state === "running" || session.state === "starting" ? session.asked : null;
+    const both = asked?.compare === true && asked.profile != null;
+    const was = showing;
+    showing = session.state === "calibrating" || both;
+    choice.hidden = !both;
+    if (!both) stage.plain = false;
+    else stage.plain = choice.querySelectorAll("input")[1]!.checked;
+    if (showing && !was) comparison?.restart();
+    if (showing) shapes.hidden = false;
+    shapesTitle.replaceChildren(
+      both ? `As read and with the profile “${asked.profile}”` : "As read now",
+      h("small", {}, both ? "grey: as read · coloured: with the profile" : "the line: how far it has reached"),
+    );
+  }
 
   async function begin(): Promise<void> {
-    camera.stop();
-    if (source.value === "browser") {
-      try {
-        await camera.start();
-      } catch (error) {
-        toast(`No camera: ${(error as Error).message}`, "error");
-        return;
-      }
-    }
+    if (!(await cameraReady())) return;
     result.hidden = true;
     mine = true;
     stepAt = -1;
@@ -84,11 +131,11 @@ export function calibratePage(connection: Connection): { element: HTMLElement; c
   }
 
   function show(session: Session): void {
-    const busy = session.state === "calibrating" || (mine && session.state === "starting");
+    const busy = session.state === "calibrating" || (mine && ["starting", "running"].includes(session.state));
     start.disabled = busy;
     stop.disabled = !busy;
     if (session.state === "starting") stage.clear();
-    if (busy) stage.say("Opening the camera and loading the models …");
+    if (busy && !stage.frame) stage.say("Opening the camera and loading the models …");
     if (mine && session.state === "failed") {
       toast(session.problem ?? "The calibration failed", "error");
       stage.say(session.problem ?? "");
@@ -99,10 +146,13 @@ export function calibratePage(connection: Connection): { element: HTMLElement; c
       stepAt = session.state === "ended" && stepAt >= 0 ? guide.length : stepAt;
       showSteps();
     }
+    showShapes(session);
   }
 
   function done(m: Calibrated): void {
-    words.textContent = `Profile “${m.name}” is saved: choose it on the page Live under Settings, or say --profile.`;
+    words.textContent = `Profile “${m.name}” is saved: see what it changes, choose it on the page Live under Settings, or say --profile.`;
+    const see = h("button", { type: "button", class: "primary", id: "try", onclick: () => void tryOut(m.name) });
+    see.append(icon(ICONS.play), "See it live, with and without");
     const bar = (low: number | null, high: number | null, which: string): HTMLElement => {
       const [a, b] = [Math.min(low ?? 0, high ?? 0), Math.max(low ?? 0, high ?? 0)];
       return h("span", { class: `reach ${which}`, title: low === null || high === null ? "not measured" : `${low.toFixed(2)} – ${high.toFixed(2)}` }, h("i", { style: `left:${a * 100}%;width:${Math.max(1, (b - a) * 100)}%` }));
@@ -110,6 +160,7 @@ export function calibratePage(connection: Connection): { element: HTMLElement; c
     result.hidden = false;
     result.replaceChildren(
       h("h2", {}, "From rest to reach, before and after", h("small", {}, m.blink_before === null ? `${m.frames} frames` : `${m.frames} frames; blinks reached ${m.blink_before.toFixed(2)}, now ${(m.blink_after ?? 0).toFixed(2)}`)),
+      h("p", {}, see),
       h(
         "div",
         { class: "reaches" },
@@ -125,7 +176,7 @@ export function calibratePage(connection: Connection): { element: HTMLElement; c
       ...found.map((p) => {
         const remove = h("button", { type: "button", class: "plain small", "aria-label": `Remove ${p.name}`, onclick: () => void ask(`api/profiles/${encodeURIComponent(p.name)}`, { method: "DELETE" }).then(listed) });
         remove.append(icon(ICONS.close));
-        return h("div", { class: "avatar-row" }, h("span", { class: "grow" }, h("b", {}, p.name), h("small", { class: "hint" }, ` ${String(p.facts["source"] ?? "")}`)), remove);
+        return h("div", { class: "avatar-row" }, h("span", { class: "grow" }, h("b", {}, p.name), h("small", { class: "hint" }, ` ${String(p.facts["source"] ?? "")}`)), h("button", { type: "button", class: "small", title: "See the camera with and without this profile", onclick: () => void tryOut(p.name) }, "Compare"), remove);
       }),
     );
     if (!found.length) profiles.append(h("p", { class: "hint" }, "None yet."));
@@ -141,6 +192,10 @@ export function calibratePage(connection: Connection): { element: HTMLElement; c
   requestAnimationFrame(tick);
 
   const end = connection.listen((m: FromServer) => {
+    if (m.type === "hello" && !comparison) {
+      comparison = new Comparison(m.names.shapes);
+      shapes.append(shapesTitle, choice, comparison.element);
+    }
     if (m.type === "session") show(m);
     if (m.type === "guidance") guided(m);
     if (m.type === "calibrated" && mine) done(m);

@@ -4,14 +4,21 @@ import { currentAvatar } from "../avatars";
 import { CharacterView } from "../character";
 import type { Connection } from "../connection";
 import { ICONS, h, icon, toast } from "../dom";
+import { EventList, type TakeEvent, entriesOf } from "../events";
 import { exportMenu } from "../exporting";
+import type { Lane } from "../lanes";
+import { unitWords } from "../marks";
 import type { EditList, FrameWhy, Hello, TakeDetail } from "../messages";
+import { operationForm } from "../operation_form";
 import { type Operation, sentence } from "../operations";
-import { type Curves, openTake, readCurves, readEdits, videoAddress, whyFrame, writeEdits } from "../takes";
-import { type Lane, Timeline } from "../timeline";
+import type { Shift } from "../shift";
+import { type Curves, openTake, readCurves, readEdits, whyFrame, writeEdits } from "../takes";
+import { Timeline } from "../timeline";
+import { videoPane } from "../video_pane";
 import { whyOf } from "../why";
 
 const COLOURS = ["#0f8b8d", "#d9822b", "#2f74c8", "#9a5bc0", "#c2486b", "#5c8f2e"];
+const UNIT_COLOUR = "#d9822b";
 const FIRST_LANES = ["eyeBlinkLeft", "jawOpen", "mouthSmileLeft", "browInnerUp"];
 
 export async function editorPage(connection: Connection, name: string): Promise<{ element: HTMLElement; close: () => void }> {
@@ -35,6 +42,7 @@ function helloOf(connection: Connection): Promise<Hello> {
 class Editor {
   readonly element: HTMLElement;
   private timeline = new Timeline();
+  private events: EventList;
   private view: CharacterView | null = null;
   private curves: Curves | null = null;
   private edits: EditList = { operations: [], done: 0 };
@@ -62,6 +70,7 @@ class Editor {
     private hello: Hello,
   ) {
     this.track = take.tracks[0]?.track_id ?? 0;
+    this.events = new EventList(take.first_ns, hello.names.units, hello.names.unit_titles);
     this.undoButton.append(icon(ICONS.undo), "Undo");
     this.redoButton.append(icon(ICONS.redo), "Redo");
     this.undoButton.onclick = () => void this.step(-1);
@@ -77,6 +86,7 @@ class Editor {
         "aria-label": "Face",
         onchange: () => {
           this.track = Number(tracks.value);
+          this.showEvents();
           void this.reload();
         },
       },
@@ -97,7 +107,7 @@ class Editor {
         this.redoButton,
         exportMenu(take.name, () => this.track),
       ),
-      h("div", { class: "stage" }, this.videoPane(), character),
+      h("div", { class: "stage" }, videoPane(this.video, take), character),
       h(
         "section",
         { class: "card timeline-card" },
@@ -113,7 +123,7 @@ class Editor {
         this.chips,
         this.timeline.element,
       ),
-      h("aside", { class: "side" }, this.operations(), h("section", { class: "card" }, h("h2", {}, "Why does it look like this?", h("small", { id: "why-frame" })), this.why)),
+      h("aside", { class: "side" }, this.operations(), this.events.element, h("section", { class: "card" }, h("h2", {}, "Why does it look like this?", h("small", { id: "why-frame" })), this.why)),
     );
     try {
       this.view = new CharacterView(character);
@@ -122,12 +132,9 @@ class Editor {
     }
     this.timeline.onseek = (t) => this.seek(t);
     this.timeline.onselect = () => this.showScope();
-    this.timeline.marks = take.events.map((e) => ({
-      start: (e.onset_ns - take.first_ns) / 1e9,
-      apex: (e.apex_ns - take.first_ns) / 1e9,
-      end: (e.offset_ns - take.first_ns) / 1e9,
-      label: `${e.kind} ${e.action_units.join(" ")}`,
-    }));
+    this.timeline.onshift = (shift) => this.draw(shift);
+    this.events.onchoose = (event) => this.choose(event);
+    this.showEvents();
     document.addEventListener("keydown", this.keys);
   }
 
@@ -151,96 +158,51 @@ class Editor {
     this.video.removeAttribute("src");
   }
 
-  private videoPane(): HTMLElement {
-    const pane = h("div", { class: "pane picture-pane video-pane" });
-    if (!this.take.video) {
-      pane.append(h("p", { class: "note" }, "There is no overlay video beside this take."));
-      return pane;
-    }
-    this.video.src = videoAddress(this.take.name);
-    const fit = (): void => {
-      // Of the overlay video only the picture is shown; the character beside it is drawn anew.
-      const [w, hgt] = this.take.video_picture ?? [this.video.videoWidth, this.video.videoHeight];
-      if (!this.video.videoWidth) return;
-      const scale = Math.min(pane.clientWidth / w, pane.clientHeight / hgt);
-      Object.assign(this.video.style, {
-        width: `${this.video.videoWidth * scale}px`,
-        height: `${this.video.videoHeight * scale}px`,
-        left: `${(pane.clientWidth - w * scale) / 2}px`,
-        top: `${(pane.clientHeight - hgt * scale) / 2}px`,
-        clipPath: `inset(0 ${(this.video.videoWidth - w) * scale}px ${(this.video.videoHeight - hgt) * scale}px 0)`,
-      });
-    };
-    this.video.onloadedmetadata = fit;
-    new ResizeObserver(fit).observe(pane);
-    pane.append(this.video);
-    return pane;
-  }
-
   private operations(): HTMLElement {
-    const number = (value: number, step: number, min: number, max: number): HTMLInputElement => h("input", { type: "number", value, step, min, max });
-    const spike = number(45, 5, 10, 500);
-    const gap = number(500, 50, 10, 60000);
-    const sigma = number(60, 10, 5, 2000);
-    const gain = number(1.2, 0.1, 0, 4);
-    const tolerance = number(0.02, 0.01, 0.001, 0.5);
-    const line = (label: string, id: string, make: () => Operation, control?: HTMLInputElement, unit = ""): HTMLElement =>
-      h(
-        "div",
-        { class: "operation" },
-        h("button", { type: "button", id: `do-${id}`, onclick: () => this.attempt(make) }, label),
-        control ? h("label", {}, control, h("span", {}, unit)) : null,
-      );
-    const span = (): object => this.span();
-    return h(
-      "section",
-      { class: "card operations" },
-      h("h2", {}, "Edit"),
-      this.scope,
-      h(
-        "div",
-        { class: "operation-grid" },
-        line("Despike", "despike", () => ({ kind: "despike", longest_ms: spike.valueAsNumber, ...span() }) as Operation, spike, "ms"),
-        line("Fill gaps", "fill", () => ({ kind: "fill", longest_ms: gap.valueAsNumber, ...span() }) as Operation, gap, "ms"),
-        line("Smooth", "smooth", () => ({ kind: "smooth", sigma_ms: sigma.valueAsNumber, ...span() }) as Operation, sigma, "ms"),
-        line("Gain", "gain", () => ({ kind: "gain", gain: gain.valueAsNumber, ...span() }) as Operation, gain, "×"),
-        line("Reduce", "reduce", () => ({ kind: "reduce", tolerance: tolerance.valueAsNumber, ...span() }) as Operation, tolerance, "±"),
-        line("Mirror", "mirror", () => ({ kind: "mirror", track_id: this.track })),
-        line("Trim to span", "trim", () => this.trim()),
-      ),
-      this.history,
+    const form = operationForm(
+      () => ({ shapes: this.shownShapes(), track: this.track, span: this.timeline.selection, time: this.timeline.time, ns: (t) => this.ns(t) }),
+      (operation) => void this.add(operation),
     );
+    return h("section", { class: "card operations" }, h("h2", {}, "Edit"), this.scope, form, this.history);
   }
 
-  /** What the next operation is done to: the shown curves, in the selected span. */
-  private span(): { shapes: string[]; start_ns: number | null; end_ns: number | null; track_id: number } {
-    const s = this.timeline.selection;
-    const ns = (t: number): number => Math.round(this.take.first_ns + t * 1e9);
-    return {
-      shapes: this.shownShapes(),
-      start_ns: s ? ns(s[0]) : null,
-      end_ns: s ? ns(s[1]) : null,
-      track_id: this.track,
-    };
+  /** Seconds from the first frame → the take's own clock. */
+  private ns(time: number): number {
+    return Math.round(this.take.first_ns + time * 1e9);
   }
 
-  private trim(): Operation {
-    const s = this.timeline.selection;
-    if (!s) throw new Error("Select a span in the curves first: drag, or press [ and ]");
-    const ns = (t: number): number => Math.round(this.take.first_ns + t * 1e9);
-    return { kind: "trim", start_ns: ns(s[0]), end_ns: ns(s[1]) };
+  /** A curve was drawn up or down. */
+  private draw(shift: Shift): void {
+    const offset = Math.round(shift.offset * 1e4) / 1e4;
+    void this.add({ kind: "gain", gain: 1, offset, shapes: [shift.lane], start_ns: this.ns(shift.start), end_ns: this.ns(shift.end), track_id: this.track });
+  }
+
+  private choose(event: TakeEvent | null): void {
+    this.timeline.selection = event ? [this.events.at(event.onset_ns), this.events.at(event.offset_ns)] : null;
+    if (event) this.seek(this.events.at(event.apex_ns));
+    this.fillLanes();
+    this.showScope();
+    this.explainEvent();
+  }
+
+  private explainEvent(): void {
+    const { units, unitColumns: columns } = this.curves!;
+    this.events.explain({ units, columns, row: (t) => this.timeline.row(t + 1e-3) });
+  }
+
+  private showEvents(): void {
+    const mine = this.take.events.filter((e) => e.track_id === this.track);
+    this.events.show(mine);
+    this.timeline.marks = mine.map((e) => ({
+      start: this.events.at(e.onset_ns),
+      apex: this.events.at(e.apex_ns),
+      end: this.events.at(e.offset_ns),
+      label: `${e.kind} ${e.action_units.join(" ")}`,
+    }));
   }
 
   private shownShapes(): string[] {
     return this.hello.names.shapes.filter((n) => this.chosen.has(n));
-  }
-
-  private attempt(make: () => Operation): void {
-    try {
-      void this.add(make());
-    } catch (error) {
-      toast((error as Error).message, "error");
-    }
   }
 
   private async add(operation: Operation): Promise<void> {
@@ -259,6 +221,7 @@ class Editor {
       await this.reload();
     } catch (error) {
       toast((error as Error).message, "error");
+      this.fillLanes();
     }
   }
 
@@ -311,7 +274,7 @@ class Editor {
   private fillLanes(): void {
     const curves = this.curves!;
     const { shapes } = this.hello.names;
-    this.timeline.lanes = this.shownShapes().map((name, i): Lane => {
+    const shown = this.shownShapes().map((name, i): Lane => {
       const k = shapes.indexOf(name);
       return {
         name,
@@ -321,7 +284,20 @@ class Editor {
         top: 1,
       };
     });
+    this.timeline.lanes = [...shown, ...this.unitLanes()];
     this.timeline.redraw();
+  }
+
+  /** Action units of the chosen event: measured, not edited. */
+  private unitLanes(): Lane[] {
+    const event = this.events.current;
+    const { units, unitColumns } = this.curves!;
+    const { units: names } = this.hello.names;
+    const entries = event ? entriesOf(event, names) : [];
+    return entries.map((k): Lane => {
+      const value = (row: number): number => units[row * unitColumns + k]!;
+      return { name: unitWords([names[k]!], {}).short, colour: UNIT_COLOUR, raw: value, edited: value, top: 5, fixed: true };
+    });
   }
 
   private showScope(): void {
@@ -329,7 +305,7 @@ class Editor {
     const s = this.timeline.selection;
     const where = s ? `from ${s[0].toFixed(2)} to ${s[1].toFixed(2)} s` : "over the whole take";
     this.scope.textContent = n
-      ? `Acts on the ${n} curve${n > 1 ? "s" : ""} shown, ${where}. Drag over the curves to select a span.`
+      ? `Acts on the ${n} curve${n > 1 ? "s" : ""} shown, ${where}. Drag over the curves to select a span; drag a curve itself up or down to change it.`
       : `Acts on all 52 shapes, ${where}.`;
   }
 

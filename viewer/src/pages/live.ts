@@ -3,6 +3,7 @@
 import { BrowserCamera } from "../camera";
 import type { Connection } from "../connection";
 import { ICONS, h, icon, remember, remembered, toast } from "../dom";
+import { MarkStrip } from "../marks";
 import type { FromServer, Profile, Session, Start, Status } from "../messages";
 import { Meters } from "../meters";
 import { Stage, median } from "../stage";
@@ -28,12 +29,14 @@ export function livePage(connection: Connection): { element: HTMLElement; close:
   const camera = new BrowserCamera(connection);
   (window as unknown as { mien?: unknown }).mien = { figures: stage.figures };
   let meters: Meters | null = null;
+  let marks: MarkStrip | null = null;
 
   const state = h("span", { class: "chip", id: "state" }, "…");
   const figures = h("div", { class: "figures" });
   const pose = h("div", { class: "figures" });
   const warnings = h("ul", { class: "warnings", "aria-live": "polite" });
   const receivers = h("ul", { class: "receivers" });
+  const marksBox = h("div", { class: "marks-box" });
   const metersBox = h("section", { class: "card meters-card" });
   const startButton = h("button", { class: "primary", type: "submit", id: "start" });
   const stopButton = h("button", { type: "button", id: "stop", onclick: () => connection.send({ type: "stop" }) });
@@ -101,6 +104,7 @@ export function livePage(connection: Connection): { element: HTMLElement; close:
       {},
       h("summary", {}, "Settings"),
       field("Preset", preset),
+      h("p", { class: "hint" }, "The preset micro marks micro- and macro-expressions as they are decided."),
       field("Calibration", profile, "A person’s profile, made on the page Calibrate"),
       field("Faces", faces, "At most so many are measured; the biggest drives the character"),
       h("label", { class: "check" }, smooth, "Smooth the character"),
@@ -152,7 +156,9 @@ export function livePage(connection: Connection): { element: HTMLElement; close:
     state.textContent = words[session.state];
     state.dataset["state"] = session.state;
     privacy.checked = session.privacy;
-    stopButton.disabled = !["starting", "running", "calibrating"].includes(session.state);
+    const busy = ["starting", "running", "calibrating"].includes(session.state);
+    stopButton.disabled = !busy;
+    marks?.running(busy);
     if (session.state === "starting") {
       stage.clear();
       stage.say("Opening the source and loading the models …");
@@ -197,26 +203,6 @@ export function livePage(connection: Connection): { element: HTMLElement; close:
     pose.replaceChildren(number(degrees(0), "yaw"), number(degrees(1), "pitch"), number(degrees(2), "roll"), number(String(frame.faces.length), frame.faces.length === 1 ? "face" : "faces"));
   };
 
-  const end = connection.listen((m: FromServer) => {
-    if (m.type === "hello" && !meters) {
-      meters = new Meters(m.names);
-      metersBox.append(h("h2", {}, "Action units", h("small", {}, "right of the face · left")), meters.element);
-      preset.append(...m.presets.map((p) => h("option", { value: p.name, title: p.what }, p.name)));
-      preset.value = chosen.preset;
-      form.querySelector("#outputs")!.textContent = m.outputs.map((o) => o.name).join("  ");
-    }
-    if (m.type === "session") show(m);
-    if (m.type === "status") showStatus(m);
-    if (m.type === "problem") toast(m.what, "error");
-  });
-  void fetch("api/profiles")
-    .then(async (answer) => (answer.ok ? ((await answer.json()) as Profile[]) : []))
-    .then((profiles) => {
-      profile.append(...profiles.map((p) => h("option", { value: p.name }, p.name)));
-      if (profiles.some((p) => p.name === chosen.profile)) profile.value = chosen.profile;
-    })
-    .catch(() => undefined);
-
   const element = h(
     "div",
     { class: "live" },
@@ -227,13 +213,40 @@ export function livePage(connection: Connection): { element: HTMLElement; close:
       form,
       h("section", { class: "card readout" }, pose, figures, warnings, receivers),
     ),
-    metersBox,
+    h("div", { class: "column" }, marksBox, metersBox),
   );
+  const end = connection.listen((m: FromServer) => {
+    if (m.type === "hello" && !meters) {
+      meters = new Meters(m.names);
+      metersBox.append(h("h2", {}, "Action units", h("small", {}, "right of the face · left")), meters.element);
+      marks = new MarkStrip(m.names, () => connection.serverMs());
+      marksBox.append(marks.element);
+      preset.append(...m.presets.map((p) => h("option", { value: p.name, title: p.what }, p.name)));
+      preset.value = chosen.preset;
+      form.querySelector("#outputs")!.textContent = m.outputs.map((o) => o.name).join("  ");
+    }
+    if (m.type === "session") show(m);
+    if (m.type === "status") showStatus(m);
+    if (m.type === "marks" && marks) {
+      marks.show(m);
+      element.classList.toggle("with-marks", marks.wanted);
+    }
+    if (m.type === "problem") toast(m.what, "error");
+  });
+  void fetch("api/profiles")
+    .then(async (answer) => (answer.ok ? ((await answer.json()) as Profile[]) : []))
+    .then((profiles) => {
+      profile.append(...profiles.map((p) => h("option", { value: p.name }, p.name)));
+      if (profiles.some((p) => p.name === chosen.profile)) profile.value = chosen.profile;
+    })
+    .catch(() => undefined);
+
   stage.redraw();
   return {
     element,
     close: () => {
       end();
+      marks?.close();
       camera.stop();
       stage.close();
     },
