@@ -21,7 +21,8 @@ from mien.lab.train.landmark_task import (
     map_loss,
     point_loss,
 )
-from mien.lab.train.landmarks import build, face_set, load_weights, main, read_recipe
+from mien.lab.train.landmarks import build, face_set, load_weights, main
+from mien.lab.train.recipe import read_recipe
 from mien.lab.train.loop import BEST, LAST, LOG
 from mien.lab.train.losses import PointTargets, gaussian_maps
 

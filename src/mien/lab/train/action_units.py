@@ -9,15 +9,11 @@ all rows are taught by one protocol.
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
 
 from mien.core.arrays import Float32
 from mien.errors import ConfigError
@@ -29,8 +25,9 @@ from mien.lab.render.random_scene import Wishes
 from mien.lab.train.au_faces import AuFaceSet, AuMixture, RenderedAuFaces, StoredAuFaces
 from mien.lab.train.au_task import AuSpec, AuTask
 from mien.lab.train.augment import Augmentation
+from mien.lab.train.command import named_places, order_of, trainer_parser
 from mien.lab.train.loop import Run, Schedule
-from mien.lab.train.recipe import LANDMARK_KEYS, places_of, read_recipe, settings
+from mien.lab.train.recipe import LANDMARK_KEYS, settings
 
 log = logging.getLogger(__name__)
 
@@ -111,29 +108,17 @@ def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Sc
 
 def main(arguments: list[str] | None = None) -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser = trainer_parser(__doc__)
     parser.add_argument("--model", choices=sorted(SPECS), help="another row of the ablation")
-    parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
-    parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
-    parser.add_argument("--steps", type=int, help="stop after so many steps")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(1)
-    recipe = read_recipe(options.config, LANDMARK_KEYS)
-    if options.model is not None:
-        recipe["model"] = {**recipe["model"], "kind": options.model}
-    table = dict(recipe.get("schedule", {}))
-    table |= {k: v for k in ("minutes", "steps") if (v := getattr(options, k)) is not None}
-    schedule = settings(Schedule, table)
-    torch.manual_seed(schedule.seed)
-    entries = recipe.get("data", [])
-    places = places_of(options.places, {str(e["place"]) for e in entries if e.get("place") is not None})
-    task = make_task(recipe, places, schedule, options.workers)
+
+    def changed(recipe: dict[str, Any]) -> None:
+        if options.model is not None:
+            recipe["model"] = {**recipe["model"], "kind": options.model}
+
+    order = order_of(options, LANDMARK_KEYS, named_places, changed)
+    recipe, schedule = order.recipe, order.schedule
+    task = make_task(recipe, order.places, schedule, options.workers)
     facts = {"model": dict(recipe["model"]), "task": dict(recipe.get("task", {}))}
     run = Run(task, schedule, options.out, facts)
     if run.resume():

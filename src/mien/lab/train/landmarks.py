@@ -8,14 +8,11 @@ The same command goes on where the run stopped. The recipe names its data by wor
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import torch
 from torch import nn
 
 from mien.errors import ConfigError
@@ -26,6 +23,7 @@ from mien.lab.models.regressor import MOBILE, TINY, Regressor, RegressorSpec
 from mien.lab.render.random_scene import Wishes
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.command import order_of, trainer_parser
 from mien.lab.train.detector_sources import read_photos
 from mien.lab.train.empty import BesideFaces, EmptyCrops
 from mien.lab.train.faces import (
@@ -40,7 +38,7 @@ from mien.lab.train.faces import (
 )
 from mien.lab.train.landmark_task import LandmarkSpec, LandmarkTask, mean_points
 from mien.lab.train.loop import Run, Schedule
-from mien.lab.train.recipe import LANDMARK_KEYS, check_entries, places_of, read_recipe, settings, words_of
+from mien.lab.train.recipe import LANDMARK_KEYS, check_entries, settings, words_of
 from mien.lab.train.warm_start import warm_start
 from mien.runtime.store import MODEL_FILE, model_folder
 
@@ -170,31 +168,20 @@ def load_weights(net: nn.Module, path: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
-    parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
+    parser = trainer_parser(__doc__)
     parser.add_argument("--px", type=int, help="side of the crops instead of the recipe's: large ones after small ones")
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument("--from-weights", type=Path, help="begin with the weights of another run's best.pt")
     begin.add_argument("--from-shipped", help="begin with the weights of a shipped model (name or folder)")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(1)
-    recipe = dict(read_recipe(options.config, LANDMARK_KEYS))
-    if options.px is not None:
-        recipe["task"] = {**recipe.get("task", {}), "input_px": options.px}
-    table = dict(recipe.get("schedule", {}))
-    if options.minutes is not None:
-        table["minutes"] = options.minutes
-    schedule = settings(Schedule, table)
-    torch.manual_seed(schedule.seed)
-    places = places_of(options.places, words_of(recipe.get("data", [])))
-    task = make_task(recipe, places, schedule, options.workers)
+
+    def changed(recipe: dict[str, Any]) -> None:
+        if options.px is not None:
+            recipe["task"] = {**recipe.get("task", {}), "input_px": options.px}
+
+    order = order_of(options, LANDMARK_KEYS, words_of, changed)
+    recipe, schedule = order.recipe, order.schedule
+    task = make_task(recipe, order.places, schedule, options.workers)
     facts = {"model": dict(recipe["model"]), "task": dict(recipe.get("task", {}))}
     run = Run(task, schedule, options.out, facts)
     if run.resume():

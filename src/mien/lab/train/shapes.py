@@ -7,14 +7,10 @@ The same command goes on where the run stopped.
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import cv2
-import torch
 
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.core.arrays import Float32
@@ -22,8 +18,9 @@ from mien.errors import ConfigError
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.command import named_places, order_of, trainer_parser
 from mien.lab.train.loop import LAST, Run, Schedule
-from mien.lab.train.recipe import LANDMARK_KEYS, places_of, read_recipe, settings
+from mien.lab.train.recipe import LANDMARK_KEYS, settings
 from mien.lab.train.shape_task import SHAKEN, ShapeSet, ShapeSpec, ShapeTask
 
 log = logging.getLogger(__name__)
@@ -68,26 +65,12 @@ def mean_face() -> Float32:
 
 def main(arguments: list[str] | None = None) -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--set", action="append", default=[], metavar="WORD=FOLDER", dest="places")
+    parser = trainer_parser(__doc__, workers=0, threads=1)
     parser.add_argument("--start", type=Path, help="begin with the weights of another run's checkpoint, where they fit")
-    parser.add_argument("--minutes", type=float, help="stop after so much training time; the schedule fits into it")
-    parser.add_argument("--steps", type=int, help="stop after so many steps")
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(1)
-    recipe = read_recipe(options.config, LANDMARK_KEYS)
-    table = dict(recipe.get("schedule", {}))
-    table |= {k: v for k in ("minutes", "steps") if (v := getattr(options, k)) is not None}
-    schedule = settings(Schedule, table)
-    torch.manual_seed(schedule.seed)
-    places = places_of(options.places, {str(e["place"]) for e in recipe.get("data", [])})
-    task = make_task(recipe, places, schedule, options.workers)
+    order = order_of(options, LANDMARK_KEYS, named_places)
+    recipe, schedule = order.recipe, order.schedule
+    task = make_task(recipe, order.places, schedule, options.workers)
     facts = {"model": dict(recipe.get("model", {})), "task": dict(recipe.get("task", {}))}
     if options.start is not None and not (options.out / LAST).is_file():
         lacking = task.net.load_state_dict(read_checkpoint(options.start)["net"], strict=False).missing_keys
