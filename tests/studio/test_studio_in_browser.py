@@ -86,7 +86,7 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert browser is not None
     done = subprocess.run(
         ["node", str(SCRIPT), address, browser, str(character), str(tmp_path)],
-        capture_output=True, text=True, timeout=280, check=False,
+        capture_output=True, text=True, timeout=570, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
@@ -99,9 +99,18 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert seen["pictureInPrivate"] == 0
     assert seen["report"] == "52"
     assert seen["mapping"] == "0.5 jawOpen"
-    assert len(seen["history"]) == 1
-    assert seen["history"][0].startswith("Gain × 1.2")
+    assert len(seen["history"]) == 2
+    assert all(line.startswith("Gain × 1.2") for line in seen["history"])
+    assert seen["preview"] == pytest.approx(0.8, abs=0.03), "the curve follows the pointer"
+    assert seen["after"] == pytest.approx(seen["preview"], abs=0.011), "what was shown is what the edit does"
+    assert seen["drawn"].startswith(("Move by +0.29", "Move by +0.30", "Move by +0.31"))
+    assert "jawOpen 0.44–0.52 s" in seen["drawn"]
+    assert seen["keyed"].startswith("Move by +0.09: jawOpen")
+    assert seen["evidence"] == ["AU12 left1.51.51.5", "AU12 right1.51.51.5"]
     assert seen["steps"] == 13
+    assert seen["asRead"] > 10, "shapes are shown while the person is watched"
+    assert "→" in seen["compared"], "with the profile beside without"
+    assert seen["differs"] > 0
     assert seen["words"].startswith("happiness 0.85 at 0.1s for 2.0s, surprise 0.80 at ")
     exported = json.loads((tmp_path / "exported.json").read_text())
     assert exported["track_id"] == 1

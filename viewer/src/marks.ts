@@ -19,6 +19,7 @@ export class MarkStrip {
   readonly element: HTMLElement;
   private said: Marks | null = null;
   private frozenMs: number | null = null;
+  private moving = false;
   private strip = h("div", { class: "mark-strip", role: "img" });
   private list = h("ol", { class: "mark-list", "aria-live": "polite", "aria-label": "Expressions, the newest first" });
   private counts = h("small", {});
@@ -45,13 +46,17 @@ export class MarkStrip {
     this.strip.setAttribute("aria-label", `The last ${WINDOW_MS / 1000} seconds: ${micro} micro- and ${macro} macro-expressions so far`);
     this.strip.replaceChildren(...said.newest.map((m) => h("i", { "data-kind": m.kind, title: this.words(m) })));
     this.list.replaceChildren(...said.newest.slice(0, LISTED).map((m) => this.item(m)));
+    if (!this.moving) this.frozenMs ??= said.newest[0]?.decided_ms ?? null;
     if (!said.newest.length) this.list.append(h("li", { class: "hint" }, "None so far. One is told about half a second after it has ended."));
     this.move();
   }
 
-  /** A run that has ended no longer moves. */
+  /** A run that has ended no longer moves; of one that ended earlier the last expressions are shown. */
   running(on: boolean): void {
-    this.frozenMs = on ? null : (this.frozenMs ?? this.serverMs());
+    if (!on && this.moving) this.frozenMs = this.serverMs();
+    else this.frozenMs = on ? null : (this.frozenMs ?? this.said?.newest[0]?.decided_ms ?? null);
+    this.moving = on;
+    this.move();
   }
 
   close(): void {
@@ -75,7 +80,7 @@ export class MarkStrip {
       h("b", { class: "mark-kind", "data-kind": m.kind }, m.kind),
       h("span", { class: "mark-time" }, this.since(m.apex_ms)),
       h("span", { class: "mark-time" }, `${Math.round(m.offset_ms - m.onset_ms)} ms`),
-      h("span", { class: "mark-units", title: units.long }, units.short || "–"),
+      h("span", { class: "mark-units", title: units.long }, units.long || "–"),
       h("span", { class: "mark-time", title: "How sure" }, `${Math.round(100 * m.confidence)} %`),
     );
   }

@@ -140,6 +140,20 @@ async function calibrate() {
   await page.goto(`${address}#/calibrate`);
   await page.locator(".steps li").first().waitFor(WAIT);
   seen.steps = await page.locator(".steps li").count();
+  const bars = () => page.evaluate(() => [...document.querySelectorAll(".compare-row output")].filter((o) => o.textContent !== "").length);
+  await page.locator("select[aria-label=Camera]").selectOption("demo");
+  await page.locator("#calibrate").click();
+  await page.locator(".compare-row output:not(:empty)").first().waitFor(WAIT);
+  seen.asRead = await bars();
+  await page.waitForTimeout(6000); // enough of a face to fit a profile
+  await page.locator("button", { hasText: "Stop early" }).click();
+  await page.locator("#try").click();
+  await page.locator(".compare-row output", { hasText: "→" }).first().waitFor(WAIT);
+  seen.compared = await page.locator(".compare-row output").first().textContent();
+  await page.locator(".segments label", { hasText: "as read" }).click();
+  await page.locator(".compare-row.differs").first().waitFor(WAIT);
+  seen.differs = await page.locator(".compare-row.differs").count();
+  await page.locator("button", { hasText: "Stop early" }).click();
 }
 
 async function perform() {
