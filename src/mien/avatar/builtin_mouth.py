@@ -99,7 +99,7 @@ def tongue(front_z: float) -> tuple[Float64, AnyArray, dict[str, Float64]]:
     """The tongue at rest behind the lower teeth, and its way out over the lip."""
     line = float(mouth_line(np.zeros(1))[0])
     rest = np.array(
-        [[0, line - 0.7, 2.0], [0, line - 0.35, 3.6], [0, line - 0.42, front_z - 1.4], [0, line - 0.62, front_z - 0.62]]
+        [[0, line - 0.8, 2.0], [0, line - 0.68, 3.6], [0, line - 0.80, front_z - 1.5], [0, line - 1.00, front_z - 0.75]]
     )
     out = np.array(
         [
