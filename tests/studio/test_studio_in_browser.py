@@ -101,7 +101,7 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert seen["mapping"] == "0.5 jawOpen"
     assert len(seen["history"]) == 2
     assert all(line.startswith("Gain × 1.2") for line in seen["history"])
-    assert seen["preview"] == pytest.approx(0.8, abs=0.03), "the curve follows the pointer"
+    assert seen["preview"] == pytest.approx(0.9, abs=0.03), "the curve follows the pointer"
     assert seen["after"] == pytest.approx(seen["preview"], abs=0.011), "what was shown is what the edit does"
     assert seen["drawn"].startswith(("Move by +0.29", "Move by +0.30", "Move by +0.31"))
     assert "jawOpen 0.44–0.52 s" in seen["drawn"]

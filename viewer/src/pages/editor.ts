@@ -46,6 +46,7 @@ class Editor {
   private view: CharacterView | null = null;
   private curves: Curves | null = null;
   private edits: EditList = { operations: [], done: 0 };
+  private changing: Promise<void> = Promise.resolve();
   private track: number;
   private chosen = new Set(FIRST_LANES);
   private playing = false;
@@ -205,24 +206,31 @@ class Editor {
     return this.hello.names.shapes.filter((n) => this.chosen.has(n));
   }
 
-  private async add(operation: Operation): Promise<void> {
-    await this.keep({ operations: [...this.edits.operations.slice(0, this.edits.done), operation], done: this.edits.done + 1 });
+  private add(operation: Operation): Promise<void> {
+    return this.change((now) => ({ operations: [...now.operations.slice(0, now.done), operation], done: now.done + 1 }));
   }
 
-  private async step(by: 1 | -1): Promise<void> {
-    const done = this.edits.done + by;
-    if (done < 0 || done > this.edits.operations.length) return;
-    await this.keep({ ...this.edits, done });
+  private step(by: 1 | -1): Promise<void> {
+    return this.change((now) => {
+      const done = now.done + by;
+      return done < 0 || done > now.operations.length ? null : { ...now, done };
+    });
   }
 
-  private async keep(edits: EditList): Promise<void> {
-    try {
-      this.edits = await writeEdits(this.take.name, edits);
-      await this.reload();
-    } catch (error) {
-      toast((error as Error).message, "error");
-      this.fillLanes();
-    }
+  /** Changes are made one after the other, each on the result of the one before, however quickly they are asked for. */
+  private change(make: (now: EditList) => EditList | null): Promise<void> {
+    this.changing = this.changing.then(async () => {
+      const edits = make(this.edits);
+      if (!edits || !this.alive) return;
+      try {
+        this.edits = await writeEdits(this.take.name, edits);
+        await this.reload();
+      } catch (error) {
+        toast((error as Error).message, "error");
+        this.fillLanes();
+      }
+    });
+    return this.changing;
   }
 
   private async reload(): Promise<void> {
