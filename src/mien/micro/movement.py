@@ -61,8 +61,7 @@ class FaceMovement:
 
     def __init__(self) -> None:
         self._regions = load_regions()
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._flow.setFinestScale(1)
+        self._flow = _dense_flow()
         self._reference: _Reference | None = None
         self._carried = np.zeros((len(self._regions), 2))
         self._before: npt.NDArray[np.float64] = np.zeros(8)
@@ -144,6 +143,18 @@ class FaceMovement:
     @property
     def _how(self) -> tuple[Float64, Float64]:
         return self._regions.depth, self._regions.steady
+
+
+def _dense_flow() -> cv2.DISOpticalFlow:
+    """Down to half resolution. Half the preset's steps of search, two of its five rounds of smoothing and patches
+    further apart cost 7 % of what stands out of the noise and save half the time (twelve movements of 1.2 % in four
+    portraits)."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow.setFinestScale(1)
+    flow.setGradientDescentIterations(8)
+    flow.setVariationalRefinementIterations(2)
+    flow.setPatchStride(5)
+    return flow
 
 
 def _seen(crop_now: Float64, crop_landmarks: Float64, places: Float64) -> Float64:

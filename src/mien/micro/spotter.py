@@ -16,21 +16,22 @@ from mien.core.arrays import Float64, UInt8
 from mien.core.record import Event
 from mien.core.schema import load_schema
 from mien.core.timebase import frame_rate_hz
-from mien.micro.candidates import Candidate, find_candidates
-from mien.micro.decision import EMOTIONS, KINDS, MODEL, Decision, rows_of
+from mien.micro.decision import EMOTIONS, MODEL, Decision
+from mien.micro.findings import SHARED, Finding, find
 from mien.micro.grid import STEP_NS, Grid, to_grid
 from mien.micro.movement import FaceMovement, Moved
 from mien.micro.regions import load_regions
+from mien.micro.signals import STRIDE, signals_of
 
-THRESHOLD = 0.4
+THRESHOLD = 0.45
 DECIDED_AFTER_NS = 450_000_000
 """A running spotter speaks of what ended so long ago; with `LOOK_NS` at most 0.6 s."""
 LOOK_NS = 100_000_000
-_WINDOW_NS = 14_000_000_000
+_WINDOW_NS = 10_000_000_000
 _CHUNK_NS, _OVERLAP_NS = 60_000_000_000, 12_000_000_000
-_SHARED = 0.3
-"""Two findings that share more than this of the shorter one are the same; the surer one stays."""
-_UNIT_LEAST = 0.25
+_LOOK_BACK_NS = 6_000_000_000
+"""A running spotter judges so much; what is older lends its noise and level only."""
+_UNIT_LEAST, _STANDS_OUT = 0.25, 3.0
 DEGRADED_HZ, REFUSED_HZ = 50.0, 25.0
 
 
@@ -160,52 +161,44 @@ class Spotter:
 
     def _judged(self, track_id: int, moves: list[Moved]) -> list[Spotted]:
         grid = to_grid(moves, frame_rate_hz([m.t_ns for m in moves]) if len(moves) > 2 else float("nan"))
-        return [] if grid is None else judge(grid, self._decision, track_id, self.threshold)
+        back = None if self._keep else _LOOK_BACK_NS
+        return [] if grid is None else judge(grid, self._decision, track_id, self.threshold, back)
 
 
-def judge(grid: Grid, decision: Decision, track_id: int, threshold: float) -> list[Spotted]:
-    """Every expression on a grid."""
-    found, bands = find_candidates(grid)
-    verdict = decision.of(rows_of(grid, bands, found))
-    out = []
-    for k, candidate in enumerate(found):
-        _, micro, macro = verdict.kinds[k].tolist()
-        if micro + macro < threshold:
-            continue
-        kind = "micro" if micro >= macro else "macro"
-        event = _event(grid, candidate, (track_id, kind, micro + macro))
-        out.append(_spotted(event, candidate, verdict.units[k].tolist(), verdict.emotions[k].tolist()))
-    return _without_doubles(out)
+def judge(
+    grid: Grid, decision: Decision, track_id: int, threshold: float, look_back_ns: int | None = None
+) -> list[Spotted]:
+    """Every expression on a grid, or in its last part."""
+    signals = signals_of(grid)
+    rows = len(signals.rows)
+    first = 0 if look_back_ns is None else max(0, rows - look_back_ns // (STRIDE * STEP_NS))
+    found = find(signals, decision.of(signals.rows[first:]), threshold, first)
+    return [_spotted(grid, finding, track_id) for finding in found]
 
 
-def _event(grid: Grid, c: Candidate, what: tuple[int, str, float]) -> Event:
-    track_id, kind, confidence = what
-    start = int(grid.t_ns[0])
-    onset, apex, offset = (start + round(row * STEP_NS) for row in (c.onset, c.apex, c.offset))
-    return Event(kind, track_id, onset, max(onset, apex), max(apex, offset), min(confidence, 1.0))
-
-
-def _spotted(event: Event, c: Candidate, units: list[float], emotions: list[float]) -> Spotted:
-    names = load_schema("facs").names
+def _spotted(grid: Grid, f: Finding, track_id: int) -> Spotted:
+    start, names, units = int(grid.t_ns[0]), load_schema("facs").names, f.units.tolist()
+    onset, apex, offset = (start + round(1e9 * s) for s in (f.told.onset_s, f.told.apex_s, f.told.offset_s))
     likely = sorted((k for k, p in enumerate(units) if p >= _UNIT_LEAST), key=lambda k: -units[k])
     likely = likely or [int(np.argmax(units))]
     by_unit = {names[k]: round(units[k], 3) for k in likely}
-    by_emotion = {name: round(p, 3) for name, p in zip(EMOTIONS, emotions, strict=True)}
-    size = np.linalg.norm(c.moved, axis=1) * 100
+    by_emotion = {name: round(p, 3) for name, p in zip(EMOTIONS, f.emotions.tolist(), strict=True)}
+    size = np.linalg.norm(f.moved, axis=1) * 100
     order = np.argsort(-size)
-    regions = {load_regions().names[r]: round(float(size[r]), 2) for r in order.tolist() if c.z[r] > 3.0}
-    told = Event(
-        *(event.kind, event.track_id, event.onset_ns, event.apex_ns, event.offset_ns, event.confidence),
+    regions = {load_regions().names[r]: round(float(size[r]), 2) for r in order.tolist() if f.z[r] > _STANDS_OUT}
+    event = Event(
+        *(f.told.kind, track_id, onset, max(onset, apex), max(apex, offset), f.told.confidence),
         action_units=tuple(by_unit),
-        emotion=EMOTIONS[int(np.argmax(emotions))],
+        emotion=EMOTIONS[int(np.argmax(f.emotions))],
     )
-    return Spotted(told, by_unit, by_emotion, dict(list(regions.items())[:8]), c.height)
+    return Spotted(event, by_unit, by_emotion, dict(list(regions.items())[:8]), f.height)
 
 
 def _without_doubles(found: Iterable[Spotted]) -> list[Spotted]:
+    """Pieces of a long clip overlap: of two findings that are the same the surer one."""
     kept: list[Spotted] = []
     for one in sorted(found, key=lambda s: -s.event.confidence):
-        if not any(_shared(one.event, other.event) > _SHARED for other in kept):
+        if not any(_shared(one.event, other.event) > SHARED for other in kept):
             kept.append(one)
     return sorted(kept, key=lambda s: s.event.onset_ns)
 
@@ -243,14 +236,13 @@ def _parts(moves: list[Moved]) -> Iterable[list[Moved]]:
 
 
 def curve_of(grid: Grid) -> tuple[Float64, Float64]:
-    """(N,) energy of the finest scale in noises, and (N,) opening of the upper lids in % of the eye distance, for
+    """(N,) movement of the regions in noises, and (N,) opening of the upper lids in % of the eye distance, for
     drawing."""
-    from mien.micro.candidates import SCALES, band_of
+    signals, regions = signals_of(grid), load_regions()
+    z = np.linalg.norm(signals.short, axis=2) / signals.noise
+    energy = np.sqrt((np.sort(z, axis=1)[:, -4:].astype(np.float64) ** 2).mean(axis=1))
+    lids = signals.short[:, [regions.index("lid_upper_R"), regions.index("lid_upper_L")], 1].mean(axis=1)
+    return energy, np.asarray(-100 * lids, dtype=np.float64)
 
-    band = band_of(grid, SCALES[0])
-    index = load_regions().index
-    lids = (band.smooth - band.slow)[:, [index("lid_upper_R"), index("lid_upper_L")], 1].mean(axis=1)
-    return band.energy, np.asarray(-100 * lids, dtype=np.float64)
 
-
-__all__ = ["KINDS", "THRESHOLD", "Spotted", "Spotter", "curve_of", "judge", "rate_warning"]
+__all__ = ["THRESHOLD", "Spotted", "Spotter", "curve_of", "judge", "rate_warning"]

@@ -9,23 +9,17 @@ import pytest
 import torch
 
 from mien.core.schema import load_schema
+from mien.lab.models.spotter_net import SpotterNet
 from mien.lab.rigs.catalogue import load_rig
+from mien.lab.synth.expression_events import Event
 from mien.lab.synth.faint_movement import Performer, observe
 from mien.lab.synth.sequence import random_sequence
-from mien.lab.train.micro_spotter import (
-    Examples,
-    dense_sequence,
-    examples_of,
-    joined,
-    mirrored,
-    overlap,
-    random_examples,
-    train,
-)
+from mien.lab.train.micro_spotter import LENGTH, Pieces, fit_sureness, judged, loss_of, mirrored, train, truth_of
 from mien.lab.train.micro_spotter_card import write
-from mien.micro.decision import EMOTIONS, Decision, width
-from mien.micro.grid import to_grid
+from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, dense_sequence, random_scenes
+from mien.micro.decision import EMOTIONS, KINDS, Decision
 from mien.micro.regions import load_regions
+from mien.micro.signals import width
 
 
 @cache
@@ -34,8 +28,8 @@ def _performer() -> Performer:
 
 
 @cache
-def _examples() -> Examples:
-    return joined(list(random_examples([_performer()], 3, 4)))
+def _clips() -> tuple[Clip, ...]:
+    return tuple(clips_of(random_scenes([_performer()], 3, 4)))
 
 
 def test_a_performer_is_a_person_of_the_rig_and_its_shapes() -> None:
@@ -61,42 +55,90 @@ def test_observed_movement_has_times_light_and_noise(pixels: bool) -> None:
     assert 0 < np.std([m.regions[0, 0] for m in a]) < 0.05
 
 
-def test_overlap_by_hand() -> None:
-    assert overlap((0.0, 2.0), (1.0, 3.0)) == pytest.approx(1 / 3)
-    assert overlap((0.0, 1.0), (2.0, 3.0)) == 0.0
+def _clip(rows: int, *events: Event) -> Clip:
+    return Clip(np.zeros((rows, width()), np.float16), events, rows * 0.02, 0.0)
 
 
-def test_candidates_are_labelled_by_the_events_they_overlap() -> None:
-    sequence = random_sequence(3, "micro", fps=100.0, seconds=4.0)
-    grid = to_grid(observe(_performer(), sequence, np.random.default_rng(0)), 100.0)
-    assert grid is not None
-    data = examples_of(sequence, grid)
-    assert data.rows.shape == (len(data.kinds), width())
-    assert set(data.kinds.tolist()) <= {0, 1}
-    assert np.isnan(data.units[data.kinds == 0]).all()
-    assert ((data.emotions >= 0) <= (data.kinds == 1)).all()
+def test_the_same_seed_makes_the_same_clips_and_a_rate_can_be_given() -> None:
+    again = tuple(clips_of(random_scenes([_performer()], 3, 4)))
+    assert all(np.array_equal(a.rows, b.rows) for a, b in zip(_clips(), again, strict=True))
+    scene = next(random_scenes([_performer()], 1, 4, 60.0))
+    assert scene.sequence.fps == 60.0
+    assert scene.pixels
+    dense = next(clips_of(dense_scenes([_performer()], 1, 4)))
+    assert len(dense.expressions) >= 3
+    assert dense.rows.shape == (len(dense.times_s), width())
 
 
-def test_mirroring_twice_changes_nothing() -> None:
-    data = _examples()
-    twice = mirrored(mirrored(data))
-    assert np.array_equal(twice.rows, data.rows)
-    assert np.array_equal(twice.units, data.units, equal_nan=True)
+def test_truth_says_when_from_when_to_when_and_what() -> None:
+    event = Event("micro", 1.0, 1.1, 1.41, {"AU12_L": 2.0, "AU6_L": 0.2}, "happiness")
+    truth = truth_of(_clip(100, event))
+    rows = np.flatnonzero(truth.kinds.numpy() == KINDS.index("micro"))
+    assert rows.tolist() == list(range(56, 66))  # 1.205 s ± a quarter of 0.41 s
+    assert set(truth.kinds[51:56].tolist()) == {-1}
+    assert truth.kinds[49] == truth.kinds[71] == 0
+    assert truth.spans[60].tolist() == pytest.approx([0.2, 0.21, 0.1 / 0.41])
+    assert truth.spans[56].tolist() == pytest.approx([0.12, 0.29, 0.1 / 0.41])
+    names = load_schema("facs").names
+    assert [n for n, u in zip(names, truth.units[60], strict=True) if u == 1] == ["AU12_L"]
+    assert torch.isnan(truth.units[40]).all()
+    assert truth.emotions[60] == EMOTIONS.index("happiness")
+    assert truth.emotions[40] == -1
+
+
+def test_mirroring_twice_changes_nothing_and_once_changes_sides() -> None:
+    rows = torch.from_numpy(_clips()[0].rows).float()
+    assert torch.equal(mirrored(mirrored(rows)), rows)
+    left, right = load_regions().index("mouth_corner_L"), load_regions().index("mouth_corner_R")
+    assert torch.equal(mirrored(rows)[:, 2 * left], -rows[:, 2 * right])
+    assert torch.equal(mirrored(rows)[:, 2 * left + 1], rows[:, 2 * right + 1])
+
+
+def test_pieces_have_one_length_and_short_clips_are_not_judged_where_they_ended() -> None:
+    event = Event("macro", 0.2, 0.5, 1.0, {"AU4": 2.0})
+    rows, truth = Pieces([_clip(120, event)], 3).batch(4)
+    assert rows.shape == (4, LENGTH, width())
+    assert (truth.kinds[:, 120:] == -1).all()
+    assert (truth.kinds[:, :120] == KINDS.index("macro")).any()
+
+
+def test_the_loss_is_small_only_for_the_truth() -> None:
+    torch.manual_seed(0)
+    net, pieces = SpotterNet().eval(), Pieces([_clip(400, Event("micro", 3.0, 3.2, 3.5, {"AU12_L": 2.0}))], 1)
+    rows, truth = pieces.batch(2)
+    before = loss_of(net, rows, truth).item()
+    with torch.no_grad():
+        net.kinds.bias.copy_(torch.tensor([-4.0, 0.0, 4.0]))
+    assert loss_of(net, rows, truth).item() > before + 1.0
+
+
+def test_sureness_is_fitted_to_what_was_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = SpotterNet().eval()
+    events = [Event("micro", 1.0 + k, 1.2 + k, 1.4 + k, {"AU12_L": 2.0}) for k in range(8)]
+    verdict = judged(net, _clip(500))
+    verdict.kinds[:] = [1.0, 0.0, 0.0]
+    for k in range(8):  # every second finding is true, and all are as sure
+        row = round((1.2 + k) / 0.02)
+        verdict.kinds[row] = [0.1, 0.9, 0.0]
+        verdict.spans[row] = [0.2, 0.2, 0.5]
+    monkeypatch.setattr("mien.lab.train.micro_spotter.judged", lambda *_: verdict)
+    fit_sureness(net, [_clip(500, *events[::2])])
+    likely = torch.sigmoid(net.sure[0] * float(np.log(0.9 / 0.1)) + net.sure[1])
+    assert float(likely) == pytest.approx(0.5, abs=0.01)
 
 
 def test_training_writes_a_model_that_the_spotter_opens(tmp_path: Path) -> None:
-    data = _examples()
-    net = train(data, steps=5, batch=32)
-    with torch.inference_mode():
-        kinds, units, emotions = net(torch.from_numpy(data.rows[:4]))
-    assert kinds.sum(dim=1).tolist() == pytest.approx([1.0] * 4, abs=1e-5)
-    write(net, tmp_path / "spotter", data, ["builtin"])
+    said: list[int] = []
+    net = train(_clips(), steps=50, said=lambda step, _: said.append(step))
+    assert said == [50]
+    write(net, tmp_path / "spotter", _clips(), ["builtin"])
     decision = Decision(str(tmp_path / "spotter"))
-    verdict = decision.of(data.rows[:4])
-    assert verdict.kinds == pytest.approx(kinds.numpy(), abs=0.01)
-    assert verdict.units == pytest.approx(units.numpy(), abs=0.01)
-    assert emotions.shape[1] == len(EMOTIONS)
-    assert "micro-spotter" not in decision.model_id
+    rows = _clips()[0].rows.astype(np.float32)
+    verdict, own = decision.of(rows), judged(net, _clips()[0])
+    assert verdict.kinds.sum(axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-4)
+    for name in ("kinds", "spans", "units", "emotions"):
+        assert getattr(verdict, name) == pytest.approx(getattr(own, name), abs=0.02), name
+    assert decision.of(rows[:0]).kinds.shape == (0, 3)
 
 
 def test_a_dense_sequence_holds_many_expressions_that_do_not_overlap() -> None:

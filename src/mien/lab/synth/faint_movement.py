@@ -84,11 +84,11 @@ def _projected(performer: Performer, sequence: FaceSequence, rng: np.random.Gene
     mixing = np.exp(-0.5 * (near / rng.uniform(5.0, 13.0)) ** 2)
     mixing *= (strength / mixing.sum(axis=1))[:, None]
     moved = np.tensordot(sequence.shapes.astype(np.float64), performer.shapes, axes=1)  # (T, P, 3)
-    moved = np.einsum("pq,tqk->tpk", mixing, moved)
+    moved = mixing @ moved
     angles = sequence.head_deg.astype(np.float64) + view
     rotation = np.stack([rotation_from_euler(*a) for a in angles])
     middle = np.array([0.0, 0.0, depth_mm]) + sequence.head_mm.astype(np.float64)
-    camera = np.einsum("tij,tpj->tpi", rotation, performer.places[None] + moved) + middle[:, None]
+    camera = (performer.places[None] + moved) @ rotation.transpose(0, 2, 1) + middle[:, None]
     xy = camera[..., :2] / camera[..., 2:] * depth_mm
     width_mm = float(performer.places[:, 0].max() - performer.places[:, 0].min())
     eyes = max(0.8 * width_mm, 60.0)
@@ -104,7 +104,7 @@ def _errors(still: Float64, seen: Float64, sequence: FaceSequence, rng: np.rando
     near = np.exp(-0.5 * (np.linalg.norm(still[:, None] - still[None], axis=2) / 0.15) ** 2)
     near /= np.linalg.norm(near, axis=1, keepdims=True)
     white = rng.normal(size=(frames, places, 2))
-    white = 0.7 * white + 0.7 * np.einsum("pq,tqk->tpk", near, rng.normal(size=(frames, places, 2)))
+    white = 0.7 * white + 0.7 * (near @ rng.normal(size=(frames, places, 2)))
     wander = np.cumsum(rng.normal(size=(frames, places, 2)), axis=0) * np.sqrt(0.15 / fps)
     out = each[:, None] * (white + wander * rng.uniform(0.0, 1.0))
     blink = sequence.shapes[:, _BLINKS].max(axis=1).astype(np.float64)
