@@ -24,8 +24,10 @@ from mien.micro.regions import load_regions
 from mien.micro.signals import STRIDE, signals_of
 
 THRESHOLD = 0.45
-DECIDED_AFTER_NS = 450_000_000
-"""A running spotter speaks of what ended so long ago; with `LOOK_NS` at most 0.6 s."""
+DECIDED_AFTER_NS = 400_000_000
+"""A running spotter speaks of what ended so long ago; with `LOOK_NS`, `_LATE_NS` and a frame at most 0.6 s."""
+_LATE_NS = 60_000_000
+"""What could have been told so long before the last look is told no more: a running source needs it at once."""
 LOOK_NS = 100_000_000
 _WINDOW_NS = 10_000_000_000
 _CHUNK_NS, _OVERLAP_NS = 60_000_000_000, 12_000_000_000
@@ -114,15 +116,16 @@ class Spotter:
         """What can be said now of what ended before; every expression is told once."""
         out: list[Spotted] = []
         if not self._keep:  # faces that are gone are looked at no more
-            here = {k: t for k, t in self._tracks.items() if not t.moves or now_ns - t.moves[-1].t_ns <= _WINDOW_NS}
-            self._tracks = here
+            near = now_ns - _WINDOW_NS
+            self._tracks = {k: t for k, t in self._tracks.items() if not t.moves or t.moves[-1].t_ns >= near}
         for track_id, track in self._tracks.items():
             if track.looked_ns is not None and now_ns - track.looked_ns < LOOK_NS:
                 continue
+            since = (track.looked_ns or -_WINDOW_NS) - DECIDED_AFTER_NS - _LATE_NS
             track.looked_ns = now_ns
             for found in self._judged(track_id, _recent(track.moves)):
                 event = found.event
-                if event.offset_ns <= now_ns - DECIDED_AFTER_NS and not _told(track, event):
+                if since < event.offset_ns <= now_ns - DECIDED_AFTER_NS and not _told(track, event):
                     track.told.append((event.onset_ns, event.offset_ns))
                     out.append(found)
             track.told = [t for t in track.told if now_ns - t[1] < 2 * _WINDOW_NS]
