@@ -24,7 +24,7 @@ from mien.studio import live_session
 from mien.studio.app import create_app
 from mien.studio.guard import Rules
 from mien.studio.serve import MOST_MESSAGE_BYTES
-from mien.studio.socket import MOST_ORDERS, MOST_PROBLEMS, Pace
+from mien.studio.socket import MOST_ORDERS, MOST_PROBLEMS, ORDERS_PER_S, Pace
 from mien.studio.studio import Studio
 
 PATIENCE_S = 30.0
@@ -79,6 +79,11 @@ def eventually(holds: Any) -> bool:
     while not holds() and time.monotonic() < deadline:
         time.sleep(0.02)
     return bool(holds())
+
+
+def runs() -> set[threading.Thread]:
+    """Threads of runs, of any studio in this process."""
+    return {t for t in threading.enumerate() if t.name == "mien-studio"}
 
 
 def test_a_foreign_origin_gets_no_connection(port: int) -> None:
@@ -162,6 +167,7 @@ def test_a_flood_of_orders_runs_one_thing_at_a_time_and_is_let_go(
         raise SourceError("it is over")
 
     monkeypatch.setattr(live_session, "live", slow)
+    before = runs()
     with opened(port) as faithful, opened(port) as flooding:
         with suppress(WebSocketException, OSError):
             for _ in range(2000):
@@ -170,8 +176,7 @@ def test_a_flood_of_orders_runs_one_thing_at_a_time_and_is_let_go(
             until(flooding, "never")
         assert ended.value.rcvd is None or ended.value.rcvd.code == 1008
         assert answers(faithful) < PATIENCE_S
-        threads = [t for t in threading.enumerate() if t.name == "mien-studio"]
-        assert len(threads) <= 2, "one that ends and one that waits"
+        assert len(runs() - before) <= 2, "one that ends and one that waits"
         assert eventually(lambda: running == 0)
         assert most == 1
         assert begun <= MOST_ORDERS + MOST_PROBLEMS
@@ -187,12 +192,12 @@ def test_however_many_runs_are_asked_for_only_the_newest_waits(studio: Studio, m
         raise SourceError("it is over")
 
     monkeypatch.setattr(live_session, "live", slow)
-    ask = live_session.Start
+    ask, before = live_session.Start, runs()
     studio.session.start(ask(source="first"))
     assert eventually(lambda: began == ["first"])
     for k in range(50):
         studio.session.start(ask(source=f"waiting {k}"))
-    assert sum(t.name == "mien-studio" for t in threading.enumerate()) == 2
+    assert len(runs() - before) == 2
     leave.set()
     assert eventually(lambda: studio.session.session.state == "failed")
     assert began == ["first", "waiting 49"]
@@ -200,7 +205,7 @@ def test_however_many_runs_are_asked_for_only_the_newest_waits(studio: Studio, m
 
 def test_orders_have_a_pace_that_allows_for_a_few_at_once() -> None:
     now = 0.0
-    pace = Pace(lambda: now)
+    pace = Pace(MOST_ORDERS, ORDERS_PER_S, lambda: now)
     assert [pace.takes() for _ in range(MOST_ORDERS + 2)] == [True] * MOST_ORDERS + [False, False]
     now = 0.6
     assert [pace.takes(), pace.takes()] == [True, False]

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 from mien.studio import hub as hub_module
 from mien.studio.browser_camera import LONGEST_PICTURE
 from mien.studio.hub import MOST_PAGES, Hub, Page
-from mien.studio.socket import LONGEST_TEXT, MOST_PROBLEMS
+from mien.studio.socket import LONGEST_TEXT, MOST_ORDERS, MOST_PROBLEMS, MOST_SWITCHES
 from mien.studio.studio import Studio
 
 WS = "ws://127.0.0.1:8300/ws"
@@ -39,10 +39,7 @@ def test_the_first_messages_say_what_numbers_mean_and_how_things_stand(client: T
         assert len(hello["names"]["shapes"]) == 52
         assert {p["name"] for p in hello["presets"]} >= {"balanced", "fast", "offline"}
         assert any(o["name"].startswith("vmc://127.0.0.1:") for o in hello["outputs"])
-        assert page.receive_json() == {
-            "type": "session", "state": "idle", "asked": None, "source": "", "problem": None, "privacy": False,
-            "wants_camera": False,
-        }  # fmt: skip
+        assert page.receive_json() == {**idle(), "privacy": False}
         page.send_json({"type": "ping", "t_ms": 12.5})
         pong = until(page, "pong")
         assert pong["t_ms"] == 12.5
@@ -116,6 +113,55 @@ def test_privacy_is_one_switch_for_all_pages(client: TestClient) -> None:
         assert until(other, "session")["privacy"] is True
     with client.websocket_connect(WS) as later:
         assert until(later, "session")["privacy"] is True
+
+
+def spent(page: Any) -> None:
+    """More orders than a page may give at once: the last is refused."""
+    for _ in range(MOST_ORDERS + 1):
+        page.send_json({"type": "start", "source": "no/such/clip.mp4"})
+    assert until(page, "problem")["what"].startswith("start: too many orders")
+
+
+def test_privacy_and_stop_are_followed_however_many_orders_came_before(client: TestClient, studio: Studio) -> None:
+    stopped = threading.Event()
+    studio.session.stop = stopped.set  # type: ignore[method-assign]
+    with client.websocket_connect(WS) as page:
+        spent(page)
+        page.send_json({"type": "privacy", "on": True})
+        page.send_json({"type": "stop"})
+        page.send_json({"type": "ping", "t_ms": 7})
+        seen = []
+        while not seen or seen[-1]["type"] != "pong":
+            if text := page.receive().get("text"):
+                seen.append(json.loads(text))
+        assert all(m["type"] != "problem" for m in seen)
+        assert studio.session.session.privacy is True
+        assert stopped.is_set()
+
+
+def test_with_every_refusal_a_page_is_told_how_things_stand(client: TestClient) -> None:
+    with client.websocket_connect(WS) as page:
+        until(page, "session")
+        page.send_json({"type": "privacy"})  # on or off is not said: nothing changes, and nothing else is told
+        assert until(page, "problem")["what"].startswith("privacy.on")
+        assert page.receive_json() == {**idle(), "privacy": False}
+        spent(page)
+        assert until(page, "session")["privacy"] is False
+
+
+def idle() -> dict[str, Any]:
+    return {"type": "session", "state": "idle", "asked": None, "source": "", "problem": None, "wants_camera": False}
+
+
+def test_who_floods_with_privacy_is_let_go_and_nobody_else(client: TestClient) -> None:
+    with client.websocket_connect(WS) as other, client.websocket_connect(WS) as page:
+        for k in range(3 * MOST_SWITCHES):
+            page.send_json({"type": "privacy", "on": k % 2 == 0} if k % 3 else {"type": "stop"})
+        with pytest.raises(WebSocketDisconnect) as ended:
+            until(page, "never")
+        assert ended.value.code == 1008
+        other.send_json({"type": "ping", "t_ms": 8})
+        assert until(other, "pong")["t_ms"] == 8
 
 
 class FakeSocket:

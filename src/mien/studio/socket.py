@@ -1,7 +1,9 @@
 """The WebSocket: what a page says is checked and followed; what the server says comes from the hub.
 
-Orders (whatever changes the run) have a pace: a page that floods the server is answered that it is too quick, and let
-go if it goes on. Between two messages of a page everybody else has their turn.
+Orders that open something have a pace: a page that floods the server is answered that it is too quick, and let go if it
+goes on. Stop and Privacy are never refused so; whoever sends far more of them than a hand can is let go. With every
+refusal a page is told how things stand, so that no switch shows what is not so. Between two messages of a page
+everybody else has their turn.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ MOST_PROBLEMS = 20
 """So many messages that cannot be followed, and the page is let go."""
 MOST_ORDERS, ORDERS_PER_S = 10, 2.0
 """So many orders of a page are followed at once, and so many a second in the long run."""
+MOST_SWITCHES, SWITCHES_PER_S = 100, 20.0
+"""The same of Stop and Privacy, which cost next to nothing; beyond it the page is let go."""
 _PROTOCOL_ERROR, _TOO_BIG, _TRY_LATER = 1008, 1009, 1013
 
 
@@ -96,17 +100,19 @@ class Pace:
     """A bucket of orders that fills steadily.
 
     Args:
+        most: at once.
+        per_s: in the long run.
         clock: seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._left, self._at = float(MOST_ORDERS), clock()
+    def __init__(self, most: int, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._per_s, self._clock = most, per_s, clock
+        self._left, self._at = float(most), clock()
 
     def takes(self) -> bool:
         """Whether one more may be followed now."""
         now = self._clock()
-        self._left = min(MOST_ORDERS, self._left + (now - self._at) * ORDERS_PER_S)
+        self._left = min(self._most, self._left + (now - self._at) * self._per_s)
         self._at = now
         if self._left < 1:
             return False
@@ -114,8 +120,20 @@ class Pace:
         return True
 
 
+class _Paces:
+    """Those of one page."""
+
+    def __init__(self) -> None:
+        self.orders = Pace(MOST_ORDERS, ORDERS_PER_S)
+        self.switches = Pace(MOST_SWITCHES, SWITCHES_PER_S)
+
+
+class _FloodError(Exception):
+    """The page is let go."""
+
+
 async def _listen(studio: Studio, page: Page, socket: WebSocket) -> None:
-    problems, pace = 0, Pace()
+    problems, paces = 0, _Paces()
     with suppress(WebSocketDisconnect):
         while True:
             await asyncio.sleep(0)  # messages that have arrived are received without waiting
@@ -126,17 +144,26 @@ async def _listen(studio: Studio, page: Page, socket: WebSocket) -> None:
             if len(text or "") > LONGEST_TEXT or len(data or b"") > LONGEST_PICTURE:
                 await socket.close(_TOO_BIG, "the message is too long")
                 return
-            what = _followed(studio, page, pace, text, data)
+            try:
+                what = _followed(studio, page, paces, text, data)
+            except _FloodError:
+                await socket.close(_PROTOCOL_ERROR, "too many messages")
+                return
             if what is not None:
                 problems += 1
                 page.put("problem", Problem(what=what).model_dump_json())
+                page.put("session", studio.session.session.model_dump_json())
                 if problems > MOST_PROBLEMS:
                     await socket.close(_PROTOCOL_ERROR, "too many messages that cannot be followed")
                     return
 
 
-def _followed(studio: Studio, page: Page, pace: Pace, text: str | None, data: bytes | None) -> str | None:
-    """Do what a message says; what is wrong with it, or None."""
+def _followed(studio: Studio, page: Page, paces: _Paces, text: str | None, data: bytes | None) -> str | None:
+    """Do what a message says; what is wrong with it, or None.
+
+    Raises:
+        _FloodError: far more than a hand can do.
+    """
     if text is None:
         if data is None or len(data) < 16:
             return "a picture of a camera is a time and a JPEG"
@@ -147,20 +174,23 @@ def _followed(studio: Studio, page: Page, pace: Pace, text: str | None, data: by
     except ValidationError as error:
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc'])) or 'message'}: {first['msg']}"[:300]
-    if isinstance(message, Ping):
-        page.put("pong", Pong(t_ms=message.t_ms, server_ms=now_ms()).model_dump_json())
-        return None
-    if not pace.takes():
-        return f"{message.type}: too many orders, {ORDERS_PER_S:g} a second are followed"
     match message:
-        case Start():
-            studio.session.start(message)
-        case Stop():
-            studio.session.stop()
-        case Privacy():
-            studio.session.privacy(message.on)
-        case Calibrate():
-            from mien.studio.calibrating import calibrate_in
+        case Ping():
+            page.put("pong", Pong(t_ms=message.t_ms, server_ms=now_ms()).model_dump_json())
+        case Stop() | Privacy():
+            if not paces.switches.takes():
+                raise _FloodError
+            if isinstance(message, Privacy):
+                studio.session.privacy(message.on)
+            else:
+                studio.session.stop()
+        case Start() | Calibrate():
+            if not paces.orders.takes():
+                return f"{message.type}: too many orders, {ORDERS_PER_S:g} a second are followed"
+            if isinstance(message, Start):
+                studio.session.start(message)
+            else:
+                from mien.studio.calibrating import calibrate_in
 
-            calibrate_in(studio.session, message)
+                calibrate_in(studio.session, message)
     return None
