@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from test_studio_live import gather
 
 from mien.action_units.landmark_solver import LandmarkSolver, Options
 from mien.action_units.profile import Profile, write_profile
+from mien.animate.live import LiveFace
 from mien.core.geometry import default_camera
 from mien.core.measures import Landmarks
 from mien.core.record import Event, FrameRecord, Stamp
@@ -20,6 +23,10 @@ from mien.errors import ConfigError
 from mien.landmarks.metric_face import load_metric_face
 from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
 from mien.sinks.parquet import ParquetSink
+from mien.studio import frame_packer
+from mien.studio.frame_packer import FramePacker
+from mien.studio.judge import LiveJudge
+from mien.studio.marks import MarkList
 from mien.studio.studio import Studio
 from mien.studio.unprofiled import Unprofiled
 from mien.studio.wire import FACE_FLOATS, PLAIN, SIGNAL_FLOATS
@@ -115,3 +122,71 @@ def test_both_readings_come_with_every_frame(client: TestClient, studio: Studio,
         marks = [t for t in texts if t["type"] == "marks"][-1]
         assert [m["action_units"] for m in marks["newest"]] == [["AU12"]], "the take's own event, as it is played"
         assert marks["newest"][0]["offset_ms"] == pytest.approx(marks["began_ms"] + 160, abs=300)
+
+
+def test_an_error_while_frames_are_packed_ends_the_run_with_words(
+    client: TestClient, studio: Studio, take: Path, profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("the solver is upset")
+
+    monkeypatch.setattr(Unprofiled, "weights", broken)
+    studio.session.profiles.mkdir(parents=True)
+    (studio.session.profiles / "somebody.toml").write_bytes(profile.read_bytes())
+    with client.websocket_connect(WS) as page:
+        page.send_json({"type": "start", "source": str(take), "profile": "somebody", "compare": True})
+        frames, texts = gather(page, "failed")
+        assert not frames
+        assert texts[-1]["problem"] == "ValueError: the solver is upset"
+        page.send_json({"type": "start", "source": str(take)})
+        assert gather(page, "ended")[0], "the next run shows frames"
+
+
+def test_other_work_is_told_that_its_frames_cannot_be_shown(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("no frame of this kind")
+
+    monkeypatch.setattr(frame_packer, "pack_frame", broken)
+    studio.hub.pages.add(object())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no frame of this kind"), studio.session.showing() as show:
+        for record in records(100):
+            show(record)
+            time.sleep(0.02)
+
+
+class Slow:
+    """Reads for as long as it is let."""
+
+    def __init__(self) -> None:
+        self.reading, self.leave = threading.Event(), threading.Event()
+        self.closed_while_reading: bool | None = None
+        self._busy = False
+
+    def weights(self, record: FrameRecord) -> np.ndarray:
+        self._busy = True
+        self.reading.set()
+        assert self.leave.wait(30)
+        self._busy = False
+        return np.zeros(52, np.float32)
+
+    def close(self) -> None:
+        self.closed_while_reading = self._busy
+
+
+def test_a_solver_is_closed_only_when_nobody_reads_with_it(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_packer, "_END_S", 0.05)
+    slow, published = Slow(), []
+    monkeypatch.setattr(studio.session, "give", lambda frame, **_: published.append(frame))
+    studio.hub.pages.add(object())  # type: ignore[arg-type]
+    packer = FramePacker(studio.session, LiveJudge(), MarkList(watched=False), slow)  # type: ignore[arg-type]
+    (record,) = records(1)
+    packer.show(record, LiveFace().signal(record))
+    assert slow.reading.wait(30)
+    packer.close()
+    assert slow.closed_while_reading is None, "the frame that is being read keeps it open"
+    slow.leave.set()
+    deadline = time.monotonic() + 30
+    while slow.closed_while_reading is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert slow.closed_while_reading is False
+    assert not published, "a frame of a run that has ended is not shown"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 WIDEST_PX = 960
 _QUALITY = 80
+_END_S = 2.0
 
 
 class FramePacker:
@@ -33,17 +35,31 @@ class FramePacker:
         owner: says whether pixels are kept back.
         judge: sees every frame.
         marks: gathers the expressions of every frame.
-        plain: reads what is packed once more without the profile; None = there is none to compare with.
+        plain: reads what is packed once more without the profile, and is closed when nothing is packed any more;
+            None = there is none to compare with.
+        failed: is told, in the packing thread, that packing has ended with an error.
+
+    Attributes:
+        error: what ended the packing, or None.
     """
 
-    def __init__(self, owner: LiveSession, judge: LiveJudge, marks: MarkList, plain: Unprofiled | None = None) -> None:
+    def __init__(
+        self,
+        owner: LiveSession,
+        judge: LiveJudge,
+        marks: MarkList,
+        plain: Unprofiled | None = None,
+        failed: Callable[[], None] | None = None,
+    ) -> None:
         self._owner, self._judge, self._marks, self._plain = owner, judge, marks, plain
+        self._failed = failed
+        self.error: Exception | None = None
         self._changed = threading.Condition()
         self._next: tuple[FrameRecord, FaceSignal] | None = None
-        self._closing = False
+        self._closing = threading.Event()
         self._followed = 0
         owner.hub.say(marks.said, keep=True)
-        self._thread = threading.Thread(target=self._pack, name="mien-studio-pack", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="mien-studio-pack", daemon=True)
         self._thread.start()
 
     def show(self, record: FrameRecord, signal: FaceSignal) -> None:
@@ -56,11 +72,22 @@ class FramePacker:
             self._next = record, signal
             self._changed.notify()
 
-    def _pack(self) -> None:
+    def _work(self) -> None:
+        try:
+            self._pack_all()
+        except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on without its frames
+            self.error = error
+            if self._failed is not None:
+                self._failed()
+        finally:
+            if self._plain is not None:
+                self._plain.close()  # here, where nobody can be reading with it any more
+
+    def _pack_all(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._next is not None or self._closing)
-                if self._next is None or self._closing:
+                self._changed.wait_for(lambda: self._next is not None or self._closing.is_set())
+                if self._next is None or self._closing.is_set():
                     return
                 (record, signal), self._next = self._next, None
             if not self._owner.hub.pages:
@@ -70,6 +97,8 @@ class FramePacker:
             captured_ms = server_ms(record.stamp.t_ns)
             news = FrameNews(captured_ms, now_ms(), self._judge.dropped, self._judge.fps, picture, plain)
             packed = pack_frame(record, signal, news)
+            if self._closing.is_set():  # this was long ago: another run may have begun
+                return
             if not self._owner.give(packed, pixels=bool(picture)):
                 continue
             self._judge.ready(now_ms() - captured_ms)
@@ -104,11 +133,11 @@ class FramePacker:
         self._owner.hub.say(status)
 
     def close(self) -> None:
-        """End."""
+        """End, and wait a little for the frame that is being packed."""
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify()
-        self._thread.join(2.0)
+        self._thread.join(_END_S)
 
 
 def jpeg(image: UInt8) -> bytes:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from mien.animate.live import LiveFace
@@ -76,11 +76,20 @@ class LiveSession:
 
     @contextmanager
     def showing(self) -> Iterator[Callable[[FrameRecord], None]]:
-        """For work other than a live run: give the function every finished record, and the pages see it."""
+        """For work other than a live run: give the function every finished record, and the pages see it.
+
+        The function raises what made it impossible to show the frames before.
+        """
         face = LiveFace()
         packer = FramePacker(self, LiveJudge(), MarkList(watched=False))
+
+        def show(record: FrameRecord) -> None:
+            if packer.error is not None:
+                raise packer.error
+            packer.show(record, face.signal(record))
+
         try:
-            yield lambda record: packer.show(record, face.signal(record))
+            yield show
         finally:
             packer.close()
 
@@ -202,13 +211,16 @@ class _Run:
             overrides.append(f"action_units.profile={json.dumps(str(path), ensure_ascii=False)}")
         request = LiveRequest(asked.source, asked.to, asked.preset, overrides, asked.faces, asked.smooth, asked.lost)
         marks = MarkList(watched=marks_expressions(asked.preset))
-        with Unprofiled(asked.preset, calm=asked.smooth) if asked.compare else nullcontext() as plain:
-            packer = FramePacker(self._owner, LiveJudge(spots=marks.watched), marks, plain)
-            news = _News(self, packer)
-            try:
-                outcome = live(request, stop=self.stop, watcher=news, show=packer.show, source=self.camera)
-            finally:
-                packer.close()
+        plain = Unprofiled(asked.preset, calm=asked.smooth) if asked.compare else None
+        judge = LiveJudge(spots=marks.watched)
+        packer = FramePacker(self._owner, judge, marks, plain, failed=self.stop.set)
+        news = _News(self, packer)
+        try:
+            outcome = live(request, stop=self.stop, watcher=news, show=packer.show, source=self.camera)
+        finally:
+            packer.close()
+        if packer.error is not None:
+            raise packer.error
         if outcome.error is not None:
             raise outcome.error
 

@@ -36,8 +36,12 @@ class Unprofiled:
         """(52,) float32 of the followed face, schema "arkit52"; held where a frame could not be measured."""
         return self._face.signal(self._solver.step(record)).weights
 
+    def close(self) -> None:
+        """Give the solver back."""
+        self._solver.close()
+
     def __enter__(self) -> Unprofiled:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._solver.close()
+        self.close()
