@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from mien.core.record import Event, FrameRecord, Stamp
 from mien.pipeline.stage import SourceInfo
 from mien.sources.paced import PacedSource
 from mien.studio.clock import server_ms
 from mien.studio.judge import LiveJudge
-from mien.studio.marks import MOST_MARKS, MarkList, marks_expressions
+from mien.studio.marks import MarkList, marks_expressions
+from mien.studio.messages import LONGEST_WORD, MOST_MARKS, MOST_UNITS, Marks
 
 MS = 1_000_000
 
@@ -49,6 +51,31 @@ def test_only_the_newest_are_told_but_all_are_counted() -> None:
     assert len(marks.said.newest) == MOST_MARKS
     assert marks.said.newest[0].number == 3 * MOST_MARKS
     assert marks.said.counts == {"micro": 3 * MOST_MARKS}
+
+
+def test_what_is_no_expression_is_not_told() -> None:
+    marks = MarkList(watched=False)
+    assert marks.see(record(0, event("blink", 10)))
+    assert not marks.see(record(1, event("blink", 20), event("made up by a take", 30)))
+    assert (marks.said.counts, marks.said.newest) == ({}, [])
+    assert marks.see(record(2, event("blink", 40), event("macro", 50)))
+    assert marks.said.counts == {"macro": 1}
+    assert [(m.kind, m.number) for m in marks.said.newest] == [("macro", 1)]
+
+
+def test_an_event_of_a_take_is_cut_to_what_a_page_can_show() -> None:
+    marks = MarkList(watched=False)
+    huge = replace(event("micro", 10), action_units=("A" * 10_000,) * 10_000, emotion="b" * 10_000)
+    marks.see(record(0, huge))
+    (mark,) = marks.said.newest
+    assert len(mark.action_units) == MOST_UNITS
+    assert {len(u) for u in [*mark.action_units, str(mark.emotion)]} == {LONGEST_WORD}
+    table = marks.said.model_dump()
+    for wrong in ({"counts": {"blink": 1}}, {"newest": [mark] * (MOST_MARKS + 1)}):
+        with pytest.raises(ValidationError):
+            Marks(**{**table, **wrong})
+    with pytest.raises(ValidationError, match="'micro' or 'macro'"):
+        type(mark)(**{**mark.model_dump(), "kind": "blink"})
 
 
 @pytest.mark.parametrize(("preset", "watched"), [("micro", True), ("balanced", False), ("fast", False)])

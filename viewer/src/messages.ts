@@ -1,4 +1,4 @@
-// Made from src/mien/studio/messages.py and perform_messages.py by `python -m mien.studio.typescript`: change those, not this one.
+// Made from src/mien/studio/messages.py, rest_messages.py and perform_messages.py by `python -m mien.studio.typescript`: change those, not this one.
 
 export const PROTOCOL = 1;
 export const FRAME_MAGIC = 1313163597;
@@ -145,7 +145,7 @@ export interface Mapping {
 /** An expression that was decided; times of the server's clock. */
 export interface Mark {
   number: number;
-  kind: string;
+  kind: "micro" | "macro";
   track_id: number;
   onset_ms: number;
   apex_ms: number;

@@ -7,10 +7,10 @@ from collections import Counter, deque
 from mien.core.record import Event, FrameRecord
 from mien.pipeline.config import load_config
 from mien.studio.clock import server_ms
-from mien.studio.messages import Mark, Marks
+from mien.studio.messages import LONGEST_WORD, MOST_MARKS, MOST_UNITS, Mark, MarkKind, Marks
 
-MOST_MARKS = 24
-"""So many of the newest are told; the counts are of all."""
+KINDS: dict[str, MarkKind] = {"micro": "micro", "macro": "macro"}
+"""Events that are expressions. A take that is played may hold others, such as blinks."""
 _SPOTTERS = "micro/"
 
 
@@ -37,7 +37,7 @@ class MarkList:
     def __init__(self, *, watched: bool) -> None:
         self.watched = watched
         self._began_ms: float | None = None
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[MarkKind] = Counter()
         self._newest: deque[Mark] = deque(maxlen=MOST_MARKS)
 
     @property
@@ -52,22 +52,23 @@ class MarkList:
         first = self._began_ms is None
         if self._began_ms is None:
             self._began_ms = server_ms(record.stamp.t_ns)
-        for event in record.events:
-            self._counts[event.kind] += 1
-            self._newest.append(_mark(event, sum(self._counts.values()), record.stamp.t_ns))
-        return first or bool(record.events)
+        expressions = [(KINDS[e.kind], e) for e in record.events if e.kind in KINDS]
+        for kind, event in expressions:
+            self._counts[kind] += 1
+            self._newest.append(_mark(kind, event, sum(self._counts.values()), record.stamp.t_ns))
+        return first or bool(expressions)
 
 
-def _mark(event: Event, number: int, decided_ns: int) -> Mark:
+def _mark(kind: MarkKind, event: Event, number: int, decided_ns: int) -> Mark:
     return Mark(
         number=number,
-        kind=event.kind,
+        kind=kind,
         track_id=event.track_id,
         onset_ms=server_ms(event.onset_ns),
         apex_ms=server_ms(event.apex_ns),
         offset_ms=server_ms(event.offset_ns),
         decided_ms=server_ms(decided_ns),
         confidence=event.confidence,
-        action_units=list(event.action_units),
-        emotion=event.emotion,
+        action_units=[unit[:LONGEST_WORD] for unit in event.action_units[:MOST_UNITS]],
+        emotion=None if event.emotion is None else event.emotion[:LONGEST_WORD],
     )

@@ -1,6 +1,7 @@
-"""Everything that a page and the server say to each other as text. `viewer/src/messages.ts` is made from this file.
+"""What a page and the server say to each other as text over the WebSocket; `viewer/src/messages.ts` has these types.
 
-Frames go as binary messages, see `wire.py`. Times are milliseconds of the server's clock (`clock.py`).
+What is asked over REST stands in `rest_messages.py`; frames go as binary messages, see `wire.py`. Times are
+milliseconds of the server's clock (`clock.py`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from mien.animate.edits import AnyOperation
-
 PROTOCOL = 1
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$"
 """Of profiles and characters: becomes a file name."""
+MOST_MARKS = 24
+"""So many of the newest expressions are told; the counts are of all."""
+MOST_UNITS, LONGEST_WORD = 64, 64
+"""Of one expression: action units, and characters of a unit's or an emotion's name."""
+MarkKind = Literal["micro", "macro"]
 
 
 class Message(BaseModel):
@@ -157,8 +161,7 @@ class Mark(Message):
 
     number: int
     """1 = the first of the run."""
-    kind: str
-    """ "micro" or "macro"."""
+    kind: MarkKind
     track_id: int
     onset_ms: float
     apex_ms: float
@@ -166,9 +169,9 @@ class Mark(Message):
     decided_ms: float
     """Capture time of the frame at which it was decided."""
     confidence: float
-    action_units: list[str]
+    action_units: list[Annotated[str, Field(max_length=LONGEST_WORD)]] = Field(max_length=MOST_UNITS)
     """Entries of schema "facs", the likeliest first."""
-    emotion: str | None
+    emotion: str | None = Field(max_length=LONGEST_WORD)
 
 
 class Marks(Message):
@@ -179,10 +182,10 @@ class Marks(Message):
     """Whether the preset looks for them."""
     began_ms: float | None
     """Capture time of the run's first frame; None = none yet."""
-    counts: dict[str, int]
+    counts: dict[MarkKind, int]
     """Kind → how many so far."""
-    newest: list[Mark]
-    """The newest first, a bounded number."""
+    newest: list[Mark] = Field(max_length=MOST_MARKS)
+    """The newest first."""
 
 
 class Pong(Message):
@@ -237,170 +240,3 @@ FromServer = Annotated[
     Hello | Session | Status | Marks | Pong | Problem | Guidance | Calibrated, Field(discriminator="type")
 ]
 from_server: TypeAdapter[Any] = TypeAdapter(FromServer)
-
-
-# --- REST ---
-
-
-class Shape(Message):
-    """One ARKit shape in a character, see `mien.avatar.check.Match`."""
-
-    shape: str
-    kind: Literal["same", "spelling", "alias", "halves", "instead", "missing"]
-    parts: dict[str, float]
-    dead: bool
-
-
-class Avatar(Message):
-    """A character and what it can do."""
-
-    name: str
-    kind: str
-    bytes: int
-    builtin: bool
-    present: int
-    """Of the 52 shapes."""
-    shapes: list[Shape]
-    unused: list[str]
-    expressions: list[str]
-    perfect_sync: int
-    mapping: dict[str, dict[str, float]]
-    """Shape → morph targets or expressions → gain: as saved, else as the check found."""
-
-
-class Mapping(Message):
-    """Which morph targets play a shape."""
-
-    mapping: dict[
-        Annotated[str, Field(max_length=64)],
-        dict[Annotated[str, Field(max_length=256)], Annotated[float, Field(ge=-4, le=4)]],
-    ] = Field(max_length=64)
-
-
-class GuideStep(Message):
-    """One step of the calibration's guide."""
-
-    name: str
-    words: str
-    seconds: float
-
-
-class Profile(Message):
-    """A person's calibration."""
-
-    name: str
-    facts: dict[str, Any]
-
-
-class TakeEntry(Message):
-    """A take in the studio's folder."""
-
-    name: str
-    """Its folder, relative to the studio's."""
-    source: str
-    created_utc: str
-    state: str
-    frames: int
-    edits: int
-    """How many operations are done."""
-    problem: str | None = None
-
-
-class Track(Message):
-    """A face of a take."""
-
-    track_id: int
-    frames: int
-
-
-class TakeEvent(Message):
-    """An event of a take."""
-
-    kind: str
-    track_id: int
-    onset_ns: int
-    apex_ns: int
-    offset_ns: int
-    confidence: float
-    action_units: list[str]
-    emotion: str | None
-
-
-class TakeDetail(Message):
-    """A take that is opened."""
-
-    name: str
-    source: str
-    created_utc: str
-    state: str
-    frames: int
-    first_ns: int
-    last_ns: int
-    size_wh: tuple[int, int] | None
-    pixels: bool
-    tracks: list[Track]
-    events: list[TakeEvent]
-    video: bool
-    """Whether there is an overlay video to show beside the curves."""
-    video_picture: tuple[int, int] | None
-    """Width and height in px of the picture's part of the video, from its left top corner; None = all of it."""
-    notes: list[str]
-
-
-class EditList(Message):
-    """The edits of a take: those behind `done` can be done again."""
-
-    operations: list[AnyOperation] = Field(default_factory=list, max_length=2000)
-    done: int = Field(default=0, ge=0)
-
-
-class ShapeWhy(Message):
-    """A shape in one frame, and where it comes from; None = not measured."""
-
-    shape: str
-    raw: float | None
-    edited: float | None
-    confidence: float
-    reason: str | None
-    """Why it was not measured."""
-    part: str
-    """Part of the face whose landmarks it is read from."""
-    part_confidence: float | None
-    """Mean confidence of these landmarks."""
-
-
-class UnitWhy(Message):
-    """An action unit in one frame."""
-
-    unit: str
-    value: float | None
-    confidence: float
-    reason: str | None
-    shapes: list[str]
-
-
-class FrameWhy(Message):
-    """Why the character looks as it does in one frame."""
-
-    index: int
-    t_ns: int
-    found: bool
-    shapes: list[ShapeWhy]
-    units: list[UnitWhy]
-    points: list[tuple[float, float, float]]
-    """x, y in px and confidence."""
-    yaw_pitch_roll_deg: tuple[float, float, float] | None
-
-
-class ExportAsk(Message):
-    """What to export."""
-
-    outputs: list[Annotated[str, Field(max_length=32)]] = Field(min_length=1, max_length=32)
-    track_id: int | None = None
-    edited: bool = True
-
-
-class Failure(Message):
-    """Body of every answer that is no success."""
-
-    detail: str

@@ -15,7 +15,8 @@ from fastapi.responses import FileResponse, Response
 
 from mien.avatar.check import RigReport, check_rig
 from mien.errors import RequestError, SinkError, SourceError
-from mien.studio.messages import NAME, Avatar, Mapping, Shape
+from mien.studio.messages import NAME
+from mien.studio.rest_messages import Avatar, Mapping, Shape
 
 BUILTIN = "Mien"
 MOST_BYTES = 96 * 1024 * 1024

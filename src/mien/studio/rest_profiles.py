@@ -10,7 +10,8 @@ from fastapi import APIRouter, HTTPException
 from mien.action_units.guide import GUIDE
 from mien.action_units.profile import read_profile
 from mien.errors import ConfigError, RequestError
-from mien.studio.messages import NAME, GuideStep, Profile
+from mien.studio.messages import NAME
+from mien.studio.rest_messages import GuideStep, Profile
 
 
 def profile_routes(folder: Path) -> APIRouter:

@@ -17,7 +17,8 @@ from mien.recorder.edited_take import read_edits, write_edits
 from mien.recorder.export_take import ExportRequest, export_take
 from mien.sinks.overlay import VIDEO_FILE
 from mien.studio import take_data
-from mien.studio.messages import Choice, EditList, ExportAsk, FrameWhy, TakeDetail, TakeEntry
+from mien.studio.messages import Choice
+from mien.studio.rest_messages import EditList, ExportAsk, FrameWhy, TakeDetail, TakeEntry
 from mien.studio.take_folder import opened_take, take_entries
 
 Name = Annotated[str, Query(max_length=1024)]

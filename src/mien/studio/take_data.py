@@ -28,7 +28,7 @@ from mien.recorder.edited_take import curves_of, read_edits
 from mien.sinks.overlay import VIDEO_FILE
 from mien.sinks.take_judgement import judged
 from mien.sinks.video_segment import facts_of
-from mien.studio.messages import FrameWhy, ShapeWhy, TakeDetail, TakeEvent, Track, UnitWhy
+from mien.studio.rest_messages import FrameWhy, ShapeWhy, TakeDetail, TakeEvent, Track, UnitWhy
 from mien.take.reader import Take
 
 _MIRROR_TURN = np.array([1, -1, -1, 1], np.float32)

@@ -10,7 +10,7 @@ from fastapi import HTTPException
 
 from mien.errors import MienError
 from mien.recorder.edited_take import EDITS_FILE, read_edits
-from mien.studio.messages import TakeEntry
+from mien.studio.rest_messages import TakeEntry
 from mien.take.reader import PARTS_FOLDER, TAKE_FILE, Take, load_take
 
 _DEEPEST = 4

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mien.studio import messages, perform_messages, wire
+from mien.studio import messages, perform_messages, rest_messages, wire
 
 TARGET = Path("viewer/src/messages.ts")
 _WORDS = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
 _HEAD = (
-    "// Made from src/mien/studio/messages.py and perform_messages.py by `python -m mien.studio.typescript`: change "
-    "those, not this one.\n"
+    "// Made from src/mien/studio/messages.py, rest_messages.py and perform_messages.py by "
+    "`python -m mien.studio.typescript`: change those, not this one.\n"
 )
 
 
@@ -36,7 +36,7 @@ def typescript() -> str:
 
 def _rest() -> list[type[BaseModel]]:
     """Models that are no messages of the WebSocket: those of REST."""
-    named = {**vars(messages), **vars(perform_messages)}
+    named = {**vars(messages), **vars(rest_messages), **vars(perform_messages)}
     every = [m for m in named.values() if isinstance(m, type) and issubclass(m, messages.Message)]
     return [m for m in every if m is not messages.Message and "type" not in m.model_fields]
 
