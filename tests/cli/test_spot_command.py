@@ -10,7 +10,7 @@ import mien.recorder.spot as recorder
 from mien.cli.main import app
 from mien.core.record import Event
 from mien.errors import ConfigError, RequestError
-from mien.micro.spotter import Spotted
+from mien.micro.spotter import THRESHOLD, Spotted
 from mien.recorder.spot import SpotOutcome, SpotRequest
 
 EVENT = Event("micro", 0, 2_000_000_000, 2_150_000_000, 2_300_000_000, 0.71, ("AU12_L",), "happiness")
@@ -41,9 +41,10 @@ def test_json_is_one_object_with_the_events(monkeypatch: pytest.MonkeyPatch) -> 
     assert "look out" in result.stderr
 
 
-def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    _spotting(monkeypatch)
+def test_in_words_and_with_the_threshold_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = _spotting(monkeypatch)
     result = CliRunner().invoke(app, ["spot", "clip.mp4"])
+    assert asked[0].threshold == THRESHOLD == 0.45
     assert "micro" in result.stdout
     assert "0:02.000 0:02.150 0:02.300" in result.stdout
 

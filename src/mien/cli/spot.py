@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.saying import printed, say
+from mien.micro.threshold import THRESHOLD
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -23,7 +24,7 @@ def spot(
     ] = None,
     threshold: Annotated[
         float, typer.Option(help="Probability from which a movement counts; higher = fewer false alarms.")
-    ] = 0.4,
+    ] = THRESHOLD,
     faces: Annotated[int | None, typer.Option(min=1, max=64, help="At most this many faces.")] = None,
     preset: Annotated[str, typer.Option(help="Its detector and landmark stages are used.")] = "balanced",
     start: Annotated[str | None, typer.Option(help="From here: seconds or [h:]m:s.")] = None,

@@ -22,8 +22,8 @@ from mien.micro.grid import STEP_NS, Grid, to_grid
 from mien.micro.movement import FaceMovement, Moved
 from mien.micro.regions import load_regions
 from mien.micro.signals import STRIDE, signals_of
+from mien.micro.threshold import THRESHOLD
 
-THRESHOLD = 0.45
 DECIDED_AFTER_NS = 400_000_000
 """A running spotter speaks of what ended so long ago; with `LOOK_NS`, `_LATE_NS` and a frame at most 0.6 s."""
 _LATE_NS = 60_000_000
