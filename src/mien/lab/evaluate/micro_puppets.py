@@ -1,173 +1,176 @@
 """Recall of the spotter on real skin, by how far it moves: portraits moved by a known, faint movement and filmed again.
 
-    python -m mien.lab.evaluate.micro_puppets --photos FOLDER
+    python -m mien.lab.evaluate.micro_puppets --photos FOLDER --photos FOLDER --out trials.jsonl --minutes 10
 
-Each portrait is a still film with a camera's noise in which one unit rises and falls once. The amplitude is the largest
-displacement of a landmark, in % of the distance between the outer eye corners.
+Each portrait is a film with a camera's noise in which one movement rises and falls once. The amplitude is the largest
+displacement of a landmark, in % of the distance between the outer eye corners. Every film is written to the file as
+soon as it was judged; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import logging
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
 
-from mien.animate.motion import Pulse, course
-from mien.core.arrays import Float32, UInt8
-from mien.core.record import FrameRecord, Stamp
-from mien.core.schema import load_schema
-from mien.errors import SourceError
-from mien.lab.datasets.pictures import read_picture
-from mien.lab.pseudo.puppet import Portrait, Puppet
-from mien.micro.spotter import Spotted, Spotter
+from mien.errors import RequestError, SourceError
+from mien.lab.evaluate.micro_films import MOTIONS, SECONDS, Camera, Trial, trial
+from mien.lab.evaluate.micro_portraits import Sitter, sitters
+from mien.lab.pseudo.puppet import Puppet
+from mien.micro.spotter import THRESHOLD
 
-MOTIONS: Mapping[str, tuple[str, ...]] = {
-    "brows raised": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    "brows lowered": ("browDownLeft", "browDownRight"),
-    "left lip corner": ("mouthSmileLeft",),
-}
-AMPLITUDES = (0.5, 1.0, 1.5)
+log = logging.getLogger(__name__)
+
+AMPLITUDES = (0.5, 0.75, 1.0, 1.5)
 """% of the distance between the outer eye corners."""
-SPAN_S = (1.2, 1.35, 1.55)
-_SECONDS = 2.6
-_PROBE = 0.4
-_OVERLAP = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One film.
-
-    Attributes:
-        portrait, motion: what was moved.
-        amplitude: % asked for.
-        found: a finding overlaps the movement by half or more.
-        kind: of that finding, or "".
-        false: findings elsewhere.
-    """
-
-    portrait: str
-    motion: str
-    amplitude: float
-    found: bool
-    kind: str
-    false: int
-
-
-def film(
-    puppet: Puppet, shapes: Sequence[str], amplitude: float, how: tuple[float, float, int]
-) -> Iterator[tuple[int, UInt8, Float32]]:
-    """(ns, picture, landmarks) of every frame.
+class Diary:
+    """The films judged so far, one JSON object per line; the first line says how they were filmed.
 
     Args:
-        puppet: on its strings.
-        shapes: ARKit shapes that move together.
-        amplitude: %, of the largest displacement of a landmark.
-        how: frames per second, standard deviation of the camera's noise in grey levels, seed.
-    """
-    fps, noise, seed = how
-    still = puppet.portrait.landmarks_xy
-    eyes = float(np.linalg.norm(still[72] - still[60]))
-    row = np.zeros(len(load_schema("arkit52")), np.float32)
-    row[[load_schema("arkit52").index(n) for n in shapes]] = 1.0
-    reach = np.linalg.norm(puppet.frame(_PROBE * row).landmarks_xy - still, axis=1).max() / _PROBE
-    weight = amplitude / 100 * eyes / max(float(reach), 1e-6)
-    rng = np.random.default_rng(seed)
-    times = np.arange(round(_SECONDS * fps)) / fps
-    for t, up in zip(times.tolist(), course(Pulse(0, 1.0, *SPAN_S), times).tolist(), strict=True):
-        frame = puppet.frame(min(1.0, weight * up) * row)
-        grain = rng.normal(0.0, noise, (*frame.image.shape[:2], 1)) + rng.normal(0.0, 0.5 * noise, frame.image.shape)
-        picture = np.clip(frame.image + grain, 0, 255).astype(np.uint8)
-        yield round(t * 1e9), picture, frame.landmarks_xy + rng.normal(0, 0.0015 * eyes, (98, 2)).astype(np.float32)
-
-
-def trial(puppet: Puppet, motion: str, amplitude: float, how: tuple[float, float, int], threshold: float) -> Trial:
-    """Film a movement and let the spotter look."""
-    spotter = Spotter(threshold)
-    try:
-        for t_ns, picture, points in film(puppet, MOTIONS[motion], amplitude, how):
-            spotter.watch(0, picture, points, t_ns)
-        found = spotter.finish()
-    finally:
-        spotter.close()
-    hits = [s for s in found if _overlap(s) >= _OVERLAP]
-    kind = hits[0].event.kind if hits else ""
-    return Trial(puppet.portrait.name, motion, amplitude, bool(hits), kind, len(found) - len(hits))
-
-
-def _overlap(spotted: Spotted) -> float:
-    a, b = spotted.event.onset_ns / 1e9, spotted.event.offset_ns / 1e9
-    shared = min(b, SPAN_S[2]) - max(a, SPAN_S[0])
-    return max(0.0, shared) / (max(b, SPAN_S[2]) - min(a, SPAN_S[0]))
-
-
-def portraits_of(folder: Path, most: int) -> Iterator[Portrait]:
-    """Portraits with landmarks of Mien's own chain; pictures without a face are passed over.
+        path: made if it is missing; None = nothing is kept.
+        camera: how this run films.
 
     Raises:
-        SourceError: the folder holds no picture.
+        RequestError: the file holds films made otherwise, or is no such file.
     """
-    from mien.pipeline.compose import compose
-    from mien.pipeline.config import load_config
-    from mien.pipeline.stage import SourceInfo
 
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    if not files:
-        raise SourceError(f"{folder}: holds no .jpg or .png")
-    config = load_config("balanced", ())
-    config["stages"] = ["detect", "landmarks"]
-    given = 0
-    for file in files:
-        if given >= most:
+    def __init__(self, path: Path | None, camera: Camera) -> None:
+        self.trials: list[Trial] = []
+        self._path = path
+        how = asdict(camera)
+        if path is None:
             return
-        image = read_picture(file)
-        size = image.shape[1], image.shape[0]
-        with compose(config, SourceInfo(file.name, "photo", size)) as pipeline:
-            faces = pipeline.process(FrameRecord(Stamp(file.name, 0, 0), size, image)).faces
-        if len(faces) == 1 and faces[0].landmarks is not None:
-            given += 1
-            yield Portrait(image, faces[0].landmarks.xy, file.name)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(how) + "\n", encoding="utf-8")
+            return
+        lines = path.read_text(encoding="utf-8").splitlines()
+        try:
+            before, rows = json.loads(lines[0]), [Trial(**json.loads(line)) for line in lines[1:]]
+        except (ValueError, TypeError, IndexError) as error:
+            raise RequestError(f"{path}: is no file of this command ({error}): name another one") from None
+        if before != how:
+            raise RequestError(f"{path}: its films were made with {before}, these are with {how}: name another file")
+        self.trials += rows
+
+    def add(self, one: Trial) -> None:
+        """Keep a film."""
+        self.trials.append(one)
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(one)) + "\n")
+
+    def missing(self, sitter: Sitter) -> list[tuple[str, float]]:
+        """(motion, amplitude) of a sitter's films that were not made yet."""
+        own = [t for t in self.trials if (t.source, t.portrait) == (sitter.source, sitter.portrait.name)]
+        done = {(t.motion, t.amplitude) for t in own}
+        return [(m, a) for m in MOTIONS for a in AMPLITUDES if (m, a) not in done]
+
+
+def in_turns(folders: Sequence[Path], count: int) -> Iterator[tuple[int, Sitter]]:
+    """(number, sitter): first the first of every folder, then the second, …; up to `count` of each folder."""
+    turns = zip_longest(*(sitters(folder, count) for folder in folders))
+    return enumerate(s for s in chain.from_iterable(turns) if s is not None)
+
+
+def run(
+    who: Iterable[tuple[int, Sitter]],
+    camera: Camera,
+    diary: Diary,
+    most: int,
+    now: Callable[[], float] = time.monotonic,
+) -> Generator[float, None, None]:
+    """Make what is missing, film by film; gives the seconds gone by after each, so that the caller may stop.
+
+    Args:
+        who: see `in_turns`.
+        camera: how to film.
+        diary: where it is kept.
+        most: films when everybody has been filmed, for telling how much is left.
+        now: seconds.
+    """
+    began, made = now(), 0
+    for number, sitter in who:
+        missing = diary.missing(sitter)
+        if not missing:
+            continue
+        try:
+            puppet = Puppet(sitter.portrait)
+        except SourceError as error:
+            log.info("%s is passed over: %s", sitter.portrait.name, error)
+            continue
+        for motion, amplitude in missing:
+            one = trial(sitter, puppet, (motion, amplitude), camera, number)
+            diary.add(one)
+            made += 1
+            gone = now() - began
+            each = gone / made
+            left = max(0, most - len(diary.trials)) * each / 60
+            text = "film %d of %d or fewer: %s, %s, %g %%: %s; %.1f s each, %.1f minutes left"
+            what = one.portrait, motion, amplitude, one.kind or "not found"
+            log.info(text, len(diary.trials), most, *what, each, left)
+            yield gone
 
 
 def table(trials: Sequence[Trial]) -> str:
-    """Recall by amplitude and motion as Markdown; in brackets how many of the found were called micro."""
-    head = [f"{a:g} %" for a in sorted({t.amplitude for t in trials})]
-    lines = [f"| motion | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
-    for motion in (*dict.fromkeys(t.motion for t in trials), "all"):
-        cells = []
-        for a in sorted({t.amplitude for t in trials}):
-            own = [t for t in trials if t.amplitude == a and motion in (t.motion, "all")]
-            hits = [t for t in own if t.found]
-            cells.append(f"{len(hits)} of {len(own)} ({sum(t.kind == 'micro' for t in hits)})")
-        lines.append(f"| {motion} | {' | '.join(cells)} |")
-    seconds = _SECONDS * len(trials)
-    lines.append(f"\n{sum(t.false for t in trials)} false findings in {seconds / 60:.1f} minutes")
+    """Recall by amplitude, for each motion, each source and all, as Markdown: found as micro of how many; in brackets
+    how many more were found as macro. Below: what was false, and how far it moved."""
+    amplitudes = sorted({t.amplitude for t in trials})
+    lines = [f"| | {' | '.join(f'{a:g} %' for a in amplitudes)} |", "|---" * (len(amplitudes) + 1) + "|"]
+    rows: list[tuple[str, list[Trial]]] = [
+        (motion, [t for t in trials if t.motion == motion]) for motion in dict.fromkeys(t.motion for t in trials)
+    ]
+    for source in dict.fromkeys(t.source for t in trials):
+        own = [t for t in trials if t.source == source]
+        rows.append((f"{source} ({len({t.portrait for t in own})} faces)", own))
+    for name, own in [*rows, ("all", list(trials))]:
+        cells = [_cell([t for t in own if t.amplitude == a]) for a in amplitudes]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    medians = (f"{np.median([t.moved for t in trials if t.amplitude == a]):.2f}" for a in amplitudes)
+    lines.append(f"| moved, median % | {' | '.join(medians)} |")
+    micro, macro = sum(t.false_micro for t in trials), sum(t.false_macro for t in trials)
+    minutes = SECONDS * len(trials) / 60
+    lines.append(f"\nfalse elsewhere: {micro} micro, {macro} macro in {len(trials)} films, {minutes:.1f} minutes")
     return "\n".join(lines)
+
+
+def _cell(trials: Sequence[Trial]) -> str:
+    kinds = [t.kind for t in trials]
+    return f"{kinds.count('micro')} of {len(kinds)} ({kinds.count('macro')})" if kinds else "–"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=Path, required=True, help="folder of portraits")
-    parser.add_argument("--count", type=int, default=6, help="portraits at most")
-    parser.add_argument("--fps", type=float, default=100.0)
+    parser.add_argument("--photos", type=Path, action="append", required=True, help="of portraits, or SFHQ's collages")
+    parser.add_argument("--count", type=int, default=6, help="portraits of each folder at most")
+    parser.add_argument("--fps", type=float, default=60.0)
     parser.add_argument("--noise", type=float, default=2.0, help="grey levels")
-    parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--sway", type=float, default=0.0, help="slow turns of the head, degrees")
+    parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    parser.add_argument("--out", type=Path, help="file of the films judged so far; goes on where it was stopped")
+    parser.add_argument("--minutes", type=float, default=np.inf, help="begin no further film after so long")
     given = parser.parse_args(arguments)
-    trials = []
-    for number, portrait in enumerate(portraits_of(given.photos, given.count)):
-        try:
-            puppet = Puppet(portrait)
-        except SourceError:
-            continue
-        for motion in MOTIONS:
-            for amplitude in AMPLITUDES:
-                how = (given.fps, given.noise, number)
-                trials.append(trial(puppet, motion, amplitude, how, given.threshold))
-    print(table(trials))  # noqa: T201  a command's answer
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    camera = Camera(given.fps, given.noise, given.sway, given.threshold)
+    diary = Diary(given.out, camera)
+    most = given.count * len(given.photos) * len(MOTIONS) * len(AMPLITUDES)
+    try:
+        for gone in run(in_turns(given.photos, given.count), camera, diary, most):
+            if gone > 60 * given.minutes:
+                log.info("stopped after %.1f minutes", gone / 60)
+                break
+    finally:
+        print(table(diary.trials))  # noqa: T201  a command's answer
 
 
 if __name__ == "__main__":
