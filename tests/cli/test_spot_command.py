@@ -1,6 +1,7 @@
 """`mien spot` and `mien lab evaluate micro` on the command line: what is printed, and how a wrong request ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,12 @@ from mien.recorder.spot import SpotOutcome, SpotRequest
 EVENT = Event("micro", 0, 2_000_000_000, 2_150_000_000, 2_300_000_000, 0.71, ("AU12_L",), "happiness")
 
 
-def _spotting(monkeypatch: pytest.MonkeyPatch) -> list[SpotRequest]:
+def _spotting(monkeypatch: pytest.MonkeyPatch, event: Event = EVENT) -> list[SpotRequest]:
     asked: list[SpotRequest] = []
 
     def look(request: SpotRequest, *rest: object) -> SpotOutcome:
         asked.append(request)
-        found = [Spotted(EVENT, {"AU12_L": 0.8}, {"happiness": 0.9}, {"mouth_corner_L": 1.1}, 20.0)]
+        found = [Spotted(event, {"AU12_L": 0.8}, {"happiness": 0.9}, {"mouth_corner_L": 1.1}, 20.0)]
         return SpotOutcome("clip.mp4", found, 300, 300, 3.0, 100.0, warnings=["look out"])
 
     monkeypatch.setattr(recorder, "spot", look)
@@ -47,6 +48,14 @@ def test_in_words_and_with_the_threshold_that_was_measured(monkeypatch: pytest.M
     assert asked[0].threshold == THRESHOLD == 0.45
     assert "micro" in result.stdout
     assert "0:02.000 0:02.150 0:02.300" in result.stdout
+
+
+def test_a_macro_expression_has_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    _spotting(monkeypatch, replace(EVENT, kind="macro", emotion=None))
+    result = CliRunner().invoke(app, ["spot", "clip.mp4"])
+    assert "AU12_L  –  0.71" in result.stdout
+    result = CliRunner().invoke(app, ["spot", "clip.mp4", "--json"])
+    assert json.loads(result.stdout)["events"][0]["emotion"] == ""
 
 
 def test_files_of_an_earlier_spotting_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from mien.core.schema import load_schema
+from mien.errors import RequestError
 from mien.micro.decision import EMOTIONS, Verdict
 from mien.micro.findings import find, tell
 from mien.micro.regions import load_regions
 from mien.micro.signals import Signals, width
+from mien.micro.threshold import FLOOR
 
 R = load_regions()
 
@@ -87,4 +89,22 @@ def test_times_stay_within_the_grid() -> None:
 
 
 def test_nothing_from_nothing() -> None:
-    assert tell(_verdict([], rows=0), 0.0) == []
+    assert tell(_verdict([], rows=0), FLOOR) == []
+
+
+def test_a_threshold_leaves_out_and_changes_nothing_else() -> None:
+    """What an evaluation filters afterwards is what a user gets who asks with that threshold."""
+    verdict = _verdict([(1.0, 1.4, 0.9, 0.0), (3.0, 4.0, 0.2, 0.4)])
+    unsure = np.arange(300)[(verdict.kinds[:, 1] > 0) & (verdict.kinds[:, 1] < 0.7)]
+    verdict.spans[unsure, 0] += 0.06  # those below the threshold see another onset
+    every = tell(verdict, FLOOR)
+    assert len(every) == 2
+    for threshold in (0.3, 0.7, 0.89):
+        assert tell(verdict, threshold) == [t for t in every if t.confidence >= threshold]
+    assert every[0].onset_s < 0.998  # and they voted
+
+
+@pytest.mark.parametrize("threshold", [0.0, FLOOR / 2, 1.1, float("nan")])
+def test_a_threshold_below_the_floor_or_above_one_is_refused(threshold: float) -> None:
+    with pytest.raises(RequestError, match="from 0.02 to 1"):
+        tell(_verdict([]), threshold)

@@ -13,6 +13,7 @@ from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.errors import RequestError, SourceError
 from mien.micro import face_crop
+from mien.micro.threshold import FLOOR
 from mien.pipeline.stage import SourceInfo
 from mien.recorder.spot import SpotRequest, check_rate, spot
 from mien.recorder.spot_files import facts_of, folder_of, write_files
@@ -49,7 +50,7 @@ def _opened(monkeypatch: pytest.MonkeyPatch, take: _Take) -> _Take:
 
 def test_a_take_is_looked_through_and_its_files_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     take = _opened(monkeypatch, _Take())
-    request = SpotRequest("take.parquet", tmp_path, threshold=0.0)
+    request = SpotRequest("take.parquet", tmp_path, threshold=FLOOR)
     outcome = spot(request)
     assert take.closed
     assert (outcome.frames, outcome.pixels) == (300, False)
@@ -98,8 +99,9 @@ def test_nothing_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     _opened(monkeypatch, _Take(kind="photo"))
     with pytest.raises(RequestError, match="does not move"):
         spot(SpotRequest("x.png"))
-    with pytest.raises(RequestError, match="threshold"):
-        spot(SpotRequest("x.mp4", threshold=1.5))
+    for threshold in (1.5, 0.0, float("nan")):
+        with pytest.raises(RequestError, match="threshold"):
+            spot(SpotRequest("x.mp4", threshold=threshold))
 
 
 def test_files_go_beside_a_take_and_nowhere_for_a_clip(tmp_path: Path) -> None:

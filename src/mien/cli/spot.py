@@ -84,5 +84,5 @@ def _lines(found: list[Any]) -> list[str]:
         e = s.event
         times = " ".join(timecode(t) for t in (e.onset_ns, e.apex_ns, e.offset_ns))
         units = "+".join(e.action_units[:6])
-        out.append(f"{e.kind:5s} {times}  face {e.track_id}  {units}  {e.emotion}  {e.confidence:.2f}")
+        out.append(f"{e.kind:5s} {times}  face {e.track_id}  {units}  {e.emotion or '–'}  {e.confidence:.2f}")
     return out

@@ -49,7 +49,9 @@ class Decision:
         outputs = {o.name for o in self._model.card.outputs}
         if shape != (1, None, width()) or not {"kinds", "spans", "units", "emotions"} <= outputs:
             raise ModelError(
-                f"model {model!r} is no micro-expression spotter: it takes {shape}, not (1, any, {width()})"
+                f"model {model!r} is no micro-expression spotter of this version (it takes {shape}, not (1, any, "
+                f"{width()})): use the one that comes with Mien, {MODEL!r}, or train it again with "
+                "python -m mien.lab.train.micro_spotter"
             )
 
     @property

@@ -1,7 +1,8 @@
 """From what the network says of every moment to expressions, each told once, with its times and what moved.
 
 Neighbouring moments speak of the same expression. The surest one leads; those that see nearly the same span vote on its
-times and on its kind, weighted by the square of how sure they are.
+times and on its kind, weighted by the square of how sure they are. The threshold is asked of the leading moment only:
+who votes does not depend on it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mien.core.arrays import Float32
 from mien.micro.decision import Verdict
 from mien.micro.regions import load_regions
 from mien.micro.signals import STEP_S, STRIDE, Signals
+from mien.micro.threshold import FLOOR, checked
 
 SHARED = 0.3
 """Two findings that share more than this of the shorter one are the same; the surer one stays."""
@@ -71,16 +73,22 @@ def tell(verdict: Verdict, threshold: float, first: int = 0) -> list[Told]:
 
     Args:
         verdict: of the signals' rows from `first` on.
-        threshold: probability from which a moment counts.
+        threshold: probability from which the surest moment of an expression counts.
         first: row of the signals that the verdict begins with.
+
+    Raises:
+        RequestError: a threshold below `FLOOR` or above 1.
     """
+    checked(threshold)
     sure = verdict.kinds[:, 1:].sum(axis=1).astype(np.float64)
-    rows = np.flatnonzero(sure >= threshold)
+    rows = np.flatnonzero(sure >= FLOOR)
     at_s = (first + rows) * (STRIDE * STEP_S)
     spans = verdict.spans[rows].astype(np.float64)
     begins, ends, sure = at_s - spans[:, 0], at_s + spans[:, 1], sure[rows]
     left, out = np.ones(len(rows), dtype=np.bool_), list[Told]()
     for k in np.argsort(-sure, kind="stable").tolist():
+        if sure[k] < threshold:
+            break
         if not left[k]:
             continue
         shared = np.minimum(ends, ends[k]) - np.maximum(begins, begins[k])

@@ -1,4 +1,7 @@
-"""Movement on an even grid of time, so that nothing after it knows a frame rate."""
+"""Movement on an even grid of time, so that nothing after it counts frames: times and filters are in seconds.
+
+The frame rate stays known: the network is told it (`signals.FACTS`), for what can be seen depends on it.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from mien.core.arrays import Float32
+from mien.core.arrays import Float32, Float64
 from mien.micro.grid import STEP_NS, Grid
 from mien.micro.regions import load_regions
 
@@ -62,6 +62,15 @@ def signals_of(grid: Grid) -> Signals:
     rows = np.concatenate([*bands, _facts(grid, noise)]).T
     shape = grid.regions.shape
     return Signals(np.ascontiguousarray(rows, dtype=np.float32), smooth.T.reshape(shape), short.T.reshape(shape), noise)
+
+
+def curve_of(grid: Grid) -> tuple[Float64, Float64]:
+    """For drawing: (N,) movement of the regions in noises, (N,) opening of the upper lids in % of the eye distance."""
+    signals, regions = signals_of(grid), load_regions()
+    z = np.linalg.norm(signals.short, axis=2) / signals.noise
+    energy = np.sqrt((np.sort(z, axis=1)[:, -4:].astype(np.float64) ** 2).mean(axis=1))
+    lids = signals.short[:, [regions.index("lid_upper_R"), regions.index("lid_upper_L")], 1].mean(axis=1)
+    return energy, np.asarray(-100 * lids, dtype=np.float64)
 
 
 def gaussian(values: Float32, seconds: float) -> Float32:

@@ -1,7 +1,7 @@
 """`Spotter`: faces over time in; micro- and macro-expressions out, with when, where, what and how sure.
 
-The same judgement serves a recorded clip (`finish` looks at everything at once) and a running camera (`push` decides at
-the latest 0.6 s after an expression has ended). One threshold: the probability from which a movement counts.
+The same judgement serves a recorded clip (`finish` looks at everything at once) and a running camera (`decide` tells at
+most 0.6 s after an expression has ended, or not at all). One threshold: the probability from which a movement counts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mien.core.arrays import Float64, UInt8
+from mien.core.arrays import UInt8
 from mien.core.record import Event
 from mien.core.schema import load_schema
 from mien.core.timebase import frame_rate_hz
@@ -22,11 +22,11 @@ from mien.micro.grid import STEP_NS, Grid, to_grid
 from mien.micro.movement import FaceMovement, Moved
 from mien.micro.regions import load_regions
 from mien.micro.signals import STRIDE, signals_of
-from mien.micro.threshold import THRESHOLD
+from mien.micro.threshold import THRESHOLD, checked
 
 DECIDED_AFTER_NS = 400_000_000
-"""A running spotter speaks of what ended so long ago; with `LOOK_NS`, `_LATE_NS` and a frame at most 0.6 s."""
-_LATE_NS = 60_000_000
+"""A running spotter speaks of what ended so long ago; with `LATE_NS`, `LOOK_NS` and a frame at most 0.6 s."""
+LATE_NS = 60_000_000
 """What could have been told so long before the last look is told no more: a running source needs it at once."""
 LOOK_NS = 100_000_000
 _WINDOW_NS = 10_000_000_000
@@ -44,7 +44,7 @@ class Spotted:
     Attributes:
         event: kind, track, times, confidence, units and emotion, as records carry them.
         units: entry of schema "facs" → probability that it took part, the likely ones, strongest first.
-        emotions: name → probability.
+        emotions: name → probability, given that it is a micro-expression; empty for others.
         regions: region → how far it moved from the level around to the apex, % of the distance between the outer eye
             corners; those that stand out of their noise, largest first.
         strength: of the common movement, in its own noise.
@@ -79,19 +79,20 @@ class Spotter:
     """Spots expressions of every face of one source.
 
     Args:
-        threshold: probability from which a movement counts, 0–1; higher = fewer false alarms, fewer found.
+        threshold: probability from which a movement counts, `FLOOR` to 1; higher = fewer false alarms, fewer found.
         model: name of a shipped model, or a folder.
         backend: inference backend; None = the best installed.
         keep: keep everything for `finish`; False = a bounded window, for running sources.
 
     Raises:
         ModelError: the model cannot be used.
+        RequestError: a threshold below `FLOOR` or above 1.
     """
 
     def __init__(
         self, threshold: float = THRESHOLD, *, model: str = MODEL, backend: str | None = None, keep: bool = True
     ) -> None:
-        self.threshold = threshold
+        self.threshold = checked(threshold)
         self._keep = keep
         self._decision = Decision(model, backend)
         self._tracks: dict[int, _Track] = {}
@@ -113,7 +114,11 @@ class Spotter:
                 del track.moves[0]
 
     def decide(self, now_ns: int) -> list[Spotted]:
-        """What can be said now of what ended before; every expression is told once."""
+        """What can be said now of what ended 0.4 to 0.6 s ago; every expression is told at most once.
+
+        Never told: what is found only now, or whose end is estimated anew, if that end could have been told more than
+        `LATE_NS` before the last look. The 0.6 s hold from about 22 frames per second on and not across gaps.
+        """
         out: list[Spotted] = []
         if not self._keep:  # faces that are gone are looked at no more
             near = now_ns - _WINDOW_NS
@@ -121,7 +126,8 @@ class Spotter:
         for track_id, track in self._tracks.items():
             if track.looked_ns is not None and now_ns - track.looked_ns < LOOK_NS:
                 continue
-            since = (track.looked_ns or -_WINDOW_NS) - DECIDED_AFTER_NS - _LATE_NS
+            before_ns = now_ns - _WINDOW_NS if track.looked_ns is None else track.looked_ns
+            since = before_ns - DECIDED_AFTER_NS - LATE_NS
             track.looked_ns = now_ns
             for found in self._judged(track_id, _recent(track.moves)):
                 event = found.event
@@ -185,14 +191,15 @@ def _spotted(grid: Grid, f: Finding, track_id: int) -> Spotted:
     likely = sorted((k for k, p in enumerate(units) if p >= _UNIT_LEAST), key=lambda k: -units[k])
     likely = likely or [int(np.argmax(units))]
     by_unit = {names[k]: round(units[k], 3) for k in likely}
-    by_emotion = {name: round(p, 3) for name, p in zip(EMOTIONS, f.emotions.tolist(), strict=True)}
+    said = zip(EMOTIONS, f.emotions.tolist(), strict=True)
+    by_emotion = {name: round(p, 3) for name, p in said if f.told.kind == "micro"}
     size = np.linalg.norm(f.moved, axis=1) * 100
     order = np.argsort(-size)
     regions = {load_regions().names[r]: round(float(size[r]), 2) for r in order.tolist() if f.z[r] > _STANDS_OUT}
     event = Event(
         *(f.told.kind, track_id, onset, max(onset, apex), max(apex, offset), f.told.confidence),
         action_units=tuple(by_unit),
-        emotion=EMOTIONS[int(np.argmax(f.emotions))],
+        emotion=max(by_emotion, key=by_emotion.__getitem__, default=None),
     )
     return Spotted(event, by_unit, by_emotion, dict(list(regions.items())[:8]), f.height)
 
@@ -238,14 +245,4 @@ def _parts(moves: list[Moved]) -> Iterable[list[Moved]]:
         start = last - _OVERLAP_NS
 
 
-def curve_of(grid: Grid) -> tuple[Float64, Float64]:
-    """(N,) movement of the regions in noises, and (N,) opening of the upper lids in % of the eye distance, for
-    drawing."""
-    signals, regions = signals_of(grid), load_regions()
-    z = np.linalg.norm(signals.short, axis=2) / signals.noise
-    energy = np.sqrt((np.sort(z, axis=1)[:, -4:].astype(np.float64) ** 2).mean(axis=1))
-    lids = signals.short[:, [regions.index("lid_upper_R"), regions.index("lid_upper_L")], 1].mean(axis=1)
-    return energy, np.asarray(-100 * lids, dtype=np.float64)
-
-
-__all__ = ["THRESHOLD", "Spotted", "Spotter", "curve_of", "judge", "rate_warning"]
+__all__ = ["THRESHOLD", "Spotted", "Spotter", "judge", "rate_warning"]

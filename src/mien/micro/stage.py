@@ -7,7 +7,8 @@ from dataclasses import replace
 from pydantic import Field
 
 from mien.core.record import FrameRecord
-from mien.micro.spotter import THRESHOLD, Spotter
+from mien.micro.spotter import Spotter
+from mien.micro.threshold import FLOOR, THRESHOLD
 from mien.pipeline import stage
 from mien.pipeline.stage import StageBase
 
@@ -15,14 +16,15 @@ from mien.pipeline.stage import StageBase
 class Options(stage.Options):
     """Options of `SpotStage`."""
 
-    threshold: float = Field(default=THRESHOLD, ge=0, le=1, description="probability from which a movement counts")
+    threshold: float = Field(default=THRESHOLD, ge=FLOOR, le=1, description="probability from which a movement counts")
     model: str = Field(default="micro-spotter", description="name of a shipped model, or a folder with model.onnx")
     backend: str | None = Field(default=None, description="inference backend; none = the best installed")
 
 
 class SpotStage(StageBase):
-    """Adds micro- and macro-expressions to the events, at the latest 0.6 s after they ended. Uses the image if the
-    record has one; else the landmarks alone, which are coarser. Faces without an id are passed over."""
+    """Adds micro- and macro-expressions to the events at most 0.6 s after they ended, each at most once; see
+    `Spotter.decide`. Uses the image if the record has one; else the landmarks alone, which are coarser. Faces without
+    an id are passed over."""
 
     reads = frozenset({"faces.landmarks", "faces.track_id"})
     writes = frozenset({"events"})

@@ -13,7 +13,8 @@ import numpy as np
 from mien.core.record import FrameRecord
 from mien.errors import RequestError, SourceError
 from mien.micro.grid import Grid
-from mien.micro.spotter import DEGRADED_HZ, REFUSED_HZ, THRESHOLD, Spotted, Spotter, rate_warning
+from mien.micro.spotter import DEGRADED_HZ, REFUSED_HZ, Spotted, Spotter, rate_warning
+from mien.micro.threshold import THRESHOLD, checked
 from mien.pipeline.compose import compose
 from mien.pipeline.runner import run
 from mien.pipeline.stage import Source, Span
@@ -84,11 +85,10 @@ def spot(request: SpotRequest, stop: threading.Event | None = None, watcher: Wat
     """Look through a source.
 
     Raises:
-        RequestError: a threshold outside 0–1, a photo, a source without an end, or less than 25 frames/s unforced.
+        RequestError: an unusable threshold, a photo, a source without an end, or less than 25 frames/s unforced.
         MienError: see `mien.capture`.
     """
-    if not 0.0 <= request.threshold <= 1.0:
-        raise RequestError(f"--threshold: {request.threshold} is not within 0 and 1")
+    checked(request.threshold)
     stop = stop or threading.Event()
     source = open_source(_path(request.source), span=request.span)
     outcome = SpotOutcome(source.info.name, pixels=source.info.kind != "replay")

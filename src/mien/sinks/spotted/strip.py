@@ -12,7 +12,8 @@ from mien.core.timebase import timecode
 from mien.micro.face_crop import SIDE
 from mien.micro.grid import Grid
 from mien.micro.regions import load_regions
-from mien.micro.spotter import Spotted, curve_of
+from mien.micro.signals import curve_of
+from mien.micro.spotter import Spotted
 
 PANEL = 240
 WIDTH, CURVES = 4 * PANEL, 250
@@ -71,7 +72,10 @@ def _title(spotted: Spotted, zero_ns: int) -> UInt8:
     event = spotted.event
     out = np.full((46, WIDTH, 3), _GROUND, np.uint8)
     lasts = (event.offset_ns - event.onset_ns) / 1e6
-    first = f"{event.kind}, {event.emotion}, confidence {event.confidence:.2f}, face {event.track_id}"
+    first = (
+        ", ".join(filter(None, (event.kind, event.emotion)))
+        + f", confidence {event.confidence:.2f}, face {event.track_id}"
+    )
     times = [timecode(t - zero_ns) for t in (event.onset_ns, event.apex_ns, event.offset_ns)]
     second = f"onset {times[0]}  apex {times[1]}  offset {times[2]}  ({lasts:.0f} ms)   "
     second += "  ".join(f"{unit} {p:.2f}" for unit, p in list(spotted.units.items())[:7])

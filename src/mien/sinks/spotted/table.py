@@ -28,8 +28,9 @@ SCHEMA = pa.schema(
     ]
 )
 """Times are those of the source's stamps, ns. `action_units`: entry of schema "facs" (_L, _R the subject's own) →
-probability. `emotions`: probability. `moved_percent`: region → movement, % of the distance between the outer eye
-corners. `strength`: in noises of this face."""
+probability. `emotions`: probability, and `emotion` the likeliest, of a micro-expression; empty for macro.
+`moved_percent`: region → movement, % of the distance between the outer eye corners. `strength`: in noises of this
+face."""
 
 
 def as_row(spotted: Spotted) -> dict[str, Any]:
