@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from mien.core.record import Event
-from mien.lab.evaluate.micro_spotting import Looked, TrueMicro, curve, errors_ms, look, table, without_micro
+from mien.errors import ConfigError, RequestError
+from mien.lab.evaluate.micro_spotting import Looked, TrueMicro, curve, errors_ms, look, main, table, without_micro
 from mien.lab.synth.sequence import random_sequence
-from mien.lab.train.micro_spotter_clips import performers, random_scenes
+from mien.lab.train.micro_spotter_clips import Scene, performers, random_scenes
 from mien.micro.decision import Decision
 from mien.micro.spotter import Spotted
 
@@ -61,3 +62,20 @@ def test_a_scene_is_looked_at_with_its_truth() -> None:
     true = [m for one in looked if one is not None for m in one.micro]
     assert true
     assert all(m.strength > 0 and m.amplitude > 0 for m in true)
+
+
+def test_a_scene_whose_quiet_twin_is_lost_is_not_scored_without_its_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = performers([("builtin", None)], 1)
+    scene = next(s for s in random_scenes(people, 4, 3, 60.0) if any(e.kind == "micro" for e in s.sequence.expressions))
+    grid = scene.grid()
+    grids = iter([grid, None])
+    monkeypatch.setattr(Scene, "grid", lambda _: next(grids))
+    with pytest.raises(ConfigError, match="without its micro-expressions"):
+        look(scene, Decision())
+
+
+def test_the_command_takes_several_rigs_and_mixed_rates(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--rig", "builtin", "--rig", "builtin", "--people", "1", "--clips", "2", "--rate", "mixed", "--seed", "3"])
+    assert capsys.readouterr().out.startswith("2 clips, ")
+    with pytest.raises(RequestError, match="threshold 0.01"):
+        main(["--threshold", "0.45", "0.01"])

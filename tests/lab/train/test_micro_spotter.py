@@ -9,14 +9,25 @@ import pytest
 import torch
 
 from mien.core.schema import load_schema
+from mien.errors import ConfigError
 from mien.lab.models.spotter_net import SpotterNet
 from mien.lab.rigs.catalogue import load_rig
 from mien.lab.synth.expression_events import Event
 from mien.lab.synth.faint_movement import Performer, observe
 from mien.lab.synth.sequence import random_sequence
-from mien.lab.train.micro_spotter import LENGTH, Pieces, fit_sureness, judged, loss_of, mirrored, train, truth_of
+from mien.lab.train.micro_spotter import (
+    LENGTH,
+    Pieces,
+    fit_sureness,
+    judged,
+    loss_of,
+    main,
+    mirrored,
+    train,
+    truth_of,
+)
 from mien.lab.train.micro_spotter_card import write
-from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, dense_sequence, random_scenes
+from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, dense_sequence, performers, random_scenes
 from mien.micro.decision import EMOTIONS, KINDS, Decision
 from mien.micro.regions import load_regions
 from mien.micro.signals import width
@@ -125,6 +136,50 @@ def test_sureness_is_fitted_to_what_was_true(monkeypatch: pytest.MonkeyPatch) ->
     fit_sureness(net, [_clip(500, *events[::2])])
     likely = torch.sigmoid(net.sure[0] * float(np.log(0.9 / 0.1)) + net.sure[1])
     assert float(likely) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(("found", "true"), [(0, 0), (3, 0), (3, 3)])
+def test_sureness_without_true_and_false_findings_is_refused(
+    monkeypatch: pytest.MonkeyPatch, found: int, true: int
+) -> None:
+    net = SpotterNet().eval()
+    verdict = judged(net, _clip(300))
+    verdict.kinds[:] = [1.0, 0.0, 0.0]
+    for k in range(found):
+        verdict.kinds[round((1.2 + k) / 0.02)], verdict.spans[round((1.2 + k) / 0.02)] = (
+            [0.1, 0.9, 0.0],
+            [0.2, 0.2, 0.5],
+        )
+    monkeypatch.setattr("mien.lab.train.micro_spotter.judged", lambda *_: verdict)
+    events = [Event("micro", 1.0 + k, 1.2 + k, 1.4 + k, {"AU12_L": 2.0}) for k in range(true)]
+    with pytest.raises(ConfigError, match=f"{true} of {found} findings on 1 clips are true"):
+        fit_sureness(net, [_clip(300, *events)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--rig: name at least one"),
+        (["--rig", "ict"], "--rig ict: name the folder"),
+        (["--rig", "ict:"], "--rig ict: name the folder"),
+        (["--rig", "nobody:x"], "no such rig"),
+        (["--rig", "builtin", "--check", "0"], "--check: at least 1"),
+        (["--rig", "builtin", "--people", "0"], "--people: at least 1"),
+        (["--rig", "builtin", "--people", "1", "--clips", "0", "--dense", "0"], "nothing to learn from"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_it_begins(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.lab.train.micro_spotter.train", lambda *_, **__: pytest.fail("it was begun"))
+    with pytest.raises(ConfigError, match=said):
+        main([*arguments, "--out", str(tmp_path / "model")])
+
+
+def test_who_a_number_is_depends_on_the_rigs_place() -> None:
+    once, twice = (performers([("builtin", None)] * n, 1) for n in (1, 2))
+    assert np.array_equal(once[0].shapes, twice[0].shapes)
+    assert not np.array_equal(twice[0].shapes, twice[1].shapes)
 
 
 def test_training_writes_a_model_that_the_spotter_opens(tmp_path: Path) -> None:

@@ -1,6 +1,12 @@
 """Spotting on made movement of a rig that was not trained on, and recall by how far a movement stands out of the noise.
 
-    python -m mien.lab.evaluate.micro_spotting --rig builtin --rate 200 --clips 240
+    python -m mien.lab.evaluate.micro_spotting --rig builtin --rate 200 --clips 120
+
+The threshold was chosen on the validation clips, people 40 to 42 of every rig that was trained on (numbered by the
+place of the rig in the list), with the rates of real videos:
+
+    python -m mien.lab.evaluate.micro_spotting --rig ict:DIR --rig makehuman:DIR --rig valid:DIR \\
+        --first 40 --seed 501 --clips 90 --rate mixed --threshold 0.3 0.35 0.4 0.45 0.5 0.55 0.6
 
 Challenge rules: one-to-one, overlap (intersection over union) of 0.5 or more, within the kind. A micro-expression's
 strength is the largest displacement that it alone adds to a region, in noises of that region: the same scene is made
@@ -14,25 +20,25 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from mien.core.arrays import Float64
+from mien.errors import ConfigError
 from mien.lab.metrics.intervals import Interval, match_videos, spotting_f1
 from mien.lab.metrics.spans import matched
 from mien.lab.render.prototypes import shapes_of
 from mien.lab.synth.expression_events import Event
 from mien.lab.synth.sequence import FaceSequence
-from mien.lab.train.micro_spotter_clips import Scene, performers, random_scenes
+from mien.lab.train.micro_spotter_clips import Scene, named_rigs, performers, random_scenes
 from mien.micro.decision import MODEL, Decision
 from mien.micro.grid import Grid
 from mien.micro.signals import STEP_S, signals_of
-from mien.micro.spotter import THRESHOLD, Spotted, judge
+from mien.micro.spotter import Spotted, judge
+from mien.micro.threshold import FLOOR, THRESHOLD, checked
 
 STRENGTHS = (0.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 """Edges of the curve, in noises."""
-_LOOSEST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class TrueMicro:
 
 @dataclass(slots=True)
 class Looked:
-    """A clip with what is true and everything that was found from the loosest threshold on.
+    """A clip with what is true and everything that was found from `FLOOR` on.
 
     Attributes:
         seconds: length.
@@ -81,7 +87,12 @@ def without_micro(sequence: FaceSequence) -> FaceSequence:
 
 
 def look(scene: Scene, decision: Decision) -> Looked | None:
-    """Judge a scene."""
+    """Judge a scene; None if it is too short for a grid.
+
+    Raises:
+        ConfigError: its twin without micro-expressions is too short: how far they stand out cannot be said, and left
+            out they would be missing from the score.
+    """
     dice = copy.deepcopy(scene.rng)
     grid = scene.grid()
     if grid is None:
@@ -90,9 +101,11 @@ def look(scene: Scene, decision: Decision) -> Looked | None:
     true = []
     if events:
         quiet = replace(scene, sequence=without_micro(scene.sequence), rng=dice).grid()
-        true = [_true(grid, quiet, e) for e in events] if quiet is not None else []
+        if quiet is None:
+            raise ConfigError(f"clip {scene.sequence.seed}: without its micro-expressions it is too short to look at")
+        true = [_true(grid, quiet, e) for e in events]
     macro = [(e.onset_s, e.offset_s) for e in scene.sequence.expressions if e.kind == "macro"]
-    return Looked(scene.sequence.seconds, true, macro, judge(grid, decision, 0, _LOOSEST))
+    return Looked(scene.sequence.seconds, true, macro, judge(grid, decision, 0, FLOOR))
 
 
 def _true(grid: Grid, quiet: Grid, event: Event) -> TrueMicro:
@@ -169,26 +182,30 @@ def curve(looked: Sequence[Looked], threshold: float) -> str:
     return "\n".join(lines)
 
 
+def _rate(text: str) -> float | None:
+    return None if text == "mixed" else float(text)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rig", default="builtin", metavar="NAME[:FOLDER]", help="builtin, ict:FOLDER …")
-    parser.add_argument("--people", type=int, default=3)
+    parser.add_argument("--rig", action="append", metavar="NAME[:FOLDER]", help="builtin (default), ict:FOLDER …")
+    parser.add_argument("--people", type=int, default=3, help="persons of each rig")
     parser.add_argument("--first", type=int, default=0, help="number of the first person")
-    parser.add_argument("--clips", type=int, default=240)
-    parser.add_argument("--rate", type=float, default=200.0, help="frames per second")
+    parser.add_argument("--clips", type=int, default=120)
+    parser.add_argument("--rate", type=_rate, default=200.0, help="frames per second, or mixed: those of real videos")
     parser.add_argument("--seed", type=int, default=911)
     parser.add_argument("--model", default=MODEL, help="name of a shipped model, or a folder")
     parser.add_argument("--threshold", type=float, nargs="+", default=[THRESHOLD])
     given = parser.parse_args(arguments)
-    name, _, folder = given.rig.partition(":")
-    people = performers([(name, Path(folder) if folder else None)], given.people, given.first)
+    thresholds = [checked(t) for t in given.threshold]
+    people = performers(named_rigs(given.rig or ["builtin"]), given.people, given.first)
     decision = Decision(given.model)
     scenes = random_scenes(people, given.clips, given.seed, given.rate)
     looked = [one for scene in scenes if (one := look(scene, decision)) is not None]
     decision.close()
-    print(table(looked, given.threshold))  # noqa: T201  a command's answer
-    print(curve(looked, given.threshold[0]))  # noqa: T201
+    print(table(looked, thresholds))  # noqa: T201  a command's answer
+    print(curve(looked, thresholds[0]))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -18,13 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mien.core.schema import load_schema
+from mien.errors import ConfigError
 from mien.lab.metrics.spans import matched
 from mien.lab.models.spotter_net import SpotterNet
 from mien.lab.synth.expression_events import Event
-from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, performers, random_scenes
+from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, named_rigs, performers, random_scenes
 from mien.micro.decision import EMOTIONS, KINDS, Verdict
 from mien.micro.findings import tell
 from mien.micro.regions import load_regions
+from mien.micro.threshold import FLOOR
 
 LENGTH = 384
 """Rows of a piece that is learned from."""
@@ -35,7 +37,6 @@ _CORE, _CORE_LEAST_S = 0.25, 0.03
 _UNIT_LEAST = 0.3
 VALIDATION_FIRST, VALIDATION_SEED = 40, 501
 """Number of the first person of a rig who is not trained on, and the seed of what they do."""
-_LEAST_SURE = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,15 +181,21 @@ def fit_sureness(net: SpotterNet, clips: Sequence[Clip]) -> None:
     Args:
         net: trained.
         clips: of people it was not trained on, with the rates of real videos.
+
+    Raises:
+        ConfigError: nothing was found on them, or nothing true, or nothing false.
     """
     net.sure.copy_(torch.tensor([1.0, 0.0]))
     logits, true = [], []
     for clip in clips:
-        told = tell(judged(net, clip), _LEAST_SURE)
+        told = tell(judged(net, clip), FLOOR)
         expressions = [(e.onset_s - clip.start_s, e.offset_s - clip.start_s) for e in clip.expressions]
         hits = matched([(t.onset_s, t.offset_s) for t in told], expressions)
         logits += [float(np.log(t.confidence) - np.log1p(-min(t.confidence, 1 - 1e-6))) for t in told]
         true += [k in hits for k in range(len(told))]
+    if not 0 < sum(true) < len(true):
+        found = f"{sum(true)} of {len(true)} findings on {len(clips)} clips are true"
+        raise ConfigError(f"{found}: how sure they are needs true and false ones; more --check clips or --steps")
     x, y = torch.tensor(logits), torch.tensor(true, dtype=torch.float32)
     line = torch.tensor([1.0, 0.0], requires_grad=True)
     optimizer = torch.optim.LBFGS([line], max_iter=100)
@@ -224,11 +231,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     given = parser.parse_args(arguments)
-    rigs = [(name, Path(folder)) for name, _, folder in (r.partition(":") for r in given.rig)]
+    rigs = named_rigs(given.rig)
+    if low := [f"--{name}" for name in ("people", "check", "steps") if getattr(given, name) < 1]:
+        raise ConfigError(f"{low[0]}: at least 1 is needed")
     people = performers(rigs, given.people)
     scenes = [random_scenes(people, given.clips, s) for s in given.seeds]
     scenes += [dense_scenes(people, given.dense, s) for s in given.dense_seeds]
-    clips = list(clips_of(chain.from_iterable(scenes)))
+    if not (clips := list(clips_of(chain.from_iterable(scenes)))):
+        raise ConfigError("--clips and --dense leave nothing to learn from")
     net = train(clips, given.steps, said=lambda step, loss: print(step, f"{loss:.3f}", flush=True))  # noqa: T201
     others = performers(rigs, 3, VALIDATION_FIRST)
     fit_sureness(net, list(clips_of(random_scenes(others, given.check, VALIDATION_SEED))))

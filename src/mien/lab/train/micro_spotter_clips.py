@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mien.lab.rigs.catalogue import load_rig
+from mien.errors import ConfigError
+from mien.lab.rigs.catalogue import NAMES, load_rig
 from mien.lab.synth import distractors
 from mien.lab.synth.expression_events import Event, macro_event, micro_event, pulses_of
 from mien.lab.synth.faint_movement import Performer, observe
@@ -57,8 +58,27 @@ class Clip:
         return np.asarray(self.start_s + np.arange(len(self.rows)) * (STRIDE * STEP_S))
 
 
+def named_rigs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
+    """(name, folder) of "NAME:FOLDER" each; "builtin" needs no folder.
+
+    Raises:
+        ConfigError: there is none, no such rig, or its folder is not named.
+    """
+    if not texts:
+        raise ConfigError("--rig: name at least one whose people perform, as in --rig ict:FOLDER")
+    rigs = []
+    for name, _, folder in (text.partition(":") for text in texts):
+        if name not in NAMES:
+            raise ConfigError(f"--rig {name}: there is no such rig; choose one of {', '.join(NAMES)}")
+        if name != "builtin" and not folder:
+            raise ConfigError(f"--rig {name}: name the folder that holds its files, as in --rig {name}:FOLDER")
+        rigs.append((name, Path(folder) if folder else None))
+    return rigs
+
+
 def performers(rigs: Sequence[tuple[str, Path | None]], each: int, first: int = 0) -> list[Performer]:
-    """`each` persons of every rig, from number `first` on; the same number is always the same person."""
+    """`each` persons of every rig, from number `first` on. Who a number is depends on the rig's place in the list: the
+    same list gives the same people, another order others."""
     out = []
     for number, (name, folder) in enumerate(rigs):
         rig = load_rig(name, folder)
