@@ -12,7 +12,8 @@ from mien.core.arrays import Float32, UInt8
 from mien.core.schema import load_schema
 from mien.lab.evaluate.micro_portraits import Sitter
 from mien.lab.pseudo.puppet import MOST_HEAD_DEG, Puppet
-from mien.micro.spotter import THRESHOLD, Spotted, Spotter
+from mien.micro.spotter import Spotted, Spotter
+from mien.micro.threshold import THRESHOLD
 
 MOTIONS: Mapping[str, tuple[str, ...]] = {
     "brows raised": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),

@@ -24,7 +24,7 @@ from mien.errors import RequestError, SourceError
 from mien.lab.evaluate.micro_films import MOTIONS, SECONDS, Camera, Trial, trial
 from mien.lab.evaluate.micro_portraits import Sitter, sitters
 from mien.lab.pseudo.puppet import Puppet
-from mien.micro.spotter import THRESHOLD
+from mien.micro.threshold import THRESHOLD
 
 log = logging.getLogger(__name__)
 
