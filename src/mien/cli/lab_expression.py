@@ -25,7 +25,9 @@ def train_expression(
     seed: Annotated[int | None, typer.Option(help="Of everything that is left to chance.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the training.")] = 2,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make crops.")] = 0,
-    start: Annotated[str, typer.Option(help="Begin with the weights of a checkpoint .pt or of a model.")] = "",
+    start: Annotated[
+        str, typer.Option(help="Begin with the weights of a checkpoint .pt or a model; keep its recipe's held_out.")
+    ] = "",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Train an expression network. Early stopping looks at a part of the training faces, never at validation data."""

@@ -17,7 +17,11 @@ def smile() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return weights
 
 
-@pytest.mark.parametrize("drawer", [character_drawer(), rig_drawer(builtin_rig(), 3)], ids=["character", "rig"])
+@pytest.fixture(params=["character", "rig"])
+def drawer(request: pytest.FixtureRequest) -> generated_pixels.Drawer:
+    return character_drawer() if request.param == "character" else rig_drawer(builtin_rig(), 3)
+
+
 def test_drawers_show_the_weights_and_nothing_by_chance(drawer: generated_pixels.Drawer) -> None:
     rest, smiling = drawer(np.zeros(52, np.float32)), drawer(smile())
     assert rest.shape == (SIZE_PX, SIZE_PX, 3)

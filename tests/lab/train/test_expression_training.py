@@ -4,61 +4,26 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from made_up_expressions import NAMES, RECIPE, write_faces
 from typer.testing import CliRunner
 
 from mien.cli.main import app
-from mien.errors import ConfigError, ModelError, RequestError, SourceError
+from mien.errors import ConfigError, ModelError, RequestError
 from mien.expression.network import NetworkExpression, Options
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.evaluate.expression import Request as EvaluateRequest
 from mien.lab.evaluate.expression import evaluate, figures
 from mien.lab.metrics.calibration import fit_temperature, reliability
+from mien.lab.models.expression.catalogue import make
 from mien.lab.train.augment import PLAIN, Augmentation
 from mien.lab.train.expression import Request, plan_of, train
 from mien.lab.train.expression_export import Origin, add_scores, export_expression
 from mien.lab.train.expression_faces import ExpressionFaces, FoundPoints, label_row, parted, placed, read_faces
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import ExpressionSpec, ExpressionTask, class_weights, shake
-from mien.lab.train.expression_teachers import taught
-
-NAMES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
-RECIPE = """
-[model]
-name = "compact"
-widths = [8, 16]
-blocks = [1, 1]
-dropout = 0.0
-[task]
-input_px = 24
-smoothing = 0.0
-squeeze = 0.0
-[faces]
-split = "train"
-aligned = false
-held_out = 0.2
-[schedule]
-steps = 60
-batch = 16
-learning_rate = 5e-3
-average = 0.5
-evaluate_every = 30
-save_every = 20
-half = false
-[augmentation]
-scale = 0.05
-rotation_deg = 0
-mirror = 0.0
-cover = 0.0
-noise = 0.0
-jpeg = 0.0
-blur = 0.0
-coarse = 0.0
-colour = 0.0
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -68,15 +33,9 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`folder:` data: stripes whose direction tells the class."""
-    root, rng = tmp_path_factory.mktemp("faces"), np.random.default_rng(0)
-    for k, name in enumerate(NAMES):
-        (root / name).mkdir()
-        for i in range(12):
-            y, x = np.mgrid[:32, :32]
-            along = x * np.cos(np.pi * k / 7) + y * np.sin(np.pi * k / 7)
-            image = 128 + 90 * np.sin(along + rng.uniform(0, 7)) + rng.normal(0, 12, (32, 32))
-            cv2.imwrite(str(root / name / f"{i}.png"), np.clip(image, 0, 255).astype(np.uint8))
+    """`folder:` data."""
+    root = tmp_path_factory.mktemp("faces")
+    write_faces(root)
     return root
 
 
@@ -189,7 +148,6 @@ def test_rare_classes_weigh_more() -> None:
 
 
 def test_every_face_comes_once_in_a_round_and_batches_depend_on_the_step_alone() -> None:
-    from mien.lab.models.expression.catalogue import make
 
     faces = faces_of(8)
     net = make({"name": "compact", "widths": [8], "blocks": [1]}, 3)
@@ -255,40 +213,3 @@ def test_temperature_makes_overconfident_answers_fair() -> None:
     assert sure.count.sum() == 2
     with pytest.raises(RequestError, match="need as many classes"):
         reliability(p, truth[:5])
-
-
-def test_teachers_are_mixed_with_the_labels_and_asked_once(data: Path, tmp_path: Path) -> None:
-    recipe, out = tmp_path / "r.toml", tmp_path / "run"
-    recipe.write_text(RECIPE)
-    train(Request((f"folder:{data}",), out, recipe=recipe, threads=1))
-    teacher = str(out / "best.pt")
-    faces = read_faces(open_dataset(f"folder:{data}"), NAMES)
-    assert taught(faces, (), 0.5) is faces
-    kept = tmp_path / "kept.npz"
-    half = taught(faces, (teacher,), 0.5, kept)
-    np.testing.assert_allclose(half.probabilities.sum(axis=1), 1, atol=1e-5)
-    said = 2 * half.probabilities - faces.probabilities
-    assert 0 <= said.min() < 0.3 < said.max() <= 1 + 1e-5
-    whole = taught(faces, (teacher,), 1.0)
-    np.testing.assert_allclose(whole.probabilities, said, atol=1e-5)
-    again = taught(faces, (teacher,), 0.25, kept)
-    np.testing.assert_allclose(again.probabilities, 0.75 * faces.probabilities + 0.25 * said, atol=1e-5)
-    with pytest.raises(SourceError, match="other teachers"):
-        taught(faces, (teacher, teacher), 0.5, kept)
-    kept.write_bytes(b"")
-    with pytest.raises(SourceError, match=r"kept\.npz.*delete it"):
-        taught(faces, (teacher,), 0.5, kept)
-    with pytest.raises(ConfigError, match="taught: 1.5"):
-        taught(faces, (teacher,), 1.5)
-
-
-def test_a_run_begins_with_the_weights_of_another(data: Path, tmp_path: Path) -> None:
-    recipe, first = tmp_path / "r.toml", tmp_path / "first"
-    recipe.write_text(RECIPE)
-    request = Request((f"folder:{data}",), first, recipe=recipe, threads=1)
-    before = train(request)["best_held_out_error"]
-    onward = replace(request, out=tmp_path / "onward", start=str(first / "best.pt"), steps=1)
-    assert train(onward)["best_held_out_error"] <= before + 1e-6
-    (tmp_path / "broken.pt").write_bytes(b"no")
-    with pytest.raises(ModelError, match=r"broken\.pt"):
-        train(replace(onward, out=tmp_path / "other", start=str(tmp_path / "broken.pt")))

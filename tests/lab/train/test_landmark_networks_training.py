@@ -22,9 +22,9 @@ from mien.lab.train.landmark_task import (
     point_loss,
 )
 from mien.lab.train.landmarks import build, face_set, load_weights, main
-from mien.lab.train.recipe import read_recipe
 from mien.lab.train.loop import BEST, LAST, LOG
 from mien.lab.train.losses import PointTargets, gaussian_maps
+from mien.lab.train.recipe import read_recipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 MARKED = Path(__file__).parents[4] / "shared" / "data" / "landmarks98"

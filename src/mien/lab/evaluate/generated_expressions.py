@@ -17,6 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,16 +167,16 @@ def labelled_points(points: Path, labels: Path) -> tuple[Float32, list[str]]:
         return table["xy"][kept].astype(np.float32), told
 
 
-def _picture_readers(character: bool, rigs: Sequence[str]) -> dict[str, Reader]:
+def _picture_readers(character: bool, rigs: Sequence[str], opened: ExitStack) -> dict[str, Reader]:
     from mien.lab.evaluate.generated_pixels import ByPixels, character_drawer, rig_drawer
     from mien.lab.rigs.catalogue import load_rig
     from mien.lab.synth.stored.order import RigOrder
 
-    out: dict[str, Reader] = {"pixels, character": ByPixels([character_drawer()])} if character else {}
+    drawers = {"pixels, character": [character_drawer()]} if character else {}
     for order in map(RigOrder.parse, rigs):
         rig = load_rig(order.name, order.folder)
-        out[f"pixels, {order.name}"] = ByPixels([rig_drawer(rig, 1000 + k) for k in range(_PEOPLE)])
-    return out
+        drawers[f"pixels, {order.name}"] = [rig_drawer(rig, 1000 + k) for k in range(_PEOPLE)]
+    return {name: opened.enter_context(closing(ByPixels(faces))) for name, faces in drawers.items()}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -194,13 +195,11 @@ def main(arguments: list[str] | None = None) -> int:
         people = ByPeople(*labelled_points(given.points, given.labels))
         table["people_held_out_mean_recall"] = people.held_out
         readers["people"] = people
-    readers |= _picture_readers(given.pixels, given.rig)
-    graph = ExpressionGraph()
     began = time.perf_counter()
-    try:
+    with ExitStack() as opened:
+        graph = opened.enter_context(closing(ExpressionGraph()))
+        readers |= _picture_readers(given.pixels, given.rig, opened)
         figures = evaluate(readers, given.seeds, graph)
-    finally:
-        graph.close()
     table["seconds"] = time.perf_counter() - began
     for reader, rows in figures.items():
         for level, row in rows.items():

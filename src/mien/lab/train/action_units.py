@@ -92,7 +92,7 @@ def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Sc
         raise ConfigError('the recipe has no [[data]] with use = "validation" to choose the best weights by')
     learnt = [(face_set(e, places), float(e.get("share", 1))) for e in known if e.get("use", "train") == "train"]
     mixture, spec = AuMixture(learnt), settings(AuSpec, recipe.get("task", {}))
-    network = network_spec(recipe["model"])
+    network = network_spec(recipe.get("model", {}))
     return AuTask(
         net=AuGraph(network, links(mixture, spec.adjacency_faces) if network.graph == "semantic" else None),
         spec=spec,
@@ -114,12 +114,12 @@ def main(arguments: list[str] | None = None) -> None:
 
     def changed(recipe: dict[str, Any]) -> None:
         if options.model is not None:
-            recipe["model"] = {**recipe["model"], "kind": options.model}
+            recipe["model"] = {**recipe.get("model", {}), "kind": options.model}
 
     order = order_of(options, LANDMARK_KEYS, named_places, changed)
     recipe, schedule = order.recipe, order.schedule
     task = make_task(recipe, order.places, schedule, options.workers)
-    facts = {"model": dict(recipe["model"]), "task": dict(recipe.get("task", {}))}
+    facts = {"model": dict(recipe.get("model", {})), "task": dict(recipe.get("task", {}))}
     run = Run(task, schedule, options.out, facts)
     if run.resume():
         log.info("going on at step %d", run.step)

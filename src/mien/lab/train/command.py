@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import torch
 
+from mien.errors import ConfigError
 from mien.lab.train.loop import Schedule
 from mien.lab.train.recipe import places_of, read_recipe, settings
 
@@ -77,5 +78,11 @@ def order_of(
 
 
 def named_places(entries: Sequence[Mapping[str, Any]]) -> set[str]:
-    """`Words` of recipes whose entries have `place` and nothing else that names a folder."""
+    """`Words` of recipes whose entries have `place` and nothing else that names a folder.
+
+    Raises:
+        ConfigError: they are no tables.
+    """
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ConfigError("data: write every entry as a table [[data]]")
     return {str(e["place"]) for e in entries if e.get("place") is not None}

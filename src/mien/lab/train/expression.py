@@ -25,7 +25,7 @@ from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.expression_faces import ExpressionFaces, is_double, parted, read_faces
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import SHAKEN, ExpressionSpec, ExpressionTask
-from mien.lab.train.expression_teachers import KEPT, taught
+from mien.lab.train.expression_teachers import taught
 from mien.lab.train.loop import Run, Schedule
 from mien.lab.train.recipe import read_recipe, settings
 from mien.lab.train.warm_start import warm_start
@@ -74,7 +74,8 @@ class Request:
         minutes, steps, seed: instead of the recipe's.
         threads: of torch.
         workers: processes that make crops.
-        start: a checkpoint (.pt), or a model (shipped name or folder), whose weights a new run begins with.
+        start: a checkpoint (.pt), or a model (shipped name or folder), whose weights a new run begins with. The share
+            held out must be what it was there, or faces that were learnt from choose the best weights.
     """
 
     data: tuple[str, ...]
@@ -195,7 +196,7 @@ def train(request: Request) -> dict[str, Any]:
     request.out.mkdir(parents=True, exist_ok=True)
     faces = read_training(request, plan.faces)
     learnt, held_out = parted(faces, plan.faces.held_out)
-    learnt = taught(learnt, plan.faces.teachers, plan.faces.taught, request.out / KEPT)
+    learnt, teachers = taught(learnt, plan.faces.teachers, plan.faces.taught)
     task = ExpressionTask(
         net=make(plan.model, len(faces.classes)),
         spec=plan.task,
@@ -213,8 +214,10 @@ def train(request: Request) -> dict[str, Any]:
         "classes": list(faces.classes),
         "aligned": plan.faces.aligned,
     }
-    if plan.faces.teachers:
-        facts |= {"teachers": list(plan.faces.teachers), "taught": plan.faces.taught}
+    if teachers:
+        facts |= {"teachers": list(teachers), "taught": plan.faces.taught}
+    if request.start:
+        facts["start"] = request.start
     run = Run(task, plan.schedule, request.out, facts)
     if run.resume():
         log.info("going on at step %d", run.step)

@@ -56,6 +56,9 @@ LIMITS = (
 )
 
 
+_PUPIL = "Part of what it was taught is what older networks read off training pictures: their mistakes may be its own."
+
+
 class Calibrated(nn.Module):
     """The network as its card says: softmax(logits / T); for tracing."""
 
@@ -114,7 +117,7 @@ def export_expression(
         ),
         training=TrainingCard(command=origin.command, commit=origin.commit, data=origin.data),
         scores=scores,
-        limits=LIMITS,
+        limits=(*LIMITS, _PUPIL) if "teachers" in facts else LIMITS,
     )
     example = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
     export(calibrated, example, out / name, card)

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 _ARKIT = load_schema("arkit52")
 _STEPS = np.linspace(0.0, 1.0, 21)
-_LEAST_R = 0.2
+_LEAST_R = 0.15
 """A shape that correlates less is not given at all."""
 MOST_SHARE = {"jawOpen": 0.3, "mouthSmile": 0.5, "mouthFrown": 0.3}
 """Shapes that follow worse by the pixels than by the landmarks on the built-in clip, a real portrait (r 0.79, 0.83 and
@@ -130,7 +130,9 @@ def load_reader(checkpoint: Path) -> tuple[ShapeReader, Mapping[str, Any]]:
     return net, state
 
 
-def export_reader(net: ShapeReader, mixture: Mixture, folder: Path, support: int, origin: TrainingCard) -> ModelCard:
+def export_reader(
+    net: ShapeReader, mixture: Mixture, folder: Path, support: int, origin: TrainingCard, version: str = "1"
+) -> ModelCard:
     """Write the model folder.
 
     Args:
@@ -139,6 +141,7 @@ def export_reader(net: ShapeReader, mixture: Mixture, folder: Path, support: int
         folder: its name is the model's.
         support: faces behind the scores.
         origin: how it was trained.
+        version: for the card.
     """
     rows = []
     readers = (("both readers", mixture.r), ("pixels", mixture.r_pixels), ("landmarks", mixture.r_landmarks))
@@ -160,7 +163,7 @@ def export_reader(net: ShapeReader, mixture: Mixture, folder: Path, support: int
     }
     facts = CardFacts(
         name=folder.name,
-        version="1",
+        version=version,
         task="aligned face crop to ARKit-52 blendshape weights",
         licence="Apache-2.0",
         inputs=(
@@ -198,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--commit")
+    parser.add_argument("--version", default="1")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
@@ -211,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "python -m mien.lab.train.shapes --config recipes/pixel-shapes.toml --out RUN --set drawn=SET --set val=SET"
     )
     origin = TrainingCard(command=command, commit=given.commit, data=_DATA)
-    card = export_reader(net, mixture, given.out, len(truth), origin)
+    card = export_reader(net, mixture, given.out, len(truth), origin, given.version)
     for k, name in enumerate(_ARKIT.names):
         values = mixture.share[k], mixture.r[k], mixture.r_pixels[k], mixture.r_landmarks[k]
         log.info("%-20s share %.2f  r %.2f  pixels %.2f  landmarks %.2f", name, *values)
