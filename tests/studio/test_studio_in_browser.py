@@ -111,6 +111,14 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert seen["asRead"] > 10, "shapes are shown while the person is watched"
     assert "→" in seen["compared"], "with the profile beside without"
     assert seen["differs"] > 0
+    assert seen["quick"] == pytest.approx([-0.2, -0.2], abs=0.03), "the second drag begins where the first one ended"
+    assert [line.split(":")[0] for line in seen["quickHistory"]] == ["Move by −0.30", "Move by +0.10"]
+    assert seen["refusedSet"].startswith("Show the curves first")
+    assert seen["quickCount"] == 2, "nothing was set"
+    assert seen["notBegun"] == "Nothing new was begun. calibrate: too many orders"
+    assert seen["canBegin"] == [True, False]
+    assert seen["privacyRefused"] is False, "the switch shows what is so"
+    assert seen["marksGone"] == 0
     assert seen["words"].startswith("happiness 0.85 at 0.1s for 2.0s, surprise 0.80 at ")
     exported = json.loads((tmp_path / "exported.json").read_text())
     assert exported["track_id"] == 1

@@ -33,8 +33,11 @@ export class Connection {
     return performance.now() + this.offsetMs;
   }
 
-  send(message: FromPage): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  /** False = there is no connection, and nothing was sent. */
+  send(message: FromPage): boolean {
+    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
   }
 
   /** Send a picture of this browser's camera unless the last one is still on its way. */
@@ -54,6 +57,17 @@ export class Connection {
     if (this.session) listener(this.session);
     if (this.marks) listener(this.marks);
     return () => this.listeners.delete(listener);
+  }
+
+  /** The newest hello, or the first. */
+  greeting(): Promise<Hello> {
+    return new Promise((done) => {
+      const end = this.listen((m) => {
+        if (m.type !== "hello") return;
+        done(m);
+        queueMicrotask(() => end());
+      });
+    });
   }
 
   watch(listener: (state: State) => void): () => void {
@@ -91,7 +105,10 @@ export class Connection {
     }
     const message = JSON.parse(data) as FromServer;
     if (message.type === "pong") this.learnClock(message.t_ms, message.server_ms);
-    if (message.type === "hello") this.hello = message;
+    if (message.type === "hello") {
+      this.hello = message;
+      this.marks = null; // those of a server that has ended are on another clock; one that went on tells them again
+    }
     if (message.type === "session") this.session = message;
     if (message.type === "marks") this.marks = message;
     for (const listener of this.listeners) listener(message);

@@ -139,3 +139,15 @@ export function drawMarks(c: CanvasRenderingContext2D, marks: Mark[], at: Scale,
     c.fillRect(at.x(mark.apex) - 0.5, RULER_PX, 1, high);
   }
 }
+
+/** The moment that is shown: a line with a head in the ruler. */
+export function drawCursor(c: CanvasRenderingContext2D, x: number, at: Scale, high: number, inks: Inks): void {
+  if (x < at.labelPx - 1) return;
+  c.fillStyle = inks.accent;
+  c.fillRect(x - 0.75, 0, 1.5, high);
+  c.beginPath();
+  c.moveTo(x - 6, 0);
+  c.lineTo(x + 6, 0);
+  c.lineTo(x, 9);
+  c.fill();
+}

@@ -59,6 +59,16 @@ export class MarkStrip {
     this.move();
   }
 
+  /** Nothing is known of a run any more: a server greets, and tells what it has afterwards. */
+  clear(): void {
+    this.said = null;
+    this.frozenMs = null;
+    this.moving = false;
+    this.element.hidden = true;
+    this.strip.replaceChildren();
+    this.list.replaceChildren();
+  }
+
   close(): void {
     clearInterval(this.timer);
   }

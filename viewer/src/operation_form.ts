@@ -38,7 +38,7 @@ export function operationForm(scope: () => Scope, add: (operation: Operation) =>
     line("Smooth", "smooth", (s) => ({ kind: "smooth", sigma_ms: sigma.valueAsNumber, ...spanned(s) }), sigma, "ms"),
     line("Gain", "gain", (s) => ({ kind: "gain", gain: gain.valueAsNumber, offset: 0, ...spanned(s) }), gain, "×"),
     line("Reduce", "reduce", (s) => ({ kind: "reduce", tolerance: tolerance.valueAsNumber, ...spanned(s) }), tolerance, "±"),
-    line("Set to", "set", (s) => ({ kind: "gain", gain: 0, offset: level.valueAsNumber, ...spanned({ ...s, span: s.span ?? [s.time - AROUND_S, s.time + AROUND_S] }) }), level, "", "The selected span, or the moment under the cursor"),
+    line("Set to", "set", (s) => setTo(s, level.valueAsNumber), level, "", "The selected span, or the moment under the cursor"),
     line("Mirror", "mirror", (s) => ({ kind: "mirror", track_id: s.track })),
     line("Trim to span", "trim", trim),
   );
@@ -54,6 +54,11 @@ function attempt(make: () => Operation, add: (operation: Operation) => void): vo
 
 function spanned(s: Scope): { shapes: string[]; start_ns: number | null; end_ns: number | null; track_id: number } {
   return { shapes: s.shapes, start_ns: s.span ? s.ns(s.span[0]) : null, end_ns: s.span ? s.ns(s.span[1]) : null, track_id: s.track };
+}
+
+function setTo(s: Scope, value: number): Operation {
+  if (!s.shapes.length) throw new Error("Show the curves first that are to be set: with none shown it would be all 52 shapes");
+  return { kind: "gain", gain: 0, offset: value, ...spanned({ ...s, span: s.span ?? [s.time - AROUND_S, s.time + AROUND_S] }) };
 }
 
 function trim(s: Scope): Operation {

@@ -1,10 +1,12 @@
 // Curves over time: zoom, scrub, select a span, draw a curve up or down. Draws only what is seen.
 
 import { h } from "./dom";
-import { type Inks, LANE_PX, type Lane, type Mark, RULER_PX, type Scale, drawLane, drawMarks, drawRuler, valueAt, yOf } from "./lanes";
-import { type Shift, shiftTo, shifted } from "./shift";
+import { LANE_PX, type Lane, type Mark, RULER_PX, valueAt, yOf } from "./lanes";
+import { Pending } from "./pending";
+import type { Shift } from "./shift";
+import { TimeAxis } from "./time_axis";
+import { drawTimeline } from "./timeline_picture";
 
-const LABEL_PX = 118;
 /** So near to a curve it is grabbed, px. */
 const GRAB_PX = 9;
 const STEP = 0.05;
@@ -17,21 +19,18 @@ export class Timeline {
   selection: [number, number] | null = null;
   onseek: ((t: number) => void) | null = null;
   onselect: (() => void) | null = null;
-  /** A curve was drawn up or down. */
-  onshift: ((shift: Shift) => void) | null = null;
 
   private canvas = h("canvas", { tabindex: 0, role: "slider", "aria-label": "Time line" });
   private scroller: HTMLElement;
-  private t: Float64Array = new Float64Array(0);
-  private from = 0;
-  private to = 1;
+  private axis = new TimeAxis(() => this.canvas.clientWidth);
+  private pending = new Pending(
+    () => this.axis.t,
+    () => this.shiftsChanged(),
+  );
   private dragging: "seek" | "select" | "shift" | null = null;
   private active = 0;
   private shown: Lane[] = [];
-  private shift: Shift | null = null;
-  /** A shift that counts but is not in the curves yet. */
-  private settling: Shift | null = null;
-  private grabbed = { time: 0, value: 0, y: 0 };
+  private grabbed = { row: 0, value: 0, y: 0 };
   private anchor = 0;
   private queued = false;
   private resizing: ResizeObserver;
@@ -45,9 +44,14 @@ export class Timeline {
     this.canvas.addEventListener("pointercancel", () => this.cancel());
     this.canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     this.canvas.addEventListener("keydown", (e) => this.key(e));
-    this.canvas.addEventListener("blur", () => this.finish());
+    this.canvas.addEventListener("blur", () => this.pending.finish());
     this.resizing = new ResizeObserver(() => this.redraw());
     this.resizing.observe(this.scroller);
+  }
+
+  /** Is told of a curve that was drawn up or down; see `Pending.onshift`. */
+  set onshift(make: (shift: Shift) => Promise<void>) {
+    this.pending.onshift = make;
   }
 
   get lanes(): Lane[] {
@@ -56,34 +60,27 @@ export class Timeline {
 
   set lanes(lanes: Lane[]) {
     this.shown = lanes;
-    this.settling = null;
     this.active = Math.min(this.active, Math.max(0, lanes.length - 1));
     this.speak();
   }
 
   setTimes(t: Float64Array): void {
-    this.t = t;
-    [this.from, this.to] = [0, Math.max(0.1, t.length ? t[t.length - 1]! : 1)];
+    this.axis.setTimes(t);
     this.redraw();
   }
 
   /** Row of the sample at or before a time. */
   row(time: number): number {
-    let [low, high] = [0, this.t.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.t[middle]! <= time + 1e-6) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return this.axis.row(time);
   }
 
   seek(time: number, follow = true): void {
-    if (this.dragging !== "shift") this.finish();
-    this.time = Math.max(0, Math.min(this.last, time));
-    if (follow && (this.time < this.from || this.time > this.to)) {
-      const span = this.to - this.from;
-      this.show(this.time - span * 0.1, this.time + span * 0.9);
+    const { from, to, last } = this.axis;
+    if (this.dragging !== "shift") this.pending.finish();
+    this.time = Math.max(0, Math.min(last, time));
+    if (follow && (this.time < from || this.time > to)) {
+      const span = to - from;
+      this.axis.show(this.time - span * 0.1, this.time + span * 0.9);
     }
     this.canvas.setAttribute("aria-valuenow", this.time.toFixed(2));
     this.speak();
@@ -91,9 +88,8 @@ export class Timeline {
   }
 
   zoom(factor: number, about = this.time): void {
-    const share = (about - this.from) / (this.to - this.from);
-    const span = Math.min(this.last, Math.max(0.2, (this.to - this.from) * factor));
-    this.show(about - share * span, about + (1 - share) * span);
+    this.axis.zoom(factor, about);
+    this.redraw();
   }
 
   redraw(): void {
@@ -105,47 +101,32 @@ export class Timeline {
     });
   }
 
+  /** What is held up or down with the keyboard counts. */
+  finish(): void {
+    this.pending.finish();
+  }
+
   close(): void {
     this.resizing.disconnect();
   }
 
-  private get last(): number {
-    return Math.max(0.1, this.t.length ? this.t[this.t.length - 1]! : 1);
-  }
-
-  private show(from: number, to: number): void {
-    const span = to - from;
-    this.from = Math.max(0, Math.min(from, this.last - span));
-    this.to = this.from + span;
+  private shiftsChanged(): void {
+    this.speak();
     this.redraw();
-  }
-
-  private get labelPx(): number {
-    return this.canvas.clientWidth < 500 ? 78 : LABEL_PX;
-  }
-
-  private x(time: number): number {
-    const wide = this.canvas.clientWidth - this.labelPx;
-    return this.labelPx + ((time - this.from) / (this.to - this.from)) * wide;
-  }
-
-  private timeAt(event: { offsetX: number }): number {
-    const share = (event.offsetX - this.labelPx) / (this.canvas.clientWidth - this.labelPx);
-    return Math.max(0, Math.min(this.last, this.from + share * (this.to - this.from)));
   }
 
   private down(event: PointerEvent): void {
     this.canvas.setPointerCapture(event.pointerId);
-    this.anchor = this.timeAt(event);
+    this.anchor = this.axis.timeAt(event.offsetX);
     const grabbed = event.shiftKey ? null : this.curveAt(event);
     this.dragging = grabbed !== null ? "shift" : event.shiftKey || event.offsetY > RULER_PX ? "select" : "seek";
     if (this.dragging === "seek") return this.onseek?.(this.anchor);
-    this.finish();
+    this.pending.finish();
     if (grabbed === null) return;
     this.active = grabbed;
-    const row = this.nearest(this.anchor);
-    this.grabbed = { time: this.t[row]!, value: this.lanes[grabbed]!.edited(row), y: event.offsetY };
-    this.onseek?.(this.grabbed.time);
+    const row = this.axis.nearest(this.anchor);
+    this.grabbed = { row, value: this.pending.seen(this.lanes[grabbed]!).edited(row), y: event.offsetY };
+    this.onseek?.(this.axis.t[row]!);
   }
 
   private move(event: PointerEvent): void {
@@ -154,25 +135,24 @@ export class Timeline {
       return;
     }
     if (this.dragging === "shift") return this.drag(event);
-    const here = this.timeAt(event);
+    const here = this.axis.timeAt(event.offsetX);
     if (this.dragging === "seek") return this.onseek?.(here);
-    if (Math.abs(this.x(here) - this.x(this.anchor)) < 4) return;
+    if (Math.abs(this.axis.x(here) - this.axis.x(this.anchor)) < 4) return;
     this.selection = [Math.min(here, this.anchor), Math.max(here, this.anchor)];
     this.redraw();
   }
 
   private drag(event: PointerEvent): void {
     const lane = this.lanes[this.active];
-    if (!lane || (!this.shift && Math.abs(event.offsetY - this.grabbed.y) < 3)) return;
+    if (!lane || (!this.pending.holds && Math.abs(event.offsetY - this.grabbed.y) < 3)) return;
     const by = valueAt(event.offsetY, lane.top) - valueAt(this.grabbed.y, lane.top);
-    this.shift = shiftTo(lane.name, this.grabbed.time, this.grabbed.value, this.grabbed.value + by, this.selection);
-    this.speak();
-    this.redraw();
+    this.pending.hold(lane, this.grabbed.row, this.grabbed.value + by, this.selection);
+    this.shiftsChanged();
   }
 
   private up(): void {
     if (this.dragging === "select") {
-      const wide = this.selection && this.x(this.selection[1]) - this.x(this.selection[0]) >= 4;
+      const wide = this.selection && this.axis.x(this.selection[1]) - this.axis.x(this.selection[0]) >= 4;
       const inside = this.selection && this.anchor >= this.selection[0] && this.anchor <= this.selection[1];
       if (!wide || !inside) {
         this.selection = null;
@@ -181,42 +161,29 @@ export class Timeline {
       this.onselect?.();
     }
     this.dragging = null;
-    this.finish();
+    this.pending.finish();
     this.redraw();
   }
 
   private cancel(): void {
     this.dragging = null;
-    this.shift = null;
-    this.redraw();
-  }
-
-  /** What was drawn counts from now on. */
-  private finish(): void {
-    const shift = this.shift;
-    this.shift = null;
-    if (!shift || Math.abs(shift.offset) <= 1e-4) return;
-    this.settling = shift;
-    this.onshift?.(shift);
+    this.pending.cancel();
+    this.shiftsChanged();
   }
 
   /** The lane whose curve lies under the pointer, or null. */
   private curveAt(event: { offsetX: number; offsetY: number }): number | null {
     const k = Math.floor((event.offsetY - RULER_PX) / LANE_PX);
     const lane = this.lanes[k];
-    if (!lane || lane.fixed || event.offsetX < this.labelPx || event.offsetY < RULER_PX) return null;
+    if (!lane || lane.fixed || event.offsetX < this.axis.labelPx || event.offsetY < RULER_PX) return null;
     const y = event.offsetY - RULER_PX - k * LANE_PX;
+    const seen = this.pending.seen(lane);
     // A steep curve passes by within a few pixels to the left or right as well.
     for (const dx of [0, -4, 4]) {
-      const value = lane.edited(this.nearest(this.timeAt({ offsetX: event.offsetX + dx })));
+      const value = seen.edited(this.axis.nearest(this.axis.timeAt(event.offsetX + dx)));
       if (!Number.isNaN(value) && Math.abs(yOf(value, lane.top) - y) <= GRAB_PX) return k;
     }
     return null;
-  }
-
-  private nearest(time: number): number {
-    const row = this.row(time);
-    return row + 1 < this.t.length && this.t[row + 1]! - time < time - this.t[row]! ? row + 1 : row;
   }
 
   /** The value at the time, up or down with the keyboard; Enter, or whatever else is done, makes it count. */
@@ -224,15 +191,12 @@ export class Timeline {
     const lane = this.lanes[this.active];
     const row = this.row(this.time);
     if (!lane || lane.fixed || Number.isNaN(lane.edited(row))) return;
-    const [time, value] = [this.t[row]!, lane.edited(row)];
-    const now = this.shift ? shifted(value, time, this.shift) : value;
-    this.shift = shiftTo(lane.name, time, value, now + by, this.selection);
-    this.speak();
-    this.redraw();
+    this.pending.hold(lane, row, this.pending.seen(lane).edited(row) + by, this.selection);
+    this.shiftsChanged();
   }
 
   private choose(by: number): void {
-    this.finish();
+    this.pending.finish();
     this.active = Math.max(0, Math.min(this.lanes.length - 1, this.active + by));
     this.scroller.scrollTop = RULER_PX + this.active * LANE_PX - this.scroller.clientHeight / 2;
     this.speak();
@@ -243,15 +207,9 @@ export class Timeline {
   private speak(): void {
     const lane = this.lanes[this.active];
     const row = this.row(this.time);
-    const value = lane ? this.withShift(lane).edited(row) : Number.NaN;
+    const value = lane ? this.pending.seen(lane).edited(row) : Number.NaN;
     const words = lane ? `, ${lane.name} ${Number.isNaN(value) ? "not measured" : value.toFixed(2)}` : "";
     this.canvas.setAttribute("aria-valuetext", `${this.time.toFixed(2)} s${words}`);
-  }
-
-  private withShift(lane: Lane): Lane {
-    const shift = this.shift ?? this.settling;
-    if (!shift || shift.lane !== lane.name || lane.fixed) return lane;
-    return { ...lane, edited: (row) => shifted(lane.edited(row), this.t[row]!, shift) };
   }
 
   private wheel(event: WheelEvent): void {
@@ -259,21 +217,23 @@ export class Timeline {
       if (this.scroller.scrollHeight > this.scroller.clientHeight + 1) return;
     }
     event.preventDefault();
-    const span = this.to - this.from;
+    const { from, to } = this.axis;
     if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      const by = ((event.deltaX || event.deltaY) / 800) * span;
-      this.show(this.from + by, this.to + by);
-    } else this.zoom(Math.exp(event.deltaY / 400), this.timeAt(event));
+      const by = ((event.deltaX || event.deltaY) / 800) * (to - from);
+      this.axis.show(from + by, to + by);
+      this.redraw();
+    } else this.zoom(Math.exp(event.deltaY / 400), this.axis.timeAt(event.offsetX));
   }
 
   private key(event: KeyboardEvent): void {
+    const { t, last } = this.axis;
     const row = this.row(this.time);
-    const step = (n: number): number => this.t[Math.max(0, Math.min(this.t.length - 1, row + n))] ?? 0;
+    const step = (n: number): number => t[Math.max(0, Math.min(t.length - 1, row + n))] ?? 0;
     const keys: Record<string, () => void> = {
       ArrowLeft: () => this.onseek?.(step(event.shiftKey ? -10 : -1)),
       ArrowRight: () => this.onseek?.(step(event.shiftKey ? 10 : 1)),
       Home: () => this.onseek?.(0),
-      End: () => this.onseek?.(this.last),
+      End: () => this.onseek?.(last),
       "+": () => this.zoom(0.7),
       "=": () => this.zoom(0.7),
       "-": () => this.zoom(1.4),
@@ -281,9 +241,9 @@ export class Timeline {
       ArrowDown: () => this.nudge(event.shiftKey ? -FINE_STEP : -STEP),
       PageUp: () => this.choose(-1),
       PageDown: () => this.choose(1),
-      Enter: () => this.finish(),
+      Enter: () => this.pending.finish(),
       Escape: () => {
-        if (this.shift) return this.cancel();
+        if (this.pending.holds) return this.cancel();
         this.selection = null;
         this.onselect?.();
         this.redraw();
@@ -299,7 +259,7 @@ export class Timeline {
 
   /** Put an end of the selection where the time is. */
   private bound(end: 0 | 1): void {
-    const now = this.selection ?? [0, this.last];
+    const now = this.selection ?? [0, this.axis.last];
     now[end] = this.time;
     this.selection = [Math.min(...now), Math.max(...now)];
     this.onselect?.();
@@ -307,39 +267,7 @@ export class Timeline {
   }
 
   private draw(): void {
-    const ratio = Math.min(devicePixelRatio, 2);
-    const wide = this.scroller.clientWidth;
-    const high = RULER_PX + Math.max(1, this.lanes.length) * LANE_PX + 2;
-    if (!wide) return;
-    this.canvas.style.height = `${high}px`;
-    if (this.canvas.width !== Math.round(wide * ratio)) this.canvas.width = Math.round(wide * ratio);
-    if (this.canvas.height !== Math.round(high * ratio)) this.canvas.height = Math.round(high * ratio);
-    const c = this.canvas.getContext("2d")!;
-    c.setTransform(ratio, 0, 0, ratio, 0, 0);
-    c.clearRect(0, 0, wide, high);
-    const style = getComputedStyle(this.element);
-    const colour = (name: string): string => style.getPropertyValue(name);
-    const inks: Inks = { ink: colour("--ink"), soft: colour("--soft"), line: colour("--line"), accent: colour("--accent") };
-    const label = this.labelPx;
-    if (this.selection) {
-      c.fillStyle = colour("--accent-soft");
-      const [a, b] = this.selection.map((t) => Math.max(label, Math.min(wide, this.x(t)))) as [number, number];
-      c.fillRect(a, RULER_PX, b - a, high);
-    }
-    const [first, last] = [Math.max(0, this.row(this.from) - 1), Math.min(this.t.length - 1, this.row(this.to) + 1)];
-    const at: Scale = { t: this.t, first, last, x: (t) => this.x(t), labelPx: label, wide };
-    drawRuler(c, this.from, this.to, at, high, inks);
-    drawMarks(c, this.marks, at, high);
-    const now = this.row(this.time);
-    this.lanes.forEach((lane, k) => drawLane(c, this.withShift(lane), RULER_PX + k * LANE_PX, at, inks, now, k === this.active));
-    const x = this.x(this.time);
-    if (x < label - 1) return;
-    c.fillStyle = inks.accent;
-    c.fillRect(x - 0.75, 0, 1.5, high);
-    c.beginPath();
-    c.moveTo(x - 6, 0);
-    c.lineTo(x + 6, 0);
-    c.lineTo(x, 9);
-    c.fill();
+    const { axis, marks, selection, time, active } = this;
+    drawTimeline(this.canvas, this.scroller.clientWidth, { axis, marks, selection, time, active, lanes: this.lanes.map((lane) => this.pending.seen(lane)) });
   }
 }

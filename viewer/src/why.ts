@@ -2,9 +2,43 @@
 
 import { h } from "./dom";
 import type { FrameWhy } from "./messages";
+import { whyFrame } from "./takes";
+
+const WAIT_MS = 120;
+
+/** Explains the frame under the cursor, once it rests there. */
+export class WhyPanel {
+  readonly element: HTMLElement;
+  private body = h("div", { class: "why" });
+  private frame = h("small", { id: "why-frame" });
+  private turn = 0;
+
+  constructor(private take: string) {
+    this.element = h("section", { class: "card" }, h("h2", {}, "Why does it look like this?", this.frame), this.body);
+  }
+
+  async explain(track: number, row: () => number): Promise<void> {
+    const turn = ++this.turn;
+    await new Promise((done) => setTimeout(done, WAIT_MS));
+    if (turn !== this.turn) return;
+    try {
+      const why = await whyFrame(this.take, track, row());
+      if (turn !== this.turn) return;
+      this.frame.textContent = `frame ${why.index}`;
+      this.body.replaceChildren(...whyOf(why));
+    } catch (error) {
+      this.body.replaceChildren((error as Error).message);
+    }
+  }
+
+  /** Nothing more is asked. */
+  close(): void {
+    this.turn += 1;
+  }
+}
 
 /** The strongest shapes of a frame with what they come from, and what was not measured. */
-export function whyOf(why: FrameWhy): (Node | string)[] {
+function whyOf(why: FrameWhy): (Node | string)[] {
   if (!why.found) return [h("p", { class: "hint" }, "The face was not found in this frame; the character holds what it had.")];
   const strong = why.shapes
     .filter((s) => (s.edited ?? 0) > 0.05)

@@ -1,8 +1,8 @@
-// The whole studio in a real browser: node viewer/tests/studio.mjs ADDRESS CHROMIUM CHARACTER.glb FOLDER
+// The whole studio in a real browser: node viewer/tests/studio.mjs ADDRESS CHROMIUM CHARACTER.glb FOLDER [PART ...]
 // Prints one JSON object with what was seen; any failure ends with an error and a picture in FOLDER.
 import { chromium } from "playwright-core";
 
-const [address, executablePath, character, folder] = process.argv.slice(2);
+const [address, executablePath, character, folder, ...only] = process.argv.slice(2);
 const WAIT = { timeout: Number(process.env.MIEN_TEST_WAIT_MS ?? 60_000) };
 const browser = await chromium.launch({
   executablePath,
@@ -14,10 +14,14 @@ const browser = await chromium.launch({
 });
 const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, acceptDownloads: true });
 context.setDefaultTimeout(WAIT.timeout);
-const page = await context.newPage();
 const errors = [];
-page.on("console", (m) => m.type() === "error" && errors.push(m.text()));
-page.on("pageerror", (e) => errors.push(e.message));
+async function opened() {
+  const one = await context.newPage();
+  one.on("console", (m) => m.type() === "error" && errors.push(m.text()));
+  one.on("pageerror", (e) => errors.push(e.message));
+  return one;
+}
+const page = await opened();
 const seen = {};
 
 /** Share of the pixels of an element's picture that differ from its corner: 0 = nothing is drawn. */
@@ -135,6 +139,95 @@ async function edit() {
   seen.mapping = await page.locator(".map-row input").nth(1).inputValue();
 }
 
+/** A curve is drawn twice before the first change has come back; and what would set every shape is refused. */
+async function quick_hands() {
+  await page.goto(`${address}#/takes`);
+  await page.locator(".take").first().click();
+  await page.locator(".shape-chip[aria-pressed=true]").first().waitFor(WAIT);
+  const kept = [];
+  await page.route("**/api/takes/edits*", (route) => (route.request().method() === "PUT" ? kept.push(() => route.continue()) : route.continue()));
+  const canvas = page.locator(".timeline canvas");
+  const said = async () => Number((await canvas.getAttribute("aria-valuetext")).split(" ").at(-1));
+  const before = await page.locator(".history li:not(.undone)").count();
+  const box = await canvas.boundingBox();
+  const lanes = await page.locator(".shape-chip[aria-pressed=true]").allTextContents();
+  const x = box.x + 118 + (box.width - 118) / 2;
+  const at = (value) => box.y + 24 + lanes.indexOf("jawOpen") * 58 + 53 - value * 47;
+  await page.mouse.click(x, box.y + 12); // the ruler: go there
+  await canvas.focus();
+  for (let k = 0; k < lanes.indexOf("jawOpen"); k++) await page.keyboard.press("PageDown");
+  const value = await said();
+  for (const [from, to] of [[value, value - 0.3], [value - 0.3, value - 0.2]]) {
+    await page.mouse.move(x, at(from));
+    await page.mouse.down();
+    await page.mouse.move(x, at(to), { steps: 4 });
+    await page.mouse.up();
+  }
+  const pending = await said();
+  for (const until = Date.now() + WAIT.timeout; (await page.locator(".history li:not(.undone)").count()) < before + 2; ) {
+    if (Date.now() > until) throw new Error(`the two changes were not made; ${value}, then ${pending}`);
+    await page.waitForTimeout(100);
+    kept.splice(0).forEach((go) => go());
+  }
+  await page.waitForTimeout(300);
+  seen.quick = [pending - value, (await said()) - value];
+  seen.quickHistory = (await page.locator(".history li").allTextContents()).slice(-2);
+  await page.unroute("**/api/takes/edits*");
+  await page.evaluate(() => document.querySelectorAll(".timeline-card .shape-chip[aria-pressed=true]").forEach((chip) => chip.click()));
+  await page.locator("#do-set").click();
+  seen.refusedSet = await page.locator(".toast.error").last().textContent();
+  await page.waitForTimeout(500);
+  seen.quickCount = (await page.locator(".history li").count()) - before;
+}
+
+/** Orders that the server does not follow: the pages say so and show what is so. Marks of a server that ended go. */
+async function refused() {
+  const one = await opened();
+  const refuse = new Set(["calibrate", "start", "privacy"]);
+  const last = {};
+  let wire = null;
+  await one.routeWebSocket(/\/ws/, (ws) => {
+    wire = ws;
+    const server = ws.connectToServer();
+    ws.onMessage((m) => {
+      const { type } = typeof m === "string" ? JSON.parse(m) : {};
+      if (!refuse.has(type)) return server.send(m);
+      ws.send(JSON.stringify({ type: "problem", what: `${type}: too many orders` }));
+      ws.send(last.session);
+    });
+    server.onMessage((m) => {
+      if (typeof m === "string") last[JSON.parse(m).type] = m;
+      ws.send(m);
+    });
+  });
+  const toast = (words) => one.locator(".toast.error", { hasText: words }).first().waitFor(WAIT);
+  await one.goto(`${address}#/calibrate`);
+  await one.locator(".steps li").first().waitFor(WAIT);
+  await one.locator("select[aria-label=Camera]").selectOption("demo");
+  await one.locator("#calibrate").click();
+  await toast("calibrate: too many orders");
+  seen.notBegun = await one.locator(".guide-words").textContent();
+  seen.canBegin = [await one.locator("#calibrate").isEnabled(), await one.locator("#stop-early").isEnabled()];
+  await one.screenshot({ path: `${folder}/refused.png` });
+  await one.goto(`${address}#/live`);
+  await one.locator("#privacy").click();
+  await toast("privacy: too many orders");
+  seen.privacyRefused = await one.locator("#privacy").isChecked();
+  refuse.clear();
+  const answered = one.waitForFunction(() => document.querySelector("#privacy").checked, null, WAIT);
+  await one.locator("#privacy").click();
+  await answered;
+  await one.locator("#privacy").click();
+  await one.waitForFunction(() => !document.querySelector("#privacy").checked, null, WAIT);
+  const mark = { number: 1, kind: "micro", track_id: 1, onset_ms: 1, apex_ms: 2, offset_ms: 3, decided_ms: 4, confidence: 0.5, action_units: ["AU12"], emotion: null };
+  wire.send(JSON.stringify({ type: "marks", watched: true, began_ms: 1, counts: { micro: 1 }, newest: [mark] }));
+  await one.locator(".marks-card:visible .mark-list li").first().waitFor(WAIT);
+  wire.send(last.hello);
+  await one.locator(".marks-card").waitFor({ state: "hidden", ...WAIT });
+  seen.marksGone = await one.locator(".mark-list li").count();
+  await one.close();
+}
+
 async function calibrate() {
   await page.goto(`${address}#/calibrate`);
   await page.locator(".steps li").first().waitFor(WAIT);
@@ -170,7 +263,8 @@ async function perform() {
 }
 
 let failure = null;
-for (const part of [avatars, edit, perform, live, calibrate]) {
+const parts = [avatars, edit, quick_hands, perform, live, calibrate, refused];
+for (const part of parts.filter((p) => !only.length || only.includes(p.name))) {
   try {
     await part();
   } catch (error) {

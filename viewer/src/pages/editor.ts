@@ -3,40 +3,24 @@
 import { currentAvatar } from "../avatars";
 import { CharacterView } from "../character";
 import type { Connection } from "../connection";
+import { CurveChoice } from "../curve_choice";
 import { ICONS, h, icon, toast } from "../dom";
-import { EventList, type TakeEvent, entriesOf } from "../events";
+import { EditHistory } from "../edit_history";
+import { EventList, type TakeEvent } from "../events";
 import { exportMenu } from "../exporting";
-import type { Lane } from "../lanes";
-import { unitWords } from "../marks";
-import type { EditList, FrameWhy, Hello, TakeDetail } from "../messages";
+import type { Hello, TakeDetail } from "../messages";
 import { operationForm } from "../operation_form";
-import { type Operation, sentence } from "../operations";
 import type { Shift } from "../shift";
-import { type Curves, openTake, readCurves, readEdits, whyFrame, writeEdits } from "../takes";
+import { type Curves, openTake, readCurves } from "../takes";
 import { Timeline } from "../timeline";
 import { videoPane } from "../video_pane";
-import { whyOf } from "../why";
-
-const COLOURS = ["#0f8b8d", "#d9822b", "#2f74c8", "#9a5bc0", "#c2486b", "#5c8f2e"];
-const UNIT_COLOUR = "#d9822b";
-const FIRST_LANES = ["eyeBlinkLeft", "jawOpen", "mouthSmileLeft", "browInnerUp"];
+import { WhyPanel } from "../why";
 
 export async function editorPage(connection: Connection, name: string): Promise<{ element: HTMLElement; close: () => void }> {
-  const [take, hello] = await Promise.all([openTake(name), helloOf(connection)]);
+  const [take, hello] = await Promise.all([openTake(name), connection.greeting()]);
   const editor = new Editor(take, hello);
   await editor.load();
   return { element: editor.element, close: () => editor.close() };
-}
-
-function helloOf(connection: Connection): Promise<Hello> {
-  return new Promise((done) => {
-    const end = connection.listen((m) => {
-      if (m.type === "hello") {
-        done(m);
-        queueMicrotask(() => end());
-      }
-    });
-  });
 }
 
 class Editor {
@@ -45,25 +29,19 @@ class Editor {
   private events: EventList;
   private view: CharacterView | null = null;
   private curves: Curves | null = null;
-  private edits: EditList = { operations: [], done: 0 };
-  private changing: Promise<void> = Promise.resolve();
+  private history: EditHistory;
+  private choice: CurveChoice;
   private track: number;
-  private chosen = new Set(FIRST_LANES);
   private playing = false;
   private alive = true;
   private startedAt = 0;
-  private whyTurn = 0;
   private weights = new Float32Array(52);
 
   private video = h("video", { muted: true, playsinline: true, preload: "auto", "aria-label": "The clip with what was found in it" });
   private clock = h("output", { class: "clock" });
   private playButton = h("button", { type: "button", class: "primary", id: "play", "aria-label": "Play or pause", title: "Space" });
-  private undoButton = h("button", { type: "button", id: "undo", title: "Ctrl+Z" });
-  private redoButton = h("button", { type: "button", id: "redo", title: "Ctrl+Shift+Z" });
-  private history = h("ol", { class: "history" });
   private scope = h("p", { class: "hint", id: "scope" });
-  private why = h("div", { class: "why" });
-  private chips = h("div", { class: "chips", role: "group", "aria-label": "Curves shown" });
+  private why: WhyPanel;
   private keys = (event: KeyboardEvent): void => this.key(event);
 
   constructor(
@@ -72,28 +50,60 @@ class Editor {
   ) {
     this.track = take.tracks[0]?.track_id ?? 0;
     this.events = new EventList(take.first_ns, hello.names.units, hello.names.unit_titles);
-    this.undoButton.append(icon(ICONS.undo), "Undo");
-    this.redoButton.append(icon(ICONS.redo), "Redo");
-    this.undoButton.onclick = () => void this.step(-1);
-    this.redoButton.onclick = () => void this.step(1);
+    this.history = new EditHistory(
+      take,
+      () => this.reload(),
+      () => this.fillLanes(),
+    );
+    this.why = new WhyPanel(take.name);
+    this.choice = new CurveChoice(hello.names, () => {
+      this.fillLanes();
+      this.showScope();
+    });
     this.playButton.onclick = () => this.toggle();
     this.showPlay();
     const character = h("div", { class: "pane character-pane" });
+    this.element = this.layout(character);
+    try {
+      this.view = new CharacterView(character);
+    } catch {
+      character.append(h("p", { class: "note" }, "This browser draws no 3-D pictures (WebGL is off)."));
+    }
+    this.timeline.onseek = (t) => this.seek(t);
+    this.timeline.onselect = () => this.showScope();
+    this.timeline.onshift = (shift) => this.shift(shift);
+    this.events.onchoose = (event) => this.choose(event);
+    this.showEvents();
+    document.addEventListener("keydown", this.keys);
+  }
+
+  async load(): Promise<void> {
+    await this.history.load();
+    await this.reload();
+    this.seek(0);
+    requestAnimationFrame(() => this.tick());
+    try {
+      await this.view?.load(await currentAvatar(), this.hello.names.shapes);
+    } catch (error) {
+      toast(`The character cannot be shown: ${(error as Error).message}`, "error");
+    }
+  }
+
+  close(): void {
+    this.alive = false;
+    this.history.close();
+    this.why.close();
+    document.removeEventListener("keydown", this.keys);
+    this.timeline.close();
+    this.view?.close();
+    this.video.removeAttribute("src");
+  }
+
+  private layout(character: HTMLElement): HTMLElement {
+    const { take } = this;
     const back = h("a", { class: "button", href: "#/takes", "aria-label": "All takes" });
     back.append(icon(ICONS.back));
-    const tracks = h(
-      "select",
-      {
-        "aria-label": "Face",
-        onchange: () => {
-          this.track = Number(tracks.value);
-          this.showEvents();
-          void this.reload();
-        },
-      },
-      ...take.tracks.map((t) => h("option", { value: t.track_id }, `Face ${t.track_id} · ${t.frames} frames`)),
-    );
-    this.element = h(
+    return h(
       "div",
       { class: "editor" },
       h(
@@ -103,9 +113,9 @@ class Editor {
         h("h1", {}, take.name === "." ? take.source : take.name),
         h("span", { class: "hint" }, `${take.frames.toLocaleString()} frames, ${((take.last_ns - take.first_ns) / 1e9).toFixed(1)} s`),
         h("span", { class: "grow" }),
-        take.tracks.length > 1 ? tracks : null,
-        this.undoButton,
-        this.redoButton,
+        take.tracks.length > 1 ? this.faces() : null,
+        this.history.undo,
+        this.history.redo,
         exportMenu(take.name, () => this.track),
       ),
       h("div", { class: "stage" }, videoPane(this.video, take), character),
@@ -121,50 +131,36 @@ class Editor {
           h("button", { type: "button", class: "small", title: "+", onclick: () => this.timeline.zoom(0.6) }, "Zoom +"),
           h("button", { type: "button", class: "small", title: "-", onclick: () => this.timeline.zoom(1.7) }, "Zoom −"),
         ),
-        this.chips,
+        this.choice.element,
         this.timeline.element,
       ),
-      h("aside", { class: "side" }, this.operations(), this.events.element, h("section", { class: "card" }, h("h2", {}, "Why does it look like this?", h("small", { id: "why-frame" })), this.why)),
+      h("aside", { class: "side" }, this.operations(), this.events.element, this.why.element),
     );
-    try {
-      this.view = new CharacterView(character);
-    } catch {
-      character.append(h("p", { class: "note" }, "This browser draws no 3-D pictures (WebGL is off)."));
-    }
-    this.timeline.onseek = (t) => this.seek(t);
-    this.timeline.onselect = () => this.showScope();
-    this.timeline.onshift = (shift) => this.draw(shift);
-    this.events.onchoose = (event) => this.choose(event);
-    this.showEvents();
-    document.addEventListener("keydown", this.keys);
   }
 
-  async load(): Promise<void> {
-    this.edits = await readEdits(this.take.name);
-    await this.reload();
-    this.seek(0);
-    requestAnimationFrame(() => this.tick());
-    try {
-      await this.view?.load(await currentAvatar(), this.hello.names.shapes);
-    } catch (error) {
-      toast(`The character cannot be shown: ${(error as Error).message}`, "error");
-    }
-  }
-
-  close(): void {
-    this.alive = false;
-    document.removeEventListener("keydown", this.keys);
-    this.timeline.close();
-    this.view?.close();
-    this.video.removeAttribute("src");
+  /** To choose a face of the take. */
+  private faces(): HTMLElement {
+    const tracks = h(
+      "select",
+      {
+        "aria-label": "Face",
+        onchange: () => {
+          this.track = Number(tracks.value);
+          this.showEvents();
+          void this.reload();
+        },
+      },
+      ...this.take.tracks.map((t) => h("option", { value: t.track_id }, `Face ${t.track_id} · ${t.frames} frames`)),
+    );
+    return tracks;
   }
 
   private operations(): HTMLElement {
     const form = operationForm(
-      () => ({ shapes: this.shownShapes(), track: this.track, span: this.timeline.selection, time: this.timeline.time, ns: (t) => this.ns(t) }),
-      (operation) => void this.add(operation),
+      () => ({ shapes: this.choice.shapes, track: this.track, span: this.timeline.selection, time: this.timeline.time, ns: (t) => this.ns(t) }),
+      (operation) => void this.history.add(operation),
     );
-    return h("section", { class: "card operations" }, h("h2", {}, "Edit"), this.scope, form, this.history);
+    return h("section", { class: "card operations" }, h("h2", {}, "Edit"), this.scope, form, this.history.list);
   }
 
   /** Seconds from the first frame → the take's own clock. */
@@ -173,9 +169,9 @@ class Editor {
   }
 
   /** A curve was drawn up or down. */
-  private draw(shift: Shift): void {
+  private shift(shift: Shift): Promise<void> {
     const offset = Math.round(shift.offset * 1e4) / 1e4;
-    void this.add({ kind: "gain", gain: 1, offset, shapes: [shift.lane], start_ns: this.ns(shift.start), end_ns: this.ns(shift.end), track_id: this.track });
+    return this.history.add({ kind: "gain", gain: 1, offset, shapes: [shift.lane], start_ns: this.ns(shift.start), end_ns: this.ns(shift.end), track_id: this.track });
   }
 
   private choose(event: TakeEvent | null): void {
@@ -187,7 +183,8 @@ class Editor {
   }
 
   private explainEvent(): void {
-    const { units, unitColumns: columns } = this.curves!;
+    if (!this.curves) return; // they are on their way, and `reload` explains
+    const { units, unitColumns: columns } = this.curves;
     this.events.explain({ units, columns, row: (t) => this.timeline.row(t + 1e-3) });
   }
 
@@ -202,114 +199,26 @@ class Editor {
     }));
   }
 
-  private shownShapes(): string[] {
-    return this.hello.names.shapes.filter((n) => this.chosen.has(n));
-  }
-
-  private add(operation: Operation): Promise<void> {
-    return this.change((now) => ({ operations: [...now.operations.slice(0, now.done), operation], done: now.done + 1 }));
-  }
-
-  private step(by: 1 | -1): Promise<void> {
-    return this.change((now) => {
-      const done = now.done + by;
-      return done < 0 || done > now.operations.length ? null : { ...now, done };
-    });
-  }
-
-  /** Changes are made one after the other, each on the result of the one before, however quickly they are asked for. */
-  private change(make: (now: EditList) => EditList | null): Promise<void> {
-    this.changing = this.changing.then(async () => {
-      const edits = make(this.edits);
-      if (!edits || !this.alive) return;
-      try {
-        this.edits = await writeEdits(this.take.name, edits);
-        await this.reload();
-      } catch (error) {
-        toast((error as Error).message, "error");
-        this.fillLanes();
-      }
-    });
-    return this.changing;
-  }
-
   private async reload(): Promise<void> {
     const first = !this.curves;
     this.curves = await readCurves(this.take.name, this.track);
     if (!this.alive) return;
     if (first) this.timeline.setTimes(this.curves.t);
-    this.showLanes();
-    this.showHistory();
+    this.choice.show(this.curves);
+    this.fillLanes();
     this.showScope();
+    this.explainEvent();
     this.seek(this.timeline.time);
   }
 
-  private showLanes(): void {
-    const curves = this.curves!;
-    const { shapes } = this.hello.names;
-    const measured = shapes.map((_, k) => {
-      let top = 0;
-      for (let row = 0; row < curves.rows; row++) top = Math.max(top, curves.edited[row * 52 + k] || 0, curves.raw[row * 52 + k] || 0);
-      return top;
-    });
-    this.chips.replaceChildren(
-      ...shapes
-        .map((shape, k) => ({ shape, top: measured[k]! }))
-        .filter((s) => s.top > 0.02 || this.chosen.has(s.shape))
-        .map(({ shape }) => {
-          const chip = h(
-            "button",
-            {
-              type: "button",
-              class: "shape-chip",
-              "aria-pressed": String(this.chosen.has(shape)),
-              onclick: () => {
-                if (this.chosen.has(shape)) this.chosen.delete(shape);
-                else this.chosen.add(shape);
-                chip.setAttribute("aria-pressed", String(this.chosen.has(shape)));
-                this.fillLanes();
-                this.showScope();
-              },
-            },
-            shape,
-          );
-          return chip;
-        }),
-    );
-    this.fillLanes();
-  }
-
   private fillLanes(): void {
-    const curves = this.curves!;
-    const { shapes } = this.hello.names;
-    const shown = this.shownShapes().map((name, i): Lane => {
-      const k = shapes.indexOf(name);
-      return {
-        name,
-        colour: COLOURS[i % COLOURS.length]!,
-        raw: (row) => curves.raw[row * 52 + k]!,
-        edited: (row) => curves.edited[row * 52 + k]!,
-        top: 1,
-      };
-    });
-    this.timeline.lanes = [...shown, ...this.unitLanes()];
+    if (!this.curves) return;
+    this.timeline.lanes = this.choice.lanes(this.curves, this.events.current);
     this.timeline.redraw();
   }
 
-  /** Action units of the chosen event: measured, not edited. */
-  private unitLanes(): Lane[] {
-    const event = this.events.current;
-    const { units, unitColumns } = this.curves!;
-    const { units: names } = this.hello.names;
-    const entries = event ? entriesOf(event, names) : [];
-    return entries.map((k): Lane => {
-      const value = (row: number): number => units[row * unitColumns + k]!;
-      return { name: unitWords([names[k]!], {}).short, colour: UNIT_COLOUR, raw: value, edited: value, top: 5, fixed: true };
-    });
-  }
-
   private showScope(): void {
-    const n = this.chosen.size;
+    const n = this.choice.shapes.length;
     const s = this.timeline.selection;
     const where = s ? `from ${s[0].toFixed(2)} to ${s[1].toFixed(2)} s` : "over the whole take";
     this.scope.textContent = n
@@ -317,20 +226,12 @@ class Editor {
       : `Acts on all 52 shapes, ${where}.`;
   }
 
-  private showHistory(): void {
-    this.undoButton.disabled = this.edits.done === 0;
-    this.redoButton.disabled = this.edits.done === this.edits.operations.length;
-    this.history.replaceChildren(
-      ...this.edits.operations.map((o, k) => h("li", { class: k < this.edits.done ? "" : "undone" }, sentence(o, this.take.first_ns))),
-    );
-  }
-
   private seek(time: number): void {
     this.timeline.seek(time);
     if (this.playing) this.startedAt = performance.now() - this.timeline.time * 1000;
     if (this.take.video && Math.abs(this.video.currentTime - time) > 0.02) this.video.currentTime = this.timeline.time;
     this.showTime();
-    if (!this.playing) void this.explain();
+    if (!this.playing) this.explain();
   }
 
   private toggle(): void {
@@ -341,7 +242,7 @@ class Editor {
     if (this.playing) void this.video.play().catch(() => undefined);
     else {
       this.video.pause();
-      void this.explain();
+      this.explain();
     }
     this.showPlay();
   }
@@ -378,29 +279,16 @@ class Editor {
     });
   }
 
-  private async explain(): Promise<void> {
-    const turn = ++this.whyTurn;
-    await new Promise((done) => setTimeout(done, 120));
-    if (turn !== this.whyTurn || !this.alive) return;
-    const row = this.timeline.row(this.timeline.time);
-    try {
-      const why = await whyFrame(this.take.name, this.track, row);
-      if (turn === this.whyTurn) this.showWhy(why);
-    } catch (error) {
-      this.why.replaceChildren((error as Error).message);
-    }
-  }
-
-  private showWhy(why: FrameWhy): void {
-    this.element.querySelector("#why-frame")!.textContent = `frame ${why.index}`;
-    this.why.replaceChildren(...whyOf(why));
+  private explain(): void {
+    if (this.alive) void this.why.explain(this.track, () => this.timeline.row(this.timeline.time));
   }
 
   private key(event: KeyboardEvent): void {
     const field = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !field) {
       event.preventDefault();
-      void this.step(event.shiftKey ? 1 : -1);
+      this.timeline.finish();
+      void this.history.step(event.shiftKey ? 1 : -1);
     } else if (event.key === " " && !field && !(event.target instanceof HTMLButtonElement)) {
       event.preventDefault();
       this.toggle();
