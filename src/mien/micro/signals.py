@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from mien.core.arrays import Float32, Float64
 from mien.micro.grid import STEP_NS, Grid
@@ -79,7 +79,7 @@ def gaussian(values: Float32, seconds: float) -> Float32:
     size += 1 - size % 2
     out = np.ascontiguousarray(values, dtype=np.float32)
     for _ in range(3):
-        out = uniform_filter1d(out, size, axis=1, mode="nearest")
+        out = np.asarray(cv2.blur(out, (size, 1), borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
     return out
 
 
