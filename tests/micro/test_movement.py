@@ -57,6 +57,16 @@ def test_a_faint_brow_movement_is_measured_below_the_jitter_of_the_landmarks() -
     assert path[-1] == pytest.approx(0.0, abs=0.15)
 
 
+def test_movement_is_read_where_it_is() -> None:
+    """What is left of a border through the middle of one brow moves, what is right of it does not."""
+    name = R.index("brow_middle_R")
+    border = round(float(R.of(POINTS)[R.region == name, 0].mean()))
+    whole = _frame(2.0)
+    half = np.concatenate([whole[:, :border], _frame(0.0)[:, border:]], axis=1)
+    all_of_it, some = (_path([_frame(0.0), frame], [0.0, 0.0])[-1][name, 1] for frame in (whole, half))
+    assert 0.25 < some / all_of_it < 0.75
+
+
 def test_a_head_that_drifts_and_a_light_that_flickers_move_nothing() -> None:
     drifts = [0.0, 0.7, 1.5, 2.2, 3.0, 3.7, 4.5]
     lights = [1.0, 1.05, 0.97, 1.1, 0.95, 1.0, 1.08]
