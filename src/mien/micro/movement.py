@@ -32,9 +32,6 @@ _ASTRAY_PX = 6.0
 """Crop px by which the crop may stray from where the landmarks would put it."""
 _GAP_NS = 250_000_000
 _SMOOTH = (5, 5)
-_RIM_X, _RIM_Y = 16, 8
-"""Crop px at left and right, above and below for which no flow is computed: places rarely lie there, and it is a
-quarter of the crop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,10 +133,10 @@ class FaceMovement:
 
     def _flowed(self, reference: _Reference, grey: UInt8) -> Float64:
         """(P, 2) crop px: where the reference's places are in this frame."""
-        before = _without_rim(grey if reference.grey is None else reference.grey)
-        start = np.zeros((*before.shape, 2), np.float32)
-        flow = cv2.blur(self._flow.calc(before, _without_rim(grey), start), _SMOOTH)
-        at = (reference.places - (_RIM_X, _RIM_Y)).astype(np.float32)
+        before = grey if reference.grey is None else reference.grey
+        start = np.zeros((*grey.shape, 2), np.float32)
+        flow = cv2.blur(self._flow.calc(before, grey, start), _SMOOTH)
+        at = reference.places.astype(np.float32)
         read = cv2.remap(flow, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(reference.places + read.reshape(-1, 2), dtype=np.float64)
 
@@ -158,10 +155,6 @@ def _dense_flow() -> cv2.DISOpticalFlow:
     flow.setVariationalRefinementIterations(2)
     flow.setPatchStride(5)
     return flow
-
-
-def _without_rim(grey: UInt8) -> UInt8:
-    return np.ascontiguousarray(grey[_RIM_Y:-_RIM_Y, _RIM_X:-_RIM_X])
 
 
 def _seen(crop_now: Float64, crop_landmarks: Float64, places: Float64) -> Float64:
