@@ -38,6 +38,8 @@ _PUPIL_DEG, _IRIS_DEG = 14.0, 24.0
 """Of the rings of the character's eyeballs; the iris is smaller than painted there, as that of people."""
 _GLINTS = 32
 """The last triangles of an eyeball are two painted highlights of 16 triangles each."""
+_AS_FAR_AS_PEOPLE = {"browDown": 0.58}
+"""The character is a cartoon whose brows come down by a finger's breadth: what part of it people can do."""
 _WARPS = (
     # centre (|x|, y, z) mm, width mm, direction (away from the middle, up, forward), standard deviation mm
     ((52.0, -72.0, -2.0), 34.0, (1.0, 0.0, 0.0), 4.0),  # width of the jaw
@@ -92,7 +94,8 @@ def _offsets(character: Character, first: Int64) -> dict[str, Float32]:
     for part, begin in zip(character.parts, first, strict=False):
         for name, offsets in part.morphs.items():
             full = dense.setdefault(name, np.zeros((int(first[-1]), 3), np.float32))
-            full[begin : begin + len(offsets)] += offsets * np.float32(1000.0)
+            share = next((v for start, v in _AS_FAR_AS_PEOPLE.items() if name.startswith(start)), 1.0)
+            full[begin : begin + len(offsets)] += offsets * np.float32(1000.0 * share)
     return dense
 
 
