@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_up_expressions import NAMES, RECIPE, write_faces
+from made_up_expressions import NAMES, RECIPE
 from typer.testing import CliRunner
 
 from mien.cli.main import app
@@ -31,14 +31,6 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`folder:` data."""
-    root = tmp_path_factory.mktemp("faces")
-    write_faces(root)
-    return root
-
-
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "recipe.toml"
@@ -54,10 +46,10 @@ def faces_of(count: int = 6) -> ExpressionFaces:
 
 
 def test_a_run_learns_resumes_and_becomes_a_model_that_the_runtime_reads(
-    data: Path, recipe: Path, tmp_path: Path
+    striped_faces: Path, recipe: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    request = Request((f"folder:{data}",), out, recipe=recipe, steps=20, threads=1)
+    request = Request((f"folder:{striped_faces}",), out, recipe=recipe, steps=20, threads=1)
     assert train(request)["steps"] == 20
     result = train(replace(request, steps=60))
     assert result["steps"] == 60
@@ -73,7 +65,7 @@ def test_a_run_learns_resumes_and_becomes_a_model_that_the_runtime_reads(
     stage = NetworkExpression(Options(model=str(tmp_path / "models" / "expression-test"), mirrored=False))
     stage.close()
     words = (str(best), str(tmp_path / "models" / "expression-test"))
-    runs = evaluate(EvaluateRequest(f"folder:{data}", words, aligned=False, flip=False))
+    runs = evaluate(EvaluateRequest(f"folder:{striped_faces}", words, aligned=False, flip=False))
     first, second = (figures(run) for run in runs)
     assert first["accuracy"] > 0.7
     assert abs(first["accuracy"] - second["accuracy"]) < 0.03
@@ -83,11 +75,11 @@ def test_a_run_learns_resumes_and_becomes_a_model_that_the_runtime_reads(
     assert first["accuracy_interval"][0] <= first["accuracy"] <= first["accuracy_interval"][1]
     with pytest.raises(ModelError, match="no checkpoint of an expression network"):
         torch.save({"format": 1, "facts": {}}, tmp_path / "odd.pt")
-        evaluate(EvaluateRequest(f"folder:{data}", (str(tmp_path / "odd.pt"),), aligned=False))
+        evaluate(EvaluateRequest(f"folder:{striped_faces}", (str(tmp_path / "odd.pt"),), aligned=False))
     shown = CliRunner().invoke(
         app,
-        ["lab", "evaluate", "expression", "--data", f"folder:{data}", "--model", str(best), "--whole", "--no-flip",
-         "--json", "--out", str(tmp_path / "figures")],
+        ["lab", "evaluate", "expression", "--data", f"folder:{striped_faces}", "--model", str(best), "--whole",
+         "--no-flip", "--json", "--out", str(tmp_path / "figures")],
     )  # fmt: skip
     assert shown.exit_code == 0, shown.output
     told = json.loads(shown.stdout)
@@ -162,8 +154,8 @@ def test_every_face_comes_once_in_a_round_and_batches_depend_on_the_step_alone()
     )
 
 
-def test_votes_become_probabilities_and_boxes_place_the_crop(data: Path) -> None:
-    sample = open_dataset(f"folder:{data}").sample(0)
+def test_votes_become_probabilities_and_boxes_place_the_crop(striped_faces: Path) -> None:
+    sample = open_dataset(f"folder:{striped_faces}").sample(0)
     assert sample.expression is not None
     voted = replace(sample, expression=replace(sample.expression, votes={"fear": 3.0, "anger": 1.0, "contempt": 4.0}))
     row = label_row(voted, NAMES)
@@ -181,13 +173,13 @@ def test_votes_become_probabilities_and_boxes_place_the_crop(data: Path) -> None
 
 
 def test_points_are_found_once_and_a_damaged_file_is_named(
-    data: Path, tmp_path: Path, disc_models: Path, monkeypatch: pytest.MonkeyPatch
+    striped_faces: Path, tmp_path: Path, disc_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mien.lab.train import expression_points
 
     model = str(disc_models / "hrnet98-128")
     monkeypatch.setattr(expression_points.PointFinder.__init__, "__defaults__", (model,))
-    samples = [open_dataset(f"folder:{data}").sample(i) for i in (0, 40)]
+    samples = [open_dataset(f"folder:{striped_faces}").sample(i) for i in (0, 40)]
     kept = tmp_path / "points.npz"
     found = points_of(samples, kept)
     assert set(found) == {s.name for s in samples}

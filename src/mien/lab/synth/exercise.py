@@ -13,12 +13,11 @@ import numpy as np
 
 from mien.animate.idle import Gazing, Head
 from mien.animate.motion import Drift, Pulse, Step
-from mien.core.arrays import Float64
 from mien.core.schema import load_schema
 from mien.lab.synth import distractors
 from mien.lab.synth.expression_events import Event
 from mien.lab.synth.expressions import EXCLUSIVE
-from mien.lab.synth.sequence import FPS, FaceSequence, shapes_at
+from mien.lab.synth.sequence import FPS, FaceSequence, Moving, sampled
 
 CALM_S = 2.0
 """Neutral at the start."""
@@ -172,20 +171,5 @@ def _sampled(
     events: list[Event],
 ) -> FaceSequence:
     seed, fps, seconds = how
-    times_ns = np.round(np.arange(int(np.ceil(seconds * fps))) * (1e9 / fps)).astype(np.int64)
-    t_s: Float64 = times_ns / 1e9
-    degrees, mm = moving[0].at(t_s)
-    gaze_deg = moving[1].at(t_s, degrees)
-    return FaceSequence(
-        seed=seed,
-        kind=kind,
-        fps=float(fps),
-        seconds=seconds,
-        times_ns=times_ns,
-        shapes=shapes_at(pulses, t_s, gaze_deg),
-        gaze_deg=gaze_deg.astype(np.float32),
-        head_deg=degrees.astype(np.float32),
-        head_mm=mm.astype(np.float32),
-        light=np.ones(len(t_s), np.float32),
-        events=tuple(sorted(events, key=lambda e: e.onset_s)),
-    )
+    facts = (seed, kind, float(fps), seconds)
+    return sampled(facts, int(np.ceil(seconds * fps)), Moving(pulses, *moving), sorted(events, key=lambda e: e.onset_s))

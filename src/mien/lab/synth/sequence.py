@@ -9,11 +9,14 @@ movement looked at more or less often. Pictures: `render_sequence`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from mien.action_units.visibility import look_shapes
+from mien.animate.idle import Gazing, Head
 from mien.animate.motion import Pulse, weights
 from mien.animate.timing import rate
 from mien.core.arrays import Float32, Float64, Int64
@@ -39,6 +42,15 @@ _APART_S = 0.1
 """Least time between two expressions."""
 _WARM_UP_S = 120.0
 """So long before a long video bouts begin already, so that its start is as lively as its end."""
+
+
+class Moving(NamedTuple):
+    """What moves in a sequence, as functions of time; `light`: seconds → factor on all light, None = it stays 1."""
+
+    pulses: list[Pulse]
+    head: Head
+    gaze: Gazing
+    light: Callable[[Float64], Float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,23 +139,42 @@ def random_sequence(
     gaze, shifts = distractors.random_gaze(streams["gaze"], length, head.turns)
     light, changes = distractors.random_lighting(streams["light"], length)
 
-    times_ns = np.round(np.arange(int(np.ceil(length * fps - 1e-9))) * (1e9 / fps)).astype(np.int64)
-    t_s = times_ns / 1e9
-    degrees, mm = head.at(t_s)
-    gaze_deg = gaze.at(t_s, degrees)
     events = sorted([*expressions, *blinks, *speech, *turns, *shifts, *changes], key=lambda e: e.onset_s)
+    return sampled(
+        (seed, kind, float(fps), length),
+        int(np.ceil(length * fps - 1e-9)),
+        Moving(pulses, head, gaze, light.at),
+        [e for e in events if e.onset_s < length and e.offset_s > 0],
+    )
+
+
+def sampled(facts: tuple[int, str, float, float], frames: int, moving: Moving, events: Sequence[Event]) -> FaceSequence:
+    """What moves, read at the times of the frames.
+
+    Args:
+        facts: `seed`, `kind`, `fps` and `seconds` of the sequence.
+        frames: how many.
+        moving: curves of time.
+        events: by onset.
+    """
+    seed, kind, fps, seconds = facts
+    times_ns = np.round(np.arange(frames) * (1e9 / fps)).astype(np.int64)
+    t_s: Float64 = times_ns / 1e9
+    degrees, mm = moving.head.at(t_s)
+    gaze_deg = moving.gaze.at(t_s, degrees)
+    light = np.ones(frames) if moving.light is None else moving.light(t_s)
     return FaceSequence(
         seed=seed,
         kind=kind,
-        fps=float(fps),
-        seconds=length,
+        fps=fps,
+        seconds=seconds,
         times_ns=times_ns,
-        shapes=shapes_at(pulses, t_s, gaze_deg),
+        shapes=shapes_at(moving.pulses, t_s, gaze_deg),
         gaze_deg=gaze_deg.astype(np.float32),
         head_deg=degrees.astype(np.float32),
         head_mm=mm.astype(np.float32),
-        light=light.at(t_s).astype(np.float32),
-        events=tuple(e for e in events if e.onset_s < length and e.offset_s > 0),
+        light=light.astype(np.float32),
+        events=tuple(events),
     )
 
 

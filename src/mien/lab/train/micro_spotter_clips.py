@@ -18,7 +18,7 @@ from mien.lab.rigs.catalogue import NAMES, load_rig
 from mien.lab.synth import distractors
 from mien.lab.synth.expression_events import Event, macro_event, micro_event, pulses_of
 from mien.lab.synth.faint_movement import Performer, observe
-from mien.lab.synth.sequence import FaceSequence, random_sequence, shapes_at
+from mien.lab.synth.sequence import FaceSequence, Moving, random_sequence, sampled
 from mien.micro.grid import Grid, to_grid
 from mien.micro.signals import STEP_S, STRIDE, signals_of
 
@@ -158,20 +158,4 @@ def dense_sequence(seed: int, fps: float, seconds: float = 12.0) -> FaceSequence
     head, _ = distractors.random_head(streams[2], seconds, 4.0)
     gaze, _ = distractors.random_gaze(streams[3], seconds, head.turns)
     light, _ = distractors.random_lighting(streams[4], seconds)
-    times_ns = np.round(np.arange(int(seconds * fps)) * (1e9 / fps)).astype(np.int64)
-    t_s = times_ns / 1e9
-    degrees, mm = head.at(t_s)
-    gaze_deg = gaze.at(t_s, degrees)
-    return FaceSequence(
-        seed=seed,
-        kind="long",
-        fps=fps,
-        seconds=seconds,
-        times_ns=times_ns,
-        shapes=shapes_at(pulses, t_s, gaze_deg),
-        gaze_deg=gaze_deg.astype(np.float32),
-        head_deg=degrees.astype(np.float32),
-        head_mm=mm.astype(np.float32),
-        light=light.at(t_s).astype(np.float32),
-        events=tuple(events),
-    )
+    return sampled((seed, "long", fps, seconds), int(seconds * fps), Moving(pulses, head, gaze, light.at), events)
