@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,10 +24,17 @@ def micro(
     full: Annotated[
         bool, typer.Option("--full", help="Published sizes: 112 px, 16 frames; hours without a GPU.")
     ] = False,
+    turns: Annotated[
+        int, typer.Option(min=0, help="Only the first so many folds of each method: how long will all take? 0 = all.")
+    ] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="File of the finished folds; the same command goes on where it was stopped.")
+    ] = None,
     pictures: Annotated[bool, typer.Option("--pictures", help="The leak test compares pictures, too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """UF1, UAR, accuracy, macro F1 with support; spotting F1 and STRS of the methods that spot.
+    """UF1, UAR, accuracy, macro F1 with support and intervals over subjects; what chance gives; spotting F1 and STRS of
+    the methods that spot.
 
     Each fold learns from scratch; nothing is chosen on the subject who is left out. Without --full networks have a few
     channels, 32 px and 8 frames: figures of a trial, not of the papers' networks.
@@ -35,14 +43,19 @@ def micro(
     effort = load("mien.lab.micro.methods:Effort")
     how = effort(steps=steps, frames=16, side=112, full=True) if full else effort(steps=steps)
     request = load(module + "Request")(
-        *(tuple(data), protocol, tuple(method or ()), three, count, max(side, 112) if full else side, how, pictures)
+        *(tuple(data), protocol, tuple(method or ()), three, count, max(side, 112) if full else side, how),
+        *(pictures, turns, out),
     )
-    with StepProgress("evaluating", "methods") as progress:
+    with StepProgress("evaluating", "folds of a method") as progress:
+        begun = False
 
         def told(done: int, total: int) -> None:
-            if done == 1:
-                progress.started(0, total)
-            progress.advance(1)
+            nonlocal begun
+            if begun:
+                progress.advance(1)
+            else:
+                progress.started(done, total)
+            begun = True
 
         results = load(module + "evaluate")(request, told)
     if json_output:

@@ -1,7 +1,9 @@
 """Protocols: every subject tested once, from scratch; a leaky run is caught; every method learns a plain difference."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,9 +11,12 @@ import pytest
 
 from mien.errors import ConfigError, RequestError
 from mien.lab.datasets.sample import Clip, Sample
-from mien.lab.evaluate.micro import MicroFold, Request, as_json, as_text, folds_of, run
+from mien.lab.evaluate import micro
+from mien.lab.evaluate.micro import Request, as_json, as_text, evaluate, run
+from mien.lab.evaluate.micro_folds import MicroFold, classes_of, commonest_turns, folds_of
+from mien.lab.evaluate.micro_scores import COMMONEST, Result, result_of
 from mien.lab.micro.clips import MicroClip, label_of
-from mien.lab.micro.methods import NAMES, TABLE_2, TABLE_3, Effort, make_method
+from mien.lab.micro.methods import NAMES, TABLE_2, TABLE_3, Effort, Recogniser, make_method
 
 SIDE = 48
 EFFORT = Effort(steps=3, batch=4, frames=8, side=32)
@@ -38,6 +43,11 @@ def _clip(subject: int, k: int) -> MicroClip:
 
 CLIPS = [_clip(s, k) for s in range(3) for k in range(4)]
 REQUEST = Request(("casme-ii:nowhere",), effort=EFFORT)
+
+
+def _scored(name: str, make: Callable[[str, Effort], Recogniser] = make_method) -> Result:
+    folds = list(folds_of(CLIPS, "loso"))
+    return result_of(name, run(name, folds, REQUEST, make), classes_of(folds), repeats=20)
 
 
 def test_loso_tests_every_subject_once_and_never_learns_from_it() -> None:
@@ -81,7 +91,7 @@ class _Spy:
 
 def test_counts_are_added_over_the_folds_before_anything_is_divided() -> None:
     spy = _Spy()
-    result = run("spy", list(folds_of(CLIPS, "loso")), REQUEST, lambda name, effort: spy)
+    result = _scored("spy", lambda name, effort: spy)
     assert all(not a & b for a, b in zip(spy.learned, spy.tested, strict=True))
     # 6 of 12 right; F1 of happiness 2·6/(12 + 6), of surprise 0; recalls 1 and 0.
     assert (result.accuracy, result.uf1, result.uar) == pytest.approx((0.5, (2 / 3) / 2, 0.5))
@@ -90,7 +100,7 @@ def test_counts_are_added_over_the_folds_before_anything_is_divided() -> None:
 
 @pytest.mark.parametrize("name", ["lbp-top", "locp-top", "mdmd", "of-fd", "sp-fd"])
 def test_descriptors_tell_brows_from_mouth(name: str) -> None:
-    result = run(name, list(folds_of(CLIPS, "loso")), REQUEST)
+    result = _scored(name)
     assert result.accuracy >= 0.75
     assert np.isnan(result.spotting_f1) == (name not in ("mdmd", "of-fd", "sp-fd"))
 
@@ -119,12 +129,47 @@ def test_the_same_seed_gives_the_same_answers() -> None:
 
 def test_the_table_names_every_row_of_the_paper() -> None:
     assert set(TABLE_3) <= set(NAMES)
-    result = run("spy", list(folds_of(CLIPS, "loso")), REQUEST, lambda name, effort: _Spy())
+    result = _scored("spy", lambda name, effort: _Spy())
     text = as_text([result], REQUEST)
-    assert "| spy | 50.0 |" in text
+    assert "| spy | 50.0 (50–50) | 33.3 (33–33) |" in text
+    assert "12 clips of 3 subjects, 3 folds" in text
     assert "nowhere" not in text  # no path of the user's machine
     assert as_json([result], REQUEST)["methods"][0]["spotting_f1"] is None
     assert set(TABLE_2) - set(NAMES) == {"3d-cnn-pretrained"}
+
+
+def test_a_stopped_run_goes_on_fold_by_fold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(micro, "load_clips", lambda request: CLIPS)
+    request = replace(REQUEST, methods=("mdmd", "mer-gcn"), out=tmp_path / "runs" / "turns.jsonl")
+    said: list[tuple[int, int]] = []
+    first = evaluate(replace(request, turns=1), lambda *now: said.append(now))
+    assert said == [(0, 2), (1, 2), (2, 2)]
+    assert [r.folds for r in first] == [1, 1, 1, 1]
+    said.clear()
+    whole = evaluate(request, lambda *now: said.append(now))
+    assert (said[0], said[-1]) == ((2, 6), (6, 6))
+    fresh = evaluate(replace(request, out=None))
+    for one, other in zip(whole, fresh, strict=True):  # in one go or in two: the same
+        assert replace(one, seconds=0.0) == replace(other, seconds=0.0)
+    assert [r.method for r in whole] == ["commonest", "permuted", "mdmd", "mer-gcn"]
+
+
+def test_turns_of_another_request_are_not_mixed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(micro, "load_clips", lambda request: CLIPS)
+    request = replace(REQUEST, methods=("mdmd",), out=tmp_path / "turns.jsonl", turns=1)
+    evaluate(request)
+    with pytest.raises(RequestError, match="steps was 3, is 4"):
+        evaluate(replace(request, effort=replace(EFFORT, steps=4)))
+    monkeypatch.setattr(micro, "load_clips", lambda request: CLIPS[1:])
+    with pytest.raises(RequestError, match="clips was"):
+        evaluate(request)
+
+
+def test_the_commonest_class_is_that_of_the_others() -> None:
+    clips = [*CLIPS[:4], *(replace(c, label="happiness") for c in CLIPS[4:])]
+    turns = commonest_turns(list(folds_of(clips, "loso")))
+    assert [set(t.answers) for t in turns] == [{"happiness"}] * 3
+    assert (turns[0].method, turns[0].truth) == (COMMONEST, ("happiness", "surprise") * 2)
 
 
 def test_classes_of_the_composite() -> None:

@@ -7,25 +7,26 @@ refuses a fold whose test shares a clip, a subject or a picture with its trainin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mien.core.arrays import Float64
 from mien.errors import RequestError
 from mien.lab.datasets.dataset import open_dataset
-from mien.lab.datasets.splits import subject_fold
-from mien.lab.metrics.classes import accuracy, confusion_matrix, macro_f1, uar, uf1
-from mien.lab.metrics.intervals import Interval, spot_then_recognise, spotting_f1
+from mien.lab.evaluate.micro_folds import MicroFold, Protocol, classes_of, commonest_turns, folds_of, person_of
+from mien.lab.evaluate.micro_scores import COMMONEST, Result, as_rows, permuted, result_of, table
+from mien.lab.evaluate.micro_turns import Span, Turn, TurnFile, fingerprint
+from mien.lab.metrics.intervals import Interval
 from mien.lab.metrics.leaks import COMPOSITE, check_no_leak
 from mien.lab.micro.clips import MicroClip, micro_samples, read_clips
 from mien.lab.micro.flow_features import half_length, intervals_of, mdmd_curve, of_fd_curve, region_path, sp_fd_curve
-from mien.lab.micro.methods import NAMES, TABLE_2, TABLE_3, Effort, Recogniser, make_method
+from mien.lab.micro.methods import NAMES, Effort, Recogniser, make_method
 
-Protocol = Literal["loso", "kfold"]
-FOLDS = 5
 SPOTTERS = ("mdmd", "of-fd", "sp-fd")
 """Methods whose curve is also scored as a spotter; on clips with their margins, the videos of this evaluation."""
 
@@ -43,6 +44,8 @@ class Request:
         side: of the clips' pictures, px.
         effort: of the networks.
         pictures: compare pictures in the leak test, too (slower).
+        turns: only the first so many of each method; 0 = all.
+        out: file of the finished turns, from which the same request goes on; None = nothing is kept.
     """
 
     data: tuple[str, ...]
@@ -53,38 +56,8 @@ class Request:
     side: int = 64
     effort: Effort = field(default_factory=Effort)
     pictures: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MicroFold:
-    """One turn: whose clips are tested, and who is learned from."""
-
-    name: str
-    train: tuple[MicroClip, ...]
-    test: tuple[MicroClip, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One method under one protocol.
-
-    Attributes:
-        method: name.
-        accuracy, macro_f1, uf1, uar: 0–1, counts of all folds added first; NaN = not defined.
-        support: clips.
-        folds: turns.
-        spotting_f1, strs: of methods that spot; NaN otherwise.
-    """
-
-    method: str
-    accuracy: float
-    macro_f1: float
-    uf1: float
-    uar: float
-    support: int
-    folds: int
-    spotting_f1: float = float("nan")
-    strs: float = float("nan")
+    turns: int = 0
+    out: Path | None = None
 
 
 def load_clips(request: Request) -> list[MicroClip]:
@@ -101,7 +74,7 @@ def load_clips(request: Request) -> list[MicroClip]:
             places = np.linspace(0, len(samples) - 1, request.count).round().astype(int)
             samples = [samples[k] for k in places.tolist()]
         clips += list(read_clips(samples, request.side, three=request.three or len(request.data) > 1))
-    subjects, labels = {_person(c) for c in clips}, {c.label for c in clips}
+    subjects, labels = {person_of(c) for c in clips}, {c.label for c in clips}
     if len(subjects) < 2 or len(labels) < 2:
         raise RequestError(
             f"{', '.join(request.data)}: {len(clips)} micro-expressions of {len(subjects)} subjects in {len(labels)} "
@@ -110,67 +83,32 @@ def load_clips(request: Request) -> list[MicroClip]:
     return clips
 
 
-def folds_of(clips: Sequence[MicroClip], protocol: Protocol) -> Iterator[MicroFold]:
-    """Turns of a protocol; every subject is tested once."""
-    if protocol == "loso":
-        key: Callable[[MicroClip], str] = _person
-    else:
-        key = lambda c: subject_fold(c.sample.dataset, c.subject, FOLDS)  # noqa: E731
-    names = sorted({key(c) for c in clips})
-    for name in names:
-        test = tuple(c for c in clips if key(c) == name)
-        train = tuple(c for c in clips if key(c) != name)
-        if train and test:
-            yield MicroFold(name, train, test)
-
-
-def _person(clip: MicroClip) -> str:
-    return f"{clip.sample.dataset}/{clip.subject}"
-
-
-def run(
-    method: str,
-    folds: Sequence[MicroFold],
-    request: Request,
-    make: Callable[[str, Effort], Recogniser] = make_method,
-) -> Result:
-    """Evaluate one method.
+def run_turn(recogniser: Recogniser, method: str, fold: MicroFold, classes: Sequence[str], pictures: bool) -> Turn:
+    """One method in one fold.
 
     Args:
-        method: name.
-        folds: of the protocol.
-        request: effort and leak test.
-        make: gives a method by name.
+        recogniser: learns from scratch at every `fit`.
+        method: its name.
+        fold: whom to learn from, whom to look at.
+        classes: of the whole data.
+        pictures: compare pictures in the leak test, too.
 
     Raises:
-        RequestError: a fold leaks.
+        RequestError: the fold leaks.
     """
-    classes = sorted({c.label for fold in folds for c in (*fold.train, *fold.test)})
-    truth: list[str] = []
-    predicted: list[str] = []
-    spotted: dict[str, list[Interval]] = {}
-    real: dict[str, list[Interval]] = {}
-    recogniser = make(method, request.effort)
-    for fold in folds:
-        pictures: Literal["pixels", "none"] = "pixels" if request.pictures else "none"
-        check_no_leak([c.sample for c in fold.train], [c.sample for c in fold.test], pictures)
-        recogniser.fit(fold.train, classes)
-        answers = recogniser.predict(fold.test)
-        truth += [c.label for c in fold.test]
-        predicted += answers
-        if method in SPOTTERS:
-            half = half_length([c.offset - c.onset for c in fold.train])
-            for clip, answer in zip(fold.test, answers, strict=True):
-                real[clip.sample.name] = [Interval(clip.onset, clip.offset, "micro", clip.label)]
-                spotted[clip.sample.name] = [_labelled(i, answer) for i in _spot(method, clip, half)]
-    matrix = confusion_matrix(truth, predicted, classes)
-    scores = {
-        name: score(matrix, classes).value
-        for name, score in (("accuracy", accuracy), ("macro_f1", macro_f1), ("uf1", uf1), ("uar", uar))
-    }
-    spots = spotting_f1(real, spotted).value if spotted else float("nan")
-    strs = spot_then_recognise(real, spotted, classes).value if spotted else float("nan")
-    return Result(method, **scores, support=len(truth), folds=len(folds), spotting_f1=spots, strs=strs)
+    check_no_leak([c.sample for c in fold.train], [c.sample for c in fold.test], "pixels" if pictures else "none")
+    began = time.monotonic()
+    recogniser.fit(fold.train, classes)
+    answers = tuple(recogniser.predict(fold.test))
+    spans: tuple[Span, ...] = ()
+    spotted: tuple[tuple[Span, ...], ...] = ()
+    if method in SPOTTERS:
+        half = half_length([c.offset - c.onset for c in fold.train])
+        spans = tuple((c.onset, c.offset) for c in fold.test)
+        spotted = tuple(tuple((i.onset, i.offset) for i in _spot(method, c, half)) for c in fold.test)
+    names, people = tuple(c.sample.name for c in fold.test), tuple(person_of(c) for c in fold.test)
+    took, truth = time.monotonic() - began, tuple(c.label for c in fold.test)
+    return Turn(method, fold.name, took, names, people, truth, answers, spans, spotted)
 
 
 def _spot(method: str, clip: MicroClip, half: int) -> list[Interval]:
@@ -184,19 +122,46 @@ def _spot(method: str, clip: MicroClip, half: int) -> list[Interval]:
     return intervals_of(curve, half)
 
 
-def _labelled(interval: Interval, label: str) -> Interval:
-    return Interval(interval.onset, interval.offset, interval.kind, label, interval.score)
+def run(
+    method: str,
+    folds: Sequence[MicroFold],
+    request: Request,
+    make: Callable[[str, Effort], Recogniser] = make_method,
+    kept: TurnFile | None = None,
+    told: Callable[[], None] = lambda: None,
+) -> list[Turn]:
+    """Evaluate one method, fold after fold; what is kept already is not done again.
+
+    Args:
+        method: name.
+        folds: of the protocol.
+        request: effort and leak test.
+        make: gives a method by name.
+        kept: the turns finished so far; new ones are added.
+        told: is called after every new turn.
+
+    Raises:
+        RequestError: a fold leaks.
+    """
+    kept = kept or TurnFile(None, {})
+    classes = classes_of(folds)
+    recogniser = make(method, request.effort)
+    for fold in folds:
+        if kept.find(method, fold.name) is None:
+            kept.add(run_turn(recogniser, method, fold, classes, request.pictures))
+            told()
+    return kept.of(method, [f.name for f in folds])
 
 
 def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -> list[Result]:
-    """Every method asked for.
+    """Every method asked for, and what chance gives.
 
     Args:
         request: what.
-        told: is told (methods done, of how many).
+        told: is told (turns done, of how many), first before the first new one.
 
     Raises:
-        RequestError: unknown protocol, too little data, or a leak.
+        RequestError: unknown protocol, too little data, a leak, or a file of another request.
         ConfigError: unknown method.
     """
     if request.protocol not in ("loso", "kfold"):
@@ -204,47 +169,45 @@ def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -
     names = request.methods or NAMES
     for name in names:
         make_method(name, request.effort)  # a wrong name shows before the work
-    folds = list(folds_of(load_clips(request), request.protocol))
+    clips = load_clips(request)
+    folds = list(folds_of(clips, request.protocol))
     if len(folds) < 2:
         raise RequestError(
             f"--protocol {request.protocol}: the subjects make {len(folds)} fold; at least two are needed"
         )
-    out = []
-    for done, name in enumerate(names, 1):
-        out.append(run(name, folds, request))
-        if told is not None:
-            told(done, len(names))
-    return out
+    kept, classes = TurnFile(request.out, _asked(request, clips)), classes_of(folds)
+    folds = folds[: request.turns or None]
+    total = len(names) * len(folds)
+    say = told or (lambda done, total: None)
+    done = sum(len(kept.of(name, [f.name for f in folds])) for name in names)
+    say(done, total)
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        say(done, total)
+
+    by_method = {name: run(name, folds, request, kept=kept, told=one_more) for name in names}
+    chance = commonest_turns(folds)
+    out = [result_of(COMMONEST, chance, classes), permuted(chance, classes)]
+    return out + [result_of(name, turns, classes) for name, turns in by_method.items()]
+
+
+def _asked(request: Request, clips: Sequence[MicroClip]) -> dict[str, Any]:
+    """What decides a turn's outcome; no path of the user's machine."""
+    names = [spec.partition(":")[0] for spec in request.data]
+    told = {"data": names, "protocol": request.protocol, "side": request.side, **asdict(request.effort)}
+    return {"format": 1, **told, "classes": sorted({c.label for c in clips}), "clips": fingerprint(clips)}
 
 
 def as_json(results: Sequence[Result], request: Request) -> dict[str, Any]:
     """Plain data; NaN becomes None."""
-    rows = [
-        {k: (None if isinstance(v := getattr(r, k), float) and np.isnan(v) else v) for k in Result.__dataclass_fields__}
-        for r in results
-    ]
-    return {"protocol": request.protocol, "data": list(request.data), "methods": rows}
+    return {"protocol": request.protocol, "data": list(request.data), "methods": as_rows(results)}
 
 
 def as_text(results: Sequence[Result], request: Request) -> str:
-    """A Markdown table, beside the published figures of seed 002 (CASME II, %), which are other data."""
-    lines = [
-        f"{', '.join(r.partition(':')[0] for r in request.data)}, {request.protocol}, "
-        f"{results[0].support if results else 0} clips, {results[0].folds if results else 0} folds",
-        "",
-        "| method | accuracy | macro F1 | UF1 | UAR | n | spotting F1 | STRS | paper: accuracy, F1 (Table 3) | "
-        "paper: k-fold, LOSO (Table 2) |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for r in results:
-        title, *three = TABLE_3.get(r.method, (r.method,))
-        two = TABLE_2.get(r.method, ("",))[1:]
-        cells = [_percent(v) for v in (r.accuracy, r.macro_f1, r.uf1, r.uar)]
-        tail = [_percent(r.spotting_f1), _percent(r.strs)]
-        papers = [", ".join(f"{v:.2f}" for v in t) or "–" for t in (three, two)]
-        lines.append(f"| {' | '.join([title, *cells, str(r.support), *tail, *papers])} |")
-    return "\n".join(lines)
-
-
-def _percent(value: float) -> str:
-    return "–" if np.isnan(value) else f"{100 * value:.1f}"
+    """A Markdown table under a line that says of what."""
+    of = results[0] if results else None
+    counts = "" if of is None else f", {of.support} clips of {of.subjects} subjects, {of.folds} folds"
+    first = f"{', '.join(r.partition(':')[0] for r in request.data)}, {request.protocol}{counts}"
+    return "\n".join([f"{first}; %, in brackets 95 % by subjects", "", *table(results)])

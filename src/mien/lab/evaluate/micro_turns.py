@@ -1,0 +1,114 @@
+"""Turns of a recognition protocol, kept in a file as soon as each is finished: a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mien.errors import RequestError
+from mien.lab.micro.clips import MicroClip
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one method answered about the clips that one fold leaves out, and what is true of them.
+
+    Attributes:
+        method, fold: names.
+        seconds: learning and answering took.
+        clips, subjects, truth, answers: clip by clip.
+        spans: true onset and offset, and `spotted`: all that were found; clip by clip, empty of methods that do not
+            spot.
+    """
+
+    method: str
+    fold: str
+    seconds: float
+    clips: tuple[str, ...]
+    subjects: tuple[str, ...]
+    truth: tuple[str, ...]
+    answers: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
+    spotted: tuple[tuple[Span, ...], ...] = ()
+
+
+def fingerprint(clips: Iterable[MicroClip]) -> str:
+    """Of names, subjects, classes, times and pixels."""
+    digest = hashlib.sha256()
+    for c in clips:
+        told = (c.sample.name, c.subject, c.label, sorted(c.units or ()), c.onset, c.apex, c.offset, c.frames.shape)
+        digest.update(repr(told).encode())
+        digest.update(c.frames.tobytes())
+    return digest.hexdigest()[:16]
+
+
+class TurnFile:
+    """The turns finished so far, one JSON object per line; the first line says what was asked for.
+
+    Args:
+        path: made if it is missing; None = nothing is kept.
+        how: plain data; turns of anything else are refused.
+
+    Raises:
+        RequestError: the file holds turns of another request, or is no such file.
+    """
+
+    def __init__(self, path: Path | None, how: Mapping[str, Any]) -> None:
+        self.turns: list[Turn] = []
+        self._path = path
+        if path is None:
+            return
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(how) + "\n", encoding="utf-8")
+            return
+        whole = path.read_bytes()
+        kept = whole[: whole.rfind(b"\n") + 1]  # a stop may have cut the last line off
+        try:
+            first, *rest = kept.decode("utf-8").splitlines()
+            before, turns = json.loads(first), [_turn(json.loads(line)) for line in rest]
+        except (ValueError, TypeError, KeyError) as error:
+            raise RequestError(f"{path}: is no file of this command ({error}): name another one") from None
+        if before != json.loads(json.dumps(how)):
+            raise RequestError(f"{path}: {_difference(before, how)}: name another file")
+        if len(kept) < len(whole):
+            path.write_bytes(kept)
+        self.turns += turns
+
+    def add(self, turn: Turn) -> None:
+        """Keep a turn."""
+        self.turns.append(turn)
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(turn)) + "\n")
+
+    def find(self, method: str, fold: str) -> Turn | None:
+        """A turn that is finished."""
+        return next((t for t in self.turns if (t.method, t.fold) == (method, fold)), None)
+
+    def of(self, method: str, folds: Sequence[str]) -> list[Turn]:
+        """The finished turns of a method in these folds, in their order."""
+        return [t for fold in folds if (t := self.find(method, fold)) is not None]
+
+
+def _turn(row: Mapping[str, Any]) -> Turn:
+    texts = {k: tuple(str(v) for v in row[k]) for k in ("clips", "subjects", "truth", "answers")}
+    if len({len(v) for v in texts.values()}) != 1:
+        raise ValueError("a turn whose clips and answers do not go together")
+    spans = tuple((int(a), int(b)) for a, b in row["spans"])
+    spotted = tuple(tuple((int(a), int(b)) for a, b in clip) for clip in row["spotted"])
+    return Turn(str(row["method"]), str(row["fold"]), float(row["seconds"]), **texts, spans=spans, spotted=spotted)
+
+
+def _difference(before: Any, now: Mapping[str, Any]) -> str:
+    names = [k for k in now if not isinstance(before, dict) or before.get(k) != now[k]]
+    if not isinstance(before, dict) or not names:
+        return "its turns are of another request"
+    parts = [f"{k} was {before.get(k)}, is {now[k]}" for k in names]
+    return f"its turns are of another request ({'; '.join(parts)})"
