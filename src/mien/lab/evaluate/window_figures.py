@@ -103,7 +103,7 @@ def cost(net: nn.Module, slot: str) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def multiply_adds(net: nn.Module, example: Tensor) -> int:
+def multiply_adds(net: nn.Module, *example: Tensor) -> int:
     """Of the convolutions and matrix products of one forward pass."""
     total = 0
 
@@ -115,7 +115,7 @@ def multiply_adds(net: nn.Module, example: Tensor) -> int:
     layers = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     hooks = [m.register_forward_hook(count) for m in layers]
     try:
-        net.eval()(example)
+        net.eval()(*example)
     finally:
         for hook in hooks:
             hook.remove()
