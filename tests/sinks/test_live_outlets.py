@@ -21,7 +21,7 @@ from mien.animate.signal import SHAPES, FaceSignal
 from mien.errors import RequestError, SinkError
 from mien.sinks.live import vts_client
 from mien.sinks.live.opening import open_outlets
-from mien.sinks.live.outlet import Outlet, Outlets, Sender
+from mien.sinks.live.outlet import Bell, Outlet, Outlets, Sender
 from mien.sinks.live.udp import AnsweringCarrier, UdpCarrier, port_of, udp_socket
 from mien.sinks.live.vts_client import VtsCarrier
 from mien.sinks.live.websocket import WebSocketCarrier
@@ -143,7 +143,7 @@ def test_websocket_clients_get_frames_and_a_deaf_one_harms_nobody() -> None:
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     with connect(address, proxy=None) as client:
-        until(lambda: len(carrier._clients) == 2)
+        until(lambda: len(carrier._bells) == 2)
         for i in range(300):
             began = time.thread_time()
             assert carrier.send(moment(i / 300)) == 2
@@ -157,7 +157,7 @@ def test_websocket_clients_get_frames_and_a_deaf_one_harms_nobody() -> None:
         pass
     began = time.monotonic()
     carrier.close()
-    until(lambda: not carrier._clients)
+    until(lambda: not carrier._bells)
     assert time.monotonic() - began < 15
     deaf.close()
 
@@ -308,3 +308,11 @@ def test_if_one_receiver_cannot_be_opened_the_others_are_closed() -> None:
         with pytest.raises(SinkError, match="another program listens there"):
             open_outlets([parse_target(t) for t in targets])
     WebSocketCarrier(JsonEncoder(), "127.0.0.1", free).close()
+
+
+def test_a_bell_rung_before_anybody_waits_is_heard_once() -> None:
+    bell = Bell()
+    bell.ring()
+    bell.ring()
+    assert bell.wait(0.0)
+    assert not bell.wait(0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,39 @@ class FaceSignal:
     size_wh: tuple[int, int] = (0, 0)
     points_xy: Float32 | None = None
     points_confidence: Float32 | None = None
+    _once: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def shares(self) -> list[float]:
+        """The 52 weights for a wire: 0–1, what is not known is 0. One list for everyone who asks: do not change it.
+
+        Worked out once and in plain Python: the first NumPy call behind a pause costs more than the rest of a packet.
+        """
+        kept: list[float] | None = self._once.get("shares")
+        if kept is None:
+            kept = self._once["shares"] = [min(v, 1.0) if v > 0.0 else 0.0 for v in self.weights.tolist()]
+        return kept
+
+    @property
+    def turns(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+        """The quaternions of head, left and right eye as numbers; what is not known turns nothing."""
+        kept: tuple[tuple[float, ...], ...] | None = self._once.get("turns")
+        if kept is None:
+            three = (self.head_xyzw, self.left_eye_xyzw, self.right_eye_xyzw)
+            kept = self._once["turns"] = tuple(_turn_or_none(q.tolist()) for q in three)
+        return kept[0], kept[1], kept[2]
+
+    @property
+    def angles(self) -> tuple[tuple[float, float, float], ...]:
+        """Yaw, pitch and roll in degrees of head, left and right eye (`angles_deg`); what is not known is 0."""
+        kept: tuple[tuple[float, float, float], ...] | None = self._once.get("angles")
+        if kept is None:
+            kept = self._once["angles"] = tuple(angles_deg(q) for q in self.turns)
+        return kept
+
+
+def _turn_or_none(xyzw: list[float]) -> tuple[float, ...]:
+    return tuple(xyzw) if xyzw[3] == xyzw[3] else (0.0, 0.0, 0.0, 1.0)
 
 
 def signal_of(record: FrameRecord, face: Face) -> FaceSignal:
@@ -92,7 +126,7 @@ def _eye(yaw_pitch_deg: Float32) -> Float32:
 
 def angles_deg(xyzw: Sequence[float] | Float32) -> tuple[float, float, float]:
     """Yaw, pitch, roll in degrees of a unit quaternion (`core.geometry`: R_y(yaw) · R_x(-pitch) · R_z(roll))."""
-    x, y, z, w = map(float, xyzw)
+    x, y, z, w = xyzw if isinstance(xyzw, tuple) else map(float, xyzw)
     yaw = math.atan2(2 * (x * z + y * w), 1 - 2 * (x * x + y * y))
     pitch = math.asin(max(-1.0, min(1.0, 2 * (y * z - x * w))))
     roll = math.atan2(2 * (x * y + z * w), 1 - 2 * (x * x + z * z))

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -85,6 +86,24 @@ class Outlet:
         }
 
 
+class Bell:
+    """Wakes one thread. A `threading.Condition` does the same, but makes a lock for every wait: most of what a frame
+    costs is waking up."""
+
+    def __init__(self) -> None:
+        self._quiet = threading.Lock()
+        self._quiet.acquire()
+
+    def ring(self) -> None:
+        """Let the waiting thread go on, or the next one to wait; ringing twice is ringing once."""
+        with suppress(RuntimeError):  # it rings already
+            self._quiet.release()
+
+    def wait(self, timeout_s: float = -1.0) -> bool:
+        """Until it rings, or for so long; True = it rang."""
+        return self._quiet.acquire(timeout=timeout_s)
+
+
 class Sender:
     """A thread that serves receivers one after the other. Only receivers that never wait may share one: a thread less
     to wake costs less than what is sent.
@@ -95,7 +114,8 @@ class Sender:
 
     def __init__(self, outlets: Sequence[Outlet]) -> None:
         self.outlets = tuple(outlets)
-        self._changed = threading.Condition()
+        self._guard = threading.Lock()
+        self._news = Bell()
         self._next: FaceSignal | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"mien-send {self.outlets[0].name}", daemon=True)
@@ -103,29 +123,27 @@ class Sender:
 
     def offer(self, signal: FaceSignal) -> None:
         """Put the frame where the thread takes it; never waits for a receiver."""
-        with self._changed:
+        with self._guard:
             if self._next is not None:
                 for outlet in self.outlets:
                     outlet.replaced += 1
             self._next = signal
-            self._changed.notify()
+        self._news.ring()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while self._next is None and not self._closing:
-                    self._changed.wait()
+        while self._next is not None or not self._closing:
+            if self._next is None:
+                self._news.wait()
+            with self._guard:
                 signal, self._next = self._next, None
-                if signal is None:
-                    return
-            for outlet in self.outlets:
-                outlet.deliver(signal)
+            if signal is not None:
+                for outlet in self.outlets:
+                    outlet.deliver(signal)
 
     def close(self) -> None:
         """Send what waits, if that is quick, and end."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self._closing = True
+        self._news.ring()
         self._thread.join(timeout=0.2)
         for outlet in self.outlets:
             outlet.close()

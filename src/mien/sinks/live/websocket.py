@@ -17,6 +17,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from mien.animate.signal import FaceSignal
 from mien.errors import SinkError
+from mien.sinks.live.outlet import Bell
 from mien.sinks.protocols.packets import Encoder
 
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
@@ -34,10 +35,10 @@ class WebSocketCarrier:
         self.problem: str | None = "nobody is connected"
         self._encoder = encoder
         self._changed = threading.Condition()
+        self._bells: dict[Any, Bell] = {}
         self._frame = 0
         self._texts: list[str] = []
         self._closing = False
-        self._clients: set[Any] = set()
         try:
             self._server = serve(
                 self._client, host, port, compression=None, origins=[None, _LOCAL], max_size=4096, close_timeout=1
@@ -52,7 +53,7 @@ class WebSocketCarrier:
         return int(self._server.socket.getsockname()[1])
 
     def send(self, signal: FaceSignal) -> int:
-        if not self._clients:
+        if not self._bells:
             self.problem = "nobody is connected"
             return 0
         self.problem = None
@@ -60,17 +61,20 @@ class WebSocketCarrier:
         with self._changed:
             self._frame += 1
             self._texts = texts
-            self._changed.notify_all()
-            return len(self._clients)
+            bells = list(self._bells.values())
+        for bell in bells:
+            bell.ring()
+        return len(bells)
 
     def _client(self, connection: ServerConnection) -> None:
+        news = Bell()
         with self._changed:
-            self._clients.add(connection)
+            self._bells[connection] = news
             seen = self._frame
         try:
             while not self._closing:
+                news.wait(_IDLE_S)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._frame != seen or self._closing, _IDLE_S)  # noqa: B023
                     if self._frame == seen:
                         continue
                     seen, texts = self._frame, self._texts
@@ -80,16 +84,17 @@ class WebSocketCarrier:
             pass
         finally:
             with self._changed:
-                self._clients.discard(connection)
+                del self._bells[connection]
                 self._changed.notify_all()
 
     def close(self) -> None:
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
+            for bell in self._bells.values():
+                bell.ring()
             # Who reads is told that this is the end; a client that does not read keeps its thread in send().
-            self._changed.wait_for(lambda: not self._clients, _GOODBYE_S)
-            deaf = list(self._clients)
+            self._changed.wait_for(lambda: not self._bells, _GOODBYE_S)
+            deaf = list(self._bells)
         for client in deaf:
             with suppress(OSError):
                 client.socket.shutdown(socket.SHUT_RDWR)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from mien.animate.signal import SHAPES, STILL, FaceSignal, angles_deg, turn_of
+from mien.animate.signal import SHAPES, FaceSignal, turn_of
 from mien.core.arrays import Float32
 from mien.pipeline import stage
 from mien.sinks.exporters.livelink_csv import Sign
@@ -60,18 +60,16 @@ class IfacialmocapEncoder:
 
     def encode(self, signal: FaceSignal) -> list[bytes]:
         between = "&" if self._options.version == 2 else "-"
-        per_cent = np.rint(np.clip(np.nan_to_num(signal.weights), 0, 1) * 100).astype(int).tolist()
-        shapes = "|".join(f"{n}{between}{v}" for n, v in zip(_NAMES, per_cent, strict=True))
-        x, y, z = (known(float(v)) / 1000 for v in signal.head_mm)
-        head = ",".join(f"{v:.4f}" for v in (*self._angles(signal.head_xyzw), x, -y, -z))
-        right, left = (
-            ",".join(f"{v:.4f}" for v in self._angles(q)) for q in (signal.right_eye_xyzw, signal.left_eye_xyzw)
-        )
+        shapes = "|".join([f"{n}{between}{round(v * 100)}" for n, v in zip(_NAMES, signal.shares, strict=True)])
+        x, y, z = (known(v) / 1000 for v in signal.head_mm.tolist())
+        turn, left_turn, right_turn = map(self._angles, signal.angles)
+        head = ",".join(f"{v:.4f}" for v in (*turn, x, -y, -z))
+        right, left = (",".join(f"{v:.4f}" for v in angles) for angles in (right_turn, left_turn))
         return [f"{shapes}|=head#{head}|rightEye#{right}|leftEye#{left}|".encode("ascii")]
 
-    def _angles(self, xyzw: Float32) -> tuple[float, float, float]:
+    def _angles(self, angles: tuple[float, float, float]) -> tuple[float, float, float]:
         o = self._options
-        yaw, pitch, roll = angles_deg(STILL if xyzw[3] != xyzw[3] else xyzw)
+        yaw, pitch, roll = angles
         return pitch * o.pitch_sign + 0.0, yaw * o.yaw_sign + 0.0, roll * o.roll_sign + 0.0
 
 

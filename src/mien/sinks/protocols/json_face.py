@@ -33,14 +33,14 @@ class JsonEncoder:
         self._names = SHAPES.names
 
     def encode(self, signal: FaceSignal) -> list[bytes]:
-        rounded = np.round(signal.weights.astype(np.float64), 5).tolist()
+        weights = zip(self._names, signal.weights.tolist(), strict=True)
         table = {
             "type": "face",
             "version": 1,
             "t_ns": signal.t_ns,
             "track_id": signal.track_id,
             "found": signal.found,
-            "weights": {n: v for n, v in zip(self._names, rounded, strict=True) if v == v},
+            "weights": {n: round(v, 5) for n, v in weights if v == v},
             "head_xyzw": _listed(signal.head_xyzw),
             "left_eye_xyzw": _listed(signal.left_eye_xyzw),
             "right_eye_xyzw": _listed(signal.right_eye_xyzw),
@@ -114,7 +114,7 @@ def numbers(values: Any, count: int) -> list[float]:
 
 
 def _listed(values: Float32) -> list[float] | None:
-    out: list[float] = np.round(values.astype(np.float64), 6).tolist()
+    out = [round(v, 6) for v in values.tolist()]
     return out if all(v == v for v in out) else None
 
 

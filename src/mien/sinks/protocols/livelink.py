@@ -14,7 +14,7 @@ import uuid
 import numpy as np
 from pydantic import Field
 
-from mien.animate.signal import STILL, FaceSignal, angles_deg, turn_of
+from mien.animate.signal import FaceSignal, turn_of
 from mien.core.arrays import Float32
 from mien.pipeline import stage
 from mien.sinks.exporters.livelink_csv import Sign
@@ -62,13 +62,13 @@ class LiveLinkEncoder:
         stamp = struct.pack(">ifii", int(frame), min(sub, 0.999999), o.fps, 1)
         if not signal.found:
             return [self._head + stamp]
-        shapes = np.clip(np.nan_to_num(signal.weights), 0, 1)
+        head, eye = (o.head_yaw_sign, o.head_pitch_sign, o.head_roll_sign), (o.eye_yaw_sign, o.eye_pitch_sign, 1)
         turns = [
-            *_radians(signal.head_xyzw, (o.head_yaw_sign, o.head_pitch_sign, o.head_roll_sign)),
-            *_radians(signal.left_eye_xyzw, (o.eye_yaw_sign, o.eye_pitch_sign, 1)),
-            *_radians(signal.right_eye_xyzw, (o.eye_yaw_sign, o.eye_pitch_sign, 1)),
+            math.radians(angle) * sign
+            for angles, signs in zip(signal.angles, (head, eye, eye), strict=True)
+            for angle, sign in zip(angles, signs, strict=True)
         ]
-        return [self._head + stamp + bytes([VALUES]) + struct.pack(">61f", *shapes.tolist(), *turns)]
+        return [self._head + stamp + bytes([VALUES]) + struct.pack(">61f", *signal.shares, *turns)]
 
 
 class LiveLinkDecoder:
@@ -120,11 +120,6 @@ def _text(data: bytes, at: int) -> tuple[bytes, int]:
     if len(data) < at + 4 or not 0 < size <= _LONGEST_NAME or len(data) < at + 4 + size:
         raise BadPacket("cut off")
     return data[at + 4 : at + 4 + size], at + 4 + size
-
-
-def _radians(xyzw: Float32, signs: tuple[int, int, int]) -> list[float]:
-    angles = angles_deg(STILL if xyzw[3] != xyzw[3] else xyzw)
-    return [math.radians(a) * s for a, s in zip(angles, signs, strict=True)]
 
 
 def _turn(radians: list[float], signs: tuple[int, int, int]) -> Float32:

@@ -10,11 +10,12 @@ turns as the subject does; this was derived by reading and not tried against a r
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 import numpy as np
 from pydantic import Field
 
-from mien.animate.signal import SHAPES, STILL, FaceSignal, angles_deg
+from mien.animate.signal import SHAPES, FaceSignal
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
 from mien.landmarks.metric_face import load_metric_face
@@ -50,16 +51,19 @@ class OpenSeeFaceEncoder:
         self._clock = clock or wall_clock()
 
     def encode(self, signal: FaceSignal) -> list[bytes]:
-        weight = dict(zip(SHAPES.names, np.nan_to_num(signal.weights).tolist(), strict=True))
-        xyzw = STILL if signal.head_xyzw[3] != signal.head_xyzw[3] else signal.head_xyzw
+        weight = dict(zip(SHAPES.names, signal.shares, strict=True))
+        xyzw, (yaw, pitch, roll) = signal.turns[0], signal.angles[0]
         if self._options.mirror:
-            xyzw = np.array([xyzw[0], -xyzw[1], -xyzw[2], xyzw[3]], np.float32)
-        yaw, pitch, roll = angles_deg(xyzw)
-        xy, confidence = np.zeros((68, 2), np.float32), np.zeros(68, np.float32)
+            xyzw, yaw, roll = (xyzw[0], -xyzw[1], -xyzw[2], xyzw[3]), -yaw, -roll
+        x, y, z = (known(v) / 10 for v in signal.head_mm.tolist())
+        rest = np.zeros(68 + 136 + 210 + 14, "<f4")
         if signal.points_xy is not None and signal.points_confidence is not None:
-            xy = np.nan_to_num(signal.points_xy[_ROWS])
-            confidence = np.nan_to_num(signal.points_confidence[_ROWS])
-        x, y, z = (known(float(v)) / 10 for v in signal.head_mm)
+            rest[:68] = signal.points_confidence[_ROWS]
+            rest[68:204] = signal.points_xy[_ROWS].ravel()
+            rest[rest != rest] = 0
+        if signal.found:
+            rest[402:414] = _eyes_3d(signal)
+        rest[414:] = _features(weight)
         return [
             _FRONT.pack(
                 self._clock(signal.t_ns),
@@ -78,7 +82,7 @@ class OpenSeeFaceEncoder:
                 x,
                 z,
             )
-            + np.concatenate([confidence, xy.ravel(), _points_3d(signal), _features(weight)]).astype("<f4").tobytes()
+            + rest.tobytes()
         ]
 
 
@@ -121,7 +125,7 @@ class OpenSeeFaceDecoder:
         )
 
 
-def raw_quaternion(xyzw: Float32) -> tuple[float, float, float, float]:
+def raw_quaternion(xyzw: Iterable[float]) -> tuple[float, float, float, float]:
     """The raw quaternion of a head turn.
 
     The Unity example takes (-y, -x, z, w) of it and calls a quarter turn about z straight ahead.
@@ -148,24 +152,21 @@ def head_of_raw(raw: tuple[float, ...]) -> Float32:
     return q if q[3] >= 0 else -q
 
 
-def _points_3d(signal: FaceSignal) -> Float32:
-    """(210,) with pupils at 66 (right) and 67, eyeball centres at 68 (right) and 69, cm; stored as (x, -y, -z)."""
-    out: Float32 = np.zeros(210, np.float32)
-    if not signal.found:
-        return out
+def _eyes_3d(signal: FaceSignal) -> list[float]:
+    """The last four of the 70 points in space, of which no others are sent: pupils (right, left) and eyeball centres
+    (right, left), cm; stored as (x, -y, -z)."""
     face = load_metric_face()
     x, y, z = (float(v) / 10 for v in face.left_eye_mm)
     radius = face.eye_radius_mm / 10
     pupils: list[float] = []
     centres: list[float] = []
-    for centre, xyzw in (((-x, y, z), signal.right_eye_xyzw), ((x, y, z), signal.left_eye_xyzw)):
-        a, b, c, d = map(float, STILL if xyzw[3] != xyzw[3] else xyzw)
+    _, left, right = signal.turns
+    for centre, (a, b, c, d) in (((-x, y, z), right), ((x, y, z), left)):
         forward = (2 * (a * c + b * d), 2 * (b * c - a * d), 1 - 2 * (a * a + b * b))
         pupils += [p + radius * f for p, f in zip(centre, forward, strict=True)]
         centres += centre
     signs = (1, -1, -1)
-    out[198:] = [v * signs[i % 3] for i, v in enumerate(pupils + centres)]
-    return out
+    return [v * signs[i % 3] for i, v in enumerate(pupils + centres)]
 
 
 def _features(w: dict[str, float]) -> list[float]:

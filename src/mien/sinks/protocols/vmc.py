@@ -7,13 +7,14 @@ protocol wants VRM 0 spelling also from senders that think in VRM 1. Space is Un
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from mien.animate.profile import load_profile, read_profile
-from mien.animate.signal import SHAPES, STILL, FaceSignal
+from mien.animate.signal import SHAPES, FaceSignal
 from mien.core.arrays import Float32
 from mien.core.timebase import NS_PER_S
 from mien.errors import ConfigError
@@ -101,12 +102,13 @@ class VmcEncoder:
     def encode(self, signal: FaceSignal) -> list[bytes]:
         if self._first_ns is None:
             self._first_ns = signal.t_ns
-        weights = np.clip(np.nan_to_num(signal.weights), 0, 1)
-        values = (weights if self._profile is None else self._profile(weights))[self._kept].tolist()
+        values = signal.shares
+        if self._profile is not None:
+            values = self._profile(np.array(values, np.float32))[self._kept].tolist()
         bones: list[float] = []
         if self._options.bones:
-            for bone, q in zip(_PLACES, (signal.head_xyzw, signal.left_eye_xyzw, signal.right_eye_xyzw), strict=True):
-                bones += (*_PLACES[bone], *mirrored(STILL if q[3] != q[3] else q))
+            for place, turn in zip(_PLACES.values(), signal.turns, strict=True):
+                bones += (*place, *mirrored(turn))
         return self._layout.filled([*bones, *values, (signal.t_ns - self._first_ns) / NS_PER_S])
 
     def _messages(self, names: list[str]) -> list[tuple[bytes, int]]:
@@ -162,7 +164,7 @@ class VmcDecoder:
         return FaceSignal(t_ns, weights=self._weights.copy(), head_xyzw=head, left_eye_xyzw=left, right_eye_xyzw=right)
 
 
-def mirrored(xyzw: Float32) -> tuple[float, float, float, float]:
+def mirrored(xyzw: Iterable[float]) -> tuple[float, float, float, float]:
     """A rotation of glTF's space in Unity's, whose x points the other way; the same function goes back."""
     x, y, z, w = map(float, xyzw)
     return x, -y, -z, w

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from mien.animate.signal import SHAPES, STILL, FaceSignal, angles_deg, turn_of
-from mien.core.arrays import Float32
+from mien.animate.signal import SHAPES, FaceSignal, turn_of
 from mien.pipeline import stage
 from mien.sinks.exporters.livelink_csv import Sign
 from mien.sinks.protocols.json_face import numbers, parsed_object
@@ -28,6 +27,7 @@ API = {"apiName": "VTubeStudioPublicAPI", "apiVersion": "1.0"}
 PLUGIN = {"pluginName": "Mien face capture", "pluginDeveloper": "Mien"}
 TAKEN = frozenset({"TongueOut", "CheekPuff"})
 """ARKit names that are default parameters already: they are injected, never created."""
+_NAMES = [n[0].upper() + n[1:] for n in SHAPES.names]
 EYE_DEG = 30.0
 """Turn of an eye that is a full EyeLeftX or EyeLeftY."""
 MM_PER_UNIT = 20.0
@@ -70,10 +70,9 @@ def response(data: bytes) -> tuple[str, dict[str, Any]]:
 
 def custom_parameters() -> list[dict[str, Any]]:
     """`ParameterCreationRequest` data of the ARKit shapes that are not default parameters."""
-    names = [n[0].upper() + n[1:] for n in SHAPES.names]
     return [
         {"parameterName": n, "explanation": "ARKit shape, by Mien", "min": 0.0, "max": 1.0, "defaultValue": 0.0}
-        for n in names
+        for n in _NAMES
         if n not in TAKEN
     ]
 
@@ -87,8 +86,7 @@ class VtsEncoder:
     def encode(self, signal: FaceSignal) -> list[bytes]:
         values = self._own(signal)
         if self._options.arkit:
-            weights = np.round(np.nan_to_num(signal.weights).astype(np.float64), 5).tolist()
-            values |= {n[0].upper() + n[1:]: v for n, v in zip(SHAPES.names, weights, strict=True)}
+            values |= dict(zip(_NAMES, signal.shares, strict=True))
         data = {
             "faceFound": signal.found,
             "mode": "set",
@@ -98,14 +96,13 @@ class VtsEncoder:
 
     def _own(self, signal: FaceSignal) -> dict[str, float]:
         o = self._options
-        w = dict(zip(SHAPES.names, np.nan_to_num(signal.weights).tolist(), strict=True))
-        yaw, pitch, roll = angles_deg(_still(signal.head_xyzw))
-        x, y, z = (known(float(v)) for v in signal.head_mm)
+        w = dict(zip(SHAPES.names, signal.shares, strict=True))
+        (yaw, pitch, roll), *eye_angles = signal.angles
+        x, y, z = (known(v) for v in signal.head_mm.tolist())
         smile = (w["mouthSmileLeft"] + w["mouthSmileRight"] - w["mouthFrownLeft"] - w["mouthFrownRight"]) / 2
         brows = {s: w["browInnerUp"] / 2 + w[f"browOuterUp{s}"] / 2 - w[f"browDown{s}"] for s in ("Left", "Right")}
         eyes: dict[str, float] = {}
-        for s, xyzw in (("Left", signal.left_eye_xyzw), ("Right", signal.right_eye_xyzw)):
-            eye_yaw, eye_pitch, _ = angles_deg(_still(xyzw))
+        for s, (eye_yaw, eye_pitch, _) in zip(("Left", "Right"), eye_angles, strict=True):
             eyes[f"Eye{s}X"] = _within(eye_yaw * o.yaw_sign / EYE_DEG, -1, 1)
             eyes[f"Eye{s}Y"] = _within(eye_pitch * o.pitch_sign / EYE_DEG, -1, 1)
             eyes[f"EyeOpen{s}"] = _within(1 - w[f"eyeBlink{s}"], 0, 1)
@@ -206,10 +203,6 @@ def _xyz(table: Any) -> list[float]:
     if not isinstance(table, dict):
         return [float("nan")] * 3
     return numbers([table.get(a) for a in "xyz"], 3)
-
-
-def _still(xyzw: Float32) -> Float32:
-    return STILL if xyzw[3] != xyzw[3] else xyzw
 
 
 def _within(value: float, low: float, high: float) -> float:
