@@ -4,7 +4,8 @@ import pytest
 
 from mien.errors import ConfigError, StageError, WiringError
 from mien.pipeline import registry
-from mien.pipeline.compose import Pipeline, build_stage, compose, fields_of_source
+from mien.pipeline.compose import Pipeline, build_stage, compose, fields_of_source, in_order
+from mien.pipeline.config import load_config
 from mien.pipeline.fake import FakeSource, FakeStage
 from mien.pipeline.stage import Options, SourceInfo, StageBase
 
@@ -119,3 +120,18 @@ def test_compose_closes_what_it_built_when_it_fails(widget: None, monkeypatch: p
     with pytest.raises(ConfigError):
         compose(config, SourceInfo("x", "video"))
     assert closed == [1]
+
+
+def test_a_stage_goes_behind_the_one_that_writes_what_it_reads() -> None:
+    detect, mark = ("detect", FakeStage(**DETECT)), ("mark", FakeStage(**MARK))
+    assert in_order([mark, detect], {"image"}) == [detect, mark]
+    assert in_order([detect, mark], {"image"}) == [detect, mark]
+    assert in_order([mark], {"image"}) == [mark], "what nobody writes is told by check_wiring"
+
+
+def test_expressions_may_speak_before_the_units_or_be_read_from_them() -> None:
+    for part, order in (("network", ["expression", "action_units"]), ("action_units", ["action_units", "expression"])):
+        config = load_config(overrides=[f"expression.use=expression/{part}"])
+        with compose(config, SourceInfo("clip", "video")) as pipeline:
+            slots = [slot for slot, _ in pipeline.stages]
+        assert [slot for slot in slots if slot in order] == order

@@ -2,6 +2,7 @@
 
 A small network (models/landmark-solver) reads the face turned to the front beside the person's neutral; where
 the eyes look comes from the gaze; action units come from the shapes by a table, so that the two agree.
+Where the expression was read before, it has a say about smiles (`mood`).
 Nothing is smoothed over time; only whether a unit is present has a memory (`presence`). Why a value is NaN: `reasons`.
 """
 
@@ -19,6 +20,7 @@ from mien.action_units.exclusive import without_contradictions
 from mien.action_units.facs import action_units
 from mien.action_units.features import apparent_yaw_pitch, features, front_view
 from mien.action_units.lids import shut, together
+from mien.action_units.mood import without_false_smiles
 from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
 from mien.action_units.presence import Presence
 from mien.action_units.profile import Profile, read_profile
@@ -88,6 +90,9 @@ class Options(StageOptions):
     max_yaw_deg: float = Field(
         default=MAX_YAW_DEG, gt=0, le=90, description="yaw beyond which the hidden side is not measured, °"
     )
+    mood: bool = Field(
+        default=True, description="believe a smile only as far as the expression, if it is read before, allows one"
+    )
     profile: str | None = Field(
         default=None, description="calibration of the person (mien calibrate); none = learn the neutral while watching"
     )
@@ -99,7 +104,7 @@ class Options(StageOptions):
 class LandmarkSolver(StageBase):
     """Reads landmarks, head pose, gaze and track id; writes blendshapes and action units of every face.
 
-    Faces without landmarks keep None. A shape is NaN with confidence 0 where its region cannot be seen, where
+    Where `Face.expression` is known already it is read too. Faces without landmarks keep None. A shape is NaN with confidence 0 where its region cannot be seen, where
     landmarks are NaN, and always for tongueOut and jawForward. One neutral is kept per track id; faces without an id
     get none. The model belongs to the points and the pose of one landmark backend; its card names them.
 
@@ -243,6 +248,8 @@ class LandmarkSolver(StageBase):
         look, look_sure = look_shapes(face.gaze)
         weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
         weights, sure = self._second_opinion(seen, weights, sure)
+        if self.options.mood:
+            weights = without_false_smiles(weights, face.expression)
         blinks = together(weights[_BLINKS], *_eyes_seen(face.landmarks, face.gaze))
         weights[_WIDES] *= 1 - np.maximum(blinks - weights[_BLINKS], 0)  # an eye that follows a shut one is not wide
         weights[_BLINKS] = blinks

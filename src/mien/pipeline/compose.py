@@ -83,6 +83,18 @@ def check_wiring(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -
     return frozenset(known)
 
 
+def in_order(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -> list[tuple[str, Stage]]:
+    """The stages as they were named, but one that reads what a later one writes goes behind that one: which of two ways
+    to measure something comes first depends on the way. What nobody writes is left to `check_wiring`."""
+    known, waiting, out = set(provided), list(stages), []
+    while waiting:
+        ready = next((pair for pair in waiting if pair[1].reads <= known), waiting[0])
+        waiting.remove(ready)
+        out.append(ready)
+        known |= ready[1].writes
+    return out
+
+
 def fields_of_source(info: SourceInfo) -> frozenset[str]:
     """What a source's records carry: pixels, or (replay) everything but pixels."""
     return FIELDS - {"image"} if info.kind == "replay" else frozenset({"image"})
@@ -225,7 +237,7 @@ def compose(config: Mapping[str, Any], source: SourceInfo) -> Pipeline:
                 left_out.append(slot)
                 built.pop()[1].close()
         notes = [f"no pixels in a recorded take: {', '.join(left_out)} kept as recorded"] if left_out else []
-        return Pipeline(built, provided, notes)
+        return Pipeline(in_order(built, provided), provided, notes)
     except BaseException:
         for _, stage in built:
             stage.close()

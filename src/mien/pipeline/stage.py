@@ -137,6 +137,9 @@ class StageBase:
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
 
+    def __init__(self, options: Options | None = None) -> None:
+        """A stage with nothing to choose is built as the others are."""
+
     @property
     def models(self) -> tuple[str, ...]:
         return ()
