@@ -82,19 +82,32 @@ def result_of(method: str, turns: Sequence[Turn], classes: Sequence[str], repeat
             bounds[name] = (found.low, found.high)
     by_chance = _permuted(truth, answers, classes, repeats)["uf1"] if repeats else np.array([])
     p = (1 + int((by_chance >= values["uf1"]).sum())) / (1 + repeats) if repeats else float("nan")
-    counts = {"support": len(truth), "folds": len(turns), "subjects": len(set(subjects))}
-    took = sum(t.seconds for t in turns)
-    return Result(method, **values, **counts, seconds=took, chance_p=p, intervals=MappingProxyType(bounds))
+    return Result(
+        method,
+        accuracy=values["accuracy"],
+        macro_f1=values["macro_f1"],
+        uf1=values["uf1"],
+        uar=values["uar"],
+        support=len(truth),
+        folds=len(turns),
+        subjects=len(set(subjects)),
+        seconds=sum(t.seconds for t in turns),
+        chance_p=p,
+        spotting_f1=values.get("spotting_f1", float("nan")),
+        strs=values.get("strs", float("nan")),
+        intervals=MappingProxyType(bounds),
+    )
 
 
 def permuted(turns: Sequence[Turn], classes: Sequence[str], repeats: int = REPEATS) -> Result:
     """What answers are worth that have the classes' true shares and nothing else: mean and middle 95 %."""
     truth = _numbers([v for t in turns for v in t.truth], classes)
     draws = _permuted(truth, truth, classes, repeats)
-    means = [float(draws[name].mean()) for name in METRICS]
+    right, macro, uf, recall = (float(draws[name].mean()) for name in METRICS)
     bounds = {n: (float(np.quantile(v, 0.025)), float(np.quantile(v, 0.975))) for n, v in draws.items()}
     people = len({s for t in turns for s in t.subjects})
-    return Result("permuted", *means, len(truth), len(turns), people, 0.0, intervals=MappingProxyType(bounds))
+    counts = len(truth), len(turns), people
+    return Result("permuted", right, macro, uf, recall, *counts, 0.0, intervals=MappingProxyType(bounds))
 
 
 def commonest(labels: Sequence[str]) -> str:
