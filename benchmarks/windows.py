@@ -1,6 +1,6 @@
 """Milliseconds of a 3D-ResNet-18 window (16 × 112 × 112) in float32 and int8, and what int8 costs.
 
-    python benchmarks/windows.py [--keep FOLDER] [--teach 240] [--seconds 6] [--threads 2] [--json]
+    python benchmarks/windows.py [--keep FOLDER] [--teach 30] [--seconds 6] [--threads 2] [--json]
 
 Needs the extra `lab`. How to read it: benchmarks/README.md.
 """
@@ -29,6 +29,7 @@ from mien.lab.evaluate.micro_windows import (
     WindowReader,
     Windows,
     calibration,
+    check_finite,
     draw_windows,
     reader_spec,
     settle,
@@ -58,14 +59,14 @@ def windows(path: Path | None, name: str, count: int, seed: int) -> Windows:
     return drawn
 
 
-def taught(path: Path | None, learn: Windows, seconds: float) -> WindowReader:
-    """The pooled network taught for so long, kept in a folder between runs."""
-    file = None if path is None else path / f"pooled-{len(learn)}-{seconds:g}.pt"
+def taught(path: Path | None, learn: Windows, steps: int) -> WindowReader:
+    """The pooled network taught for so many steps, kept in a folder between runs."""
+    file = None if path is None else path / f"pooled-{len(learn)}-{steps}-steps.pt"
     if file is not None and file.exists():
         net = WindowReader(reader_spec(pooled=True))
         net.load_state_dict(torch.load(file, weights_only=True))
         return net.eval()
-    net = teach(learn, reader_spec(pooled=True), seconds)
+    net = teach(learn, reader_spec(pooled=True), steps)
     if file is not None:
         torch.save(net.state_dict(), file)
     return net
@@ -77,6 +78,7 @@ def unpooled(pooled: WindowReader, some: Windows) -> WindowReader:
     net = WindowReader(reader_spec(pooled=False))
     net.load_state_dict(pooled.state_dict())
     settle(net, some.clips)
+    check_finite(net)
     return net.eval()
 
 
@@ -154,7 +156,7 @@ def main() -> None:
     parser.add_argument("--network", action="append", choices=sorted(NETWORKS), help="repeatable; default: all")
     parser.add_argument("--learn", type=int, default=100, help="drawn windows to learn from and to calibrate with")
     parser.add_argument("--test", type=int, default=100, help="drawn windows of other people")
-    parser.add_argument("--teach", type=float, default=240.0, help="seconds of learning")
+    parser.add_argument("--teach", type=int, default=30, help="steps of learning, some seconds each")
     parser.add_argument("--seconds", type=float, default=6.0, help="of measuring per network and way")
     parser.add_argument("--calibrate", type=int, default=20, help="windows of those learned from that set the ranges")
     parser.add_argument("--threads", type=int, default=2)

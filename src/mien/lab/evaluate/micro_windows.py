@@ -1,4 +1,4 @@
-"""Drawn windows (16 × 112 × 112) and a 3D-ResNet-18 taught on them for minutes: something for 8 bits to be wrong about.
+"""Drawn windows (16 × 112 × 112) and a 3D-ResNet-18 taught on them for a while: something for 8 bits to be wrong about.
 
 No licensed dataset is at hand, so the recogniser has no trained weights, and what 8 bits cost random ones would say
 nothing. These tell five movements of drawn people apart; they say nothing about real micro-expressions.
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mien.animate.motion import Pulse, course
 from mien.core.arrays import Float32, Int64, UInt8
 from mien.core.schema import load_schema
+from mien.errors import ModelError
 from mien.lab.evaluate.micro_films import MOTIONS
 from mien.lab.micro.flow import enriched
 from mien.lab.models.au_gcn_cur import SPECS, MicroSpec, Resnet3d18
@@ -36,6 +37,7 @@ FPS = 32.0
 _WEIGHT = (0.25, 0.7)
 """Of the shapes at the apex: less than a plain expression, more than what nobody could see."""
 _PICTURE_PX = 224
+_RATE, _STEEPEST = 1e-3, 20.0
 _SECOND = 1e9
 
 
@@ -136,37 +138,55 @@ def movement(kind: int, seed: int) -> FaceSequence:
     )
 
 
-def teach(windows: Windows, spec: MicroSpec, seconds: float, batch: int = 10, seed: int = 1) -> WindowReader:
-    """A reader taught for so long: AdamW, a rate that falls to nothing, batches of all movements; ready to be exported.
+def teach(windows: Windows, spec: MicroSpec, steps: int, batch: int = 10, seed: int = 1) -> WindowReader:
+    """A reader taught for so many steps: AdamW, a rate that falls to nothing, batches of all movements; ready to be
+    exported.
+
+    In float32: PyTorch's bfloat16 gradient of the widest 3-D convolutions is now and then made of memory that nothing
+    was written to (2.13, processors with AVX-512 BF16), up to infinity.
 
     Args:
         windows: to learn from.
         spec: of the backbone.
-        seconds: by the clock; at least one step is made.
+        steps: at least one.
         batch: windows per step.
         seed: of weights and order.
+
+    Raises:
+        ModelError: a step or what came out of it is no number.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = WindowReader(spec).train()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=1e-2)
     clips, classes = torch.from_numpy(windows.clips), torch.from_numpy(windows.classes)
-    began, step, gone = time.monotonic(), 0, 0.0
-    while step == 0 or gone < 1.0:
+    began = time.monotonic()
+    for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * max(0.02, 1.0 - gone)
+            group["lr"] = _RATE * max(0.02, 1.0 - step / steps)
         rows = torch.from_numpy(rng.permutation(len(windows))[:batch])
-        with torch.autocast("cpu", torch.bfloat16):  # half the time where the processor can
-            logits = net.logits(clips[rows])
-        loss = F.cross_entropy(logits.float(), classes[rows])
+        loss = F.cross_entropy(net.logits(clips[rows]), classes[rows])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        slope = float(nn.utils.clip_grad_norm_(net.parameters(), _STEEPEST))
+        if not np.isfinite([loss.item(), slope]).all():
+            raise ModelError(
+                f"teaching step {step + 1} of {steps}: loss {loss.item():g}, gradient {slope:g}: no number"
+            )
         optimizer.step()
-        step, gone = step + 1, (time.monotonic() - began) / seconds
-        log.info("step %d: loss %.2f, %.0f s left", step, loss.item(), max(0.0, seconds * (1 - gone)))
+        left = (time.monotonic() - began) / (step + 1) * (steps - step - 1)
+        log.info("step %d of %d: loss %.2f, %.0f s left", step + 1, steps, loss.item(), left)
     settle(net, windows.clips)
     fit_last(net.eval(), windows)
+    check_finite(net)
     return net
+
+
+def check_finite(net: nn.Module) -> None:
+    """Raise `ModelError` if a weight, a mean or a spread is no number: nothing could be made of it in 8 bits."""
+    bad = [name for name, value in net.state_dict().items() if not torch.isfinite(value).all()]
+    if bad:
+        raise ModelError(f"the taught network is no network: {', '.join(bad[:3])} of {len(bad)} hold no numbers")
 
 
 def settle(net: WindowReader, clips: Float32, batch: int = 10) -> None:
