@@ -64,27 +64,29 @@ def to_grid(moves: Sequence[Moved], rate_hz: float) -> Grid | None:
         regions[k:] += regions[k - 1] - regions[k]
     seconds = np.maximum(np.diff(t, prepend=t[0] - np.median(np.diff(t)).astype(np.int64)) / 1e9, 1e-4)
     head = np.array([m.head for m in moves], dtype=np.float64) / seconds[:, None]
-    facts = np.column_stack([head, [m.misfit for m in moves], [m.light for m in moves]])
     grid_t = np.arange(t[0], t[-1] + 1, STEP_NS, dtype=np.int64)
-    whole = np.concatenate([regions.reshape(len(t), -1), facts], axis=1)
+    whole = np.concatenate(
+        [regions.reshape(len(t), -1).T, head.T, [[m.misfit for m in moves], [m.light for m in moves]]]
+    )
     out = _resampled(t, whole, grid_t)
     r = regions.shape[1]
     broken = _near(grid_t, t[fresh], 60_000_000) | _between(grid_t, t)
-    cells = out[:, : 2 * r].reshape(-1, r, 2)
-    parts = (cells.astype(np.float32), out[:, 2 * r : 2 * r + 8].astype(np.float32))
-    return Grid(grid_t, *parts, out[:, -2].astype(np.float32), out[:, -1].astype(np.float32), broken, float(rate_hz))
+    cells = out[: 2 * r].reshape(r, 2, -1).transpose(2, 0, 1)  # what filters it wants channel after channel
+    return Grid(grid_t, cells, out[2 * r : 2 * r + 8].T, out[-2], out[-1], broken, float(rate_hz))
 
 
-def _resampled(t: Int64, values: Float64, grid_t: Int64) -> Float64:
+def _resampled(t: Int64, values: Float64, grid_t: Int64) -> Float32:
+    """(C, N) of (C, M) values at M times."""
     cell = np.round((t - grid_t[0]) / STEP_NS).astype(np.int64)
     first = np.flatnonzero(np.diff(cell, prepend=-1))
-    count = np.diff(np.append(first, len(cell)))[:, None]
-    means = np.add.reduceat(values, first, axis=0) / count
-    times = np.add.reduceat((t - grid_t[0]).astype(np.float64), first) / count[:, 0]
+    since = (t - grid_t[0]).astype(np.float64)
+    if len(first) < len(cell):
+        count = np.diff(np.append(first, len(cell)))
+        values, since = np.add.reduceat(values, first, axis=1) / count, np.add.reduceat(since, first) / count
     at = (grid_t - grid_t[0]).astype(np.float64)
-    out = np.empty((len(grid_t), values.shape[1]))
-    for k in range(values.shape[1]):
-        out[:, k] = np.interp(at, times, means[:, k])
+    out = np.empty((len(values), len(grid_t)), dtype=np.float32)
+    for row, own in zip(out, values, strict=True):
+        row[:] = np.interp(at, since, own)
     return out
 
 

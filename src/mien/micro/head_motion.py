@@ -53,11 +53,38 @@ def fit_head(before: Float64, after: Float64, depth: Float64, steady: Float64) -
     """
     known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
     start, end = np.where(known[:, None], before, 0.0), np.where(known[:, None], after, 0.0)
-    own, found, misfit = fit_heads(start, end[None], depth, np.where(known, steady, 0.0))
-    tx, ty, scale, roll = found[0, :4]
+    own, found, misfit = _fit_one(start, end - start, depth, np.where(known, steady, 0.0))
+    tx, ty, scale, roll = found[:4].tolist()
     linear = np.array([[1 + scale, -roll], [roll, 1 + scale]])
-    rest = np.where(known[:, None], own[0], np.nan)
-    return HeadMotion(rest, linear, np.array([tx, ty]), found[0], float(misfit[0]))
+    rest = np.where(known[:, None], own, np.nan)
+    return HeadMotion(rest, linear, np.array([tx, ty]), found, misfit)
+
+
+def _fit_one(before: Float64, moved: Float64, depth: Float64, steady: Float64) -> tuple[Float64, Float64, float]:
+    """`fit_heads` of one picture, x above y in one column: half the time, which every frame of a camera takes."""
+    (x, y), n = before.T, len(before)
+    basis = np.zeros((2 * n, len(_HELD)))
+    basis[:n, 0] = basis[n:, 1] = 1.0
+    basis[:n, 2] = basis[n:, 3] = basis[:n, 4] = basis[n:, 5] = x
+    basis[n:, 2] = basis[:n, 5] = y
+    basis[:n, 3] = basis[n:, 4] = -y
+    basis[:n, 6] = basis[n:, 7] = depth
+    wanted, hold = moved.T.reshape(-1), np.diag(_hold())
+    weight, solution, rest, size = np.tile(steady, 2), np.zeros(len(_HELD)), wanted, np.zeros(n)
+    for _ in range(_ROUNDS):
+        weighted = basis * weight[:, None]
+        left = weighted.T @ basis + max(float(weight[:n].sum()), 1e-3) * hold
+        solution = np.linalg.solve(left, wanted @ weighted)
+        rest = wanted - basis @ solution
+        square = rest * rest
+        size = square[:n] + square[n:]
+        weight = np.tile(steady / (1.0 + size / _NOISE**2) ** 2, 2)
+    misfit = float(np.sqrt((size @ steady) / max(float(steady.sum()), 1e-9)))
+    return np.asarray(rest.reshape(2, n).T, dtype=np.float64), np.asarray(solution, dtype=np.float64), misfit
+
+
+def _hold() -> Float64:
+    return np.where(_HELD > 0, (_DATA / np.where(_HELD > 0, _HELD, 1.0)) ** 2, 1e-9)
 
 
 def fit_heads(before: Float64, after: Float64, depth: Float64, steady: Float64) -> tuple[Float64, Float64, Float64]:
@@ -72,7 +99,7 @@ def fit_heads(before: Float64, after: Float64, depth: Float64, steady: Float64) 
     down = np.stack([none, one, y, x, -y, x, none, depth], axis=1)
     squares = across[:, :, None] * across[:, None, :] + down[:, :, None] * down[:, None, :]  # (P, 8, 8)
     flat = squares.reshape(len(x), -1)
-    hold = np.where(_HELD > 0, (_DATA / np.where(_HELD > 0, _HELD, 1.0)) ** 2, 1e-9)
+    hold = _hold()
     weight = np.broadcast_to(steady, after.shape[:2])
     solution, rest = np.zeros((len(after), 8)), moved
     for _ in range(_ROUNDS):

@@ -134,8 +134,8 @@ class FaceMovement:
     def _flowed(self, reference: _Reference, grey: UInt8) -> Float64:
         """(P, 2) crop px: where the reference's places are in this frame."""
         before = grey if reference.grey is None else reference.grey
-        start = np.zeros((*grey.shape, 2), np.float32)
-        flow = cv2.blur(self._flow.calc(before, grey, start), _SMOOTH)
+        dense: Float32 = self._flow.calc(before, grey, None)  # type: ignore[call-overload]  # begins with no flow
+        flow = cv2.blur(dense, _SMOOTH)
         at = reference.places.astype(np.float32)
         read = cv2.remap(flow, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(reference.places + read.reshape(-1, 2), dtype=np.float64)

@@ -50,18 +50,19 @@ class Signals:
 
 def signals_of(grid: Grid) -> Signals:
     """Filter a grid."""
-    flat = grid.regions.reshape(len(grid), -1).T
-    smooth = gaussian(flat, _FINE_S)
-    brief = smooth - gaussian(smooth, _NOISE_S)
-    noise = 1.4826 * np.median(np.abs(brief), axis=1).reshape(-1, 2).mean(axis=1)
+    smooth = gaussian(grid.regions.reshape(len(grid), -1).T, _FINE_S)
+    brief = _without(smooth, _NOISE_S)
+    np.abs(brief, out=brief)
+    noise = 1.4826 * _median(brief).reshape(-1, 2).mean(axis=1)
     noise = np.maximum(noise, NOISE_FLOOR).astype(np.float32)
-    short = smooth - gaussian(smooth, _SHORT_S)
-    each = np.repeat(noise, 2)[:, None]
-    bands = [_squashed(short[:, ::STRIDE] / each)]
-    bands.append(_squashed((smooth[:, ::STRIDE] - gaussian(smooth, _LONG_S)[:, ::STRIDE]) / each))
-    rows = np.concatenate([*bands, _facts(grid, noise)]).T
+    short, each = _without(smooth, _SHORT_S), np.repeat(noise, 2)[:, None]
+    rows = np.empty((-(-len(grid) // STRIDE), width()), dtype=np.float32)
+    c = len(smooth)
+    rows[:, :c] = _squashed(short[:, ::STRIDE] / each).T
+    rows[:, c : 2 * c] = _squashed(_without(smooth, _LONG_S)[:, ::STRIDE] / each).T
+    rows[:, 2 * c :] = _facts(grid, noise).T
     shape = grid.regions.shape
-    return Signals(np.ascontiguousarray(rows, dtype=np.float32), smooth.T.reshape(shape), short.T.reshape(shape), noise)
+    return Signals(rows, smooth.T.reshape(shape), short.T.reshape(shape), noise)
 
 
 def curve_of(grid: Grid) -> tuple[Float64, Float64]:
@@ -76,15 +77,29 @@ def curve_of(grid: Grid) -> tuple[Float64, Float64]:
 def gaussian(values: Float32, seconds: float) -> Float32:
     """(C, N) values smoothed along time by nearly a Gaussian of that standard deviation; ends are held."""
     size = max(1, round(float(np.sqrt(4 * (seconds / STEP_S) ** 2 + 1))))
-    size += 1 - size % 2
-    out = np.ascontiguousarray(values, dtype=np.float32)
-    for _ in range(3):
-        out = np.asarray(cv2.blur(out, (size, 1), borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
-    return out
+    box, held = (size + 1 - size % 2, 1), cv2.BORDER_REPLICATE
+    once = cv2.blur(np.ascontiguousarray(values, dtype=np.float32), box, borderType=held)
+    twice = cv2.blur(once, box, borderType=held)
+    return np.asarray(cv2.blur(twice, box, dst=once, borderType=held), dtype=np.float32)
+
+
+def _without(values: Float32, seconds: float) -> Float32:
+    """What is left when what lasts longer is taken away."""
+    slow = gaussian(values, seconds)
+    return np.subtract(values, slow, out=slow)
+
+
+def _median(values: Float32) -> Float32:
+    """(C,) of (C, N) numbers, which are put in another order; `np.median` without its search for NaN."""
+    half, odd = divmod(values.shape[1], 2)
+    middle = [half] if odd else [half - 1, half]
+    values.partition(middle, axis=1)
+    return np.asarray(values[:, middle].mean(axis=1), dtype=np.float32)
 
 
 def _squashed(z: Float32) -> Float32:
-    return np.arcsinh(np.clip(z, -_MOST, _MOST))
+    """In place."""
+    return np.arcsinh(np.clip(z, -_MOST, _MOST, out=z), out=z)
 
 
 def _facts(grid: Grid, noise: Float32) -> Float32:

@@ -25,10 +25,11 @@ from mien.micro.signals import STRIDE, signals_of
 from mien.micro.threshold import THRESHOLD, checked
 
 DECIDED_AFTER_NS = 400_000_000
-"""A running spotter speaks of what ended so long ago; with `LATE_NS`, `LOOK_NS` and a frame at most 0.6 s."""
+"""A running spotter speaks of what ended so long ago; with `LATE_NS` and `LOOK_NS` at most 0.6 s."""
 LATE_NS = 60_000_000
 """What could have been told so long before the last look is told no more: a running source needs it at once."""
-LOOK_NS = 100_000_000
+LOOK_NS = 135_000_000
+"""From look to look at most, as long as frames are no further apart."""
 _WINDOW_NS = 10_000_000_000
 _CHUNK_NS, _OVERLAP_NS = 60_000_000_000, 12_000_000_000
 _LOOK_BACK_NS = 6_000_000_000
@@ -73,6 +74,7 @@ class _Track:
     moves: list[Moved] = field(default_factory=list)
     told: list[tuple[int, int]] = field(default_factory=list)
     looked_ns: int | None = None
+    asked_ns: int | None = None
 
 
 class Spotter:
@@ -117,14 +119,14 @@ class Spotter:
         """What can be said now of what ended 0.4 to 0.6 s ago; every expression is told at most once.
 
         Never told: what is found only now, or whose end is estimated anew, if that end could have been told more than
-        `LATE_NS` before the last look. The 0.6 s hold from about 22 frames per second on and not across gaps.
+        `LATE_NS` before the last look. The 0.6 s hold for frames up to `LOOK_NS` apart.
         """
         out: list[Spotted] = []
         if not self._keep:  # faces that are gone are looked at no more
             near = now_ns - _WINDOW_NS
             self._tracks = {k: t for k, t in self._tracks.items() if not t.moves or t.moves[-1].t_ns >= near}
         for track_id, track in self._tracks.items():
-            if track.looked_ns is not None and now_ns - track.looked_ns < LOOK_NS:
+            if _soon_enough(track, now_ns):
                 continue
             before_ns = now_ns - _WINDOW_NS if track.looked_ns is None else track.looked_ns
             since = before_ns - DECIDED_AFTER_NS - LATE_NS
@@ -216,6 +218,14 @@ def _without_doubles(found: Iterable[Spotted]) -> list[Spotted]:
 def _shared(a: Event, b: Event) -> float:
     common = min(a.offset_ns, b.offset_ns) - max(a.onset_ns, b.onset_ns)
     return common / max(1, min(a.offset_ns - a.onset_ns, b.offset_ns - b.onset_ns))
+
+
+def _soon_enough(track: _Track, now_ns: int) -> bool:
+    """True if the next frame, as far away as the last one, will do for a look."""
+    before_ns, track.asked_ns = track.asked_ns, now_ns
+    if track.looked_ns is None or before_ns is None:
+        return False
+    return now_ns + (now_ns - before_ns) - track.looked_ns <= LOOK_NS
 
 
 def _told(track: _Track, event: Event) -> bool:
