@@ -12,7 +12,7 @@ import torch
 from mien.core.arrays import Float64
 from mien.errors import ConfigError, ModelError, RequestError
 from mien.lab.datasets.dataset import open_dataset
-from mien.lab.evaluate.au_ablation import ABSENT, judge_runs, main, read_network, table
+from mien.lab.evaluate.au_ablation import ABSENT, cost_runs, cost_table, judge_runs, main, read_network, table
 from mien.lab.evaluate.au_ablation_figures import LEAST_PRESENT, costs, judge, judged, means, unit_figures
 from mien.lab.evaluate.window_figures import multiply_adds
 from mien.lab.metrics.agreement import mean_absolute_error, pearson_r
@@ -163,8 +163,13 @@ def test_the_test_part_is_judged_and_a_leak_is_refused(tmp_path: Path, monkeypat
     assert "beyond" not in rows["a"]
     out = tmp_path / "out.json"
     main(["cost", *(f"--run={n}={p}" for n, p in runs.items()), "--out", str(out), "--repeats", "2"])
-    assert set(json.loads(out.read_text(encoding="utf-8"))) == set(runs)
+    small = json.loads(out.read_text(encoding="utf-8"))
+    assert set(small) == set(runs)
     assert table(rows).count("\n") == 4
+    found = cost_runs({"a": runs["a"]}, 1, published=True)["a"]["published"]
+    assert found["parameters"] == sum(p.numel() for p in AuGraph(SPECS["plain-gcn"]).parameters())
+    assert found["macs"] > small["a"]["macs"]
+    assert cost_table({"a": small["a"], "b": {}}).splitlines()[-1].endswith("| 1.00 |")
     with pytest.raises(ConfigError, match="NAME=FOLDER"):
         main(["cost", "--run", "a", "--out", str(out)])
     part = dataset.split("test")

@@ -1,12 +1,13 @@
 """The rows of the SE-ResNet50-GCN ablation beside each other: how well each reads people it never saw, and its cost.
 
     python -m mien.lab.evaluate.au_ablation judge --run se-resnet50-gcn=RUN --run plain-gcn=RUN2 --data DIR --out FILE
-    python -m mien.lab.evaluate.au_ablation cost --run … --out FILE
+    python -m mien.lab.evaluate.au_ablation cost --run … --out FILE [--published]
     python -m mien.lab.evaluate.au_ablation table --out FILE
 
 Runs are folders of `mien.lab.train.action_units`; their best weights (chosen on the val part) judge the test part of
 the drawn set, once. The first run is the base: the others are told apart from it on the same faces. `cost` times the
-exported networks in the runtime: give it a machine at rest. FILE is JSON; both add to it.
+exported networks in the runtime, or networks of their kinds' published sizes: give it a machine at rest. FILE is JSON;
+both add to it.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ import cv2
 import numpy as np
 import torch
 
-from mien.core.arrays import Float64
+from mien.core.arrays import Float32, Float64
 from mien.errors import ConfigError, RequestError
 from mien.lab.datasets.dataset import Dataset, open_dataset
 from mien.lab.evaluate.au_ablation_figures import costs, judge
 from mien.lab.metrics.leaks import check_no_leak
-from mien.lab.models.au_graph import NODES, AuGraph
+from mien.lab.models.au_graph import NODES, SPECS, AuGraph
 from mien.lab.train.action_units import network_spec
 from mien.lab.train.au_faces import StoredAuFaces
 from mien.lab.train.au_task import AuSpec, answers
@@ -51,7 +52,7 @@ def read_network(folder: Path) -> tuple[AuGraph, AuSpec, int]:
     state = read_checkpoint(folder / BEST)
     facts = state["facts"]
     # The links are among the weights.
-    net = AuGraph(network_spec(facts["model"]), np.zeros((len(NODES), len(NODES))))
+    net = AuGraph(network_spec(facts["model"]), _no_links())
     net.load_state_dict(state["net"])
     return net.eval(), settings(AuSpec, facts["task"]), int(state["step"])
 
@@ -80,8 +81,9 @@ def judge_runs(runs: Mapping[str, Path], dataset: Dataset, repeats: int = 1000) 
     return rows
 
 
-def cost_runs(runs: Mapping[str, Path], repeats: int = 60) -> dict[str, dict[str, Any]]:
-    """What every run costs; see `au_ablation_figures.costs`.
+def cost_runs(runs: Mapping[str, Path], repeats: int = 60, *, published: bool = False) -> dict[str, dict[str, Any]]:
+    """What every run costs; see `au_ablation_figures.costs`. `published`: what it would cost without the recipe's
+    changes of its kind's size (weights by chance), under the key "published".
 
     Raises:
         RequestError: the runs see crops of different sizes.
@@ -90,25 +92,40 @@ def cost_runs(runs: Mapping[str, Path], repeats: int = 60) -> dict[str, dict[str
     sizes = {spec.input_px for _, spec, _ in loaded.values()}
     if len(sizes) != 1:
         raise RequestError(f"the runs see crops of {sorted(sizes)} px: their times cannot stand beside each other")
+    nets = {n: net for n, (net, _, _) in loaded.items()}
+    if published:
+        kinds = {n: read_checkpoint(folder / BEST)["facts"]["model"]["kind"] for n, folder in runs.items()}
+        nets = {n: AuGraph(SPECS[k], _no_links()).eval() for n, k in kinds.items()}
     with tempfile.TemporaryDirectory() as place:
-        return costs({n: net for n, (net, _, _) in loaded.items()}, sizes.pop(), Path(place), repeats)
+        found = costs(nets, sizes.pop(), Path(place), repeats)
+    return {n: {"published": own} for n, own in found.items()} if published else found
+
+
+def _no_links() -> Float32:
+    return np.zeros((len(NODES), len(NODES)), np.float32)
 
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: means with their intervals, the difference of r from the first row, costs."""
+    """Markdown: means with their intervals, and the difference of r from the first row."""
     head = ["row", "mean r", "beyond the first", "MAE", "macro F1", "accuracy, %"]
-    head += ["parameters, M", "multiply-adds, M", "ms a face", "of the first"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    first = next((row["ms"] for row in rows.values() if "ms" in row), None)
     for name, row in rows.items():
         mean, beyond = row.get("mean", {}), row.get("beyond", {})
         cells = [name, _cell(mean.get("r")), _cell(beyond.get("r"), sign="+"), _cell(mean.get("mae"))]
         cells += [_cell(mean.get("f1")), _cell(mean.get("accuracy"), 100, 1)]
-        cells += [f"{row['parameters'] / 1e6:.2f}" if "parameters" in row else "–"]
-        cells += [f"{row['macs'] / 1e6:.0f}" if "macs" in row else "–"]
-        cells += [f"{row['ms']:.2f} ({row['ms_low']:.2f}–{row['ms_high']:.2f})" if "ms" in row else "–"]
-        cells += [f"{row['ms'] / first:.2f}" if "ms" in row and first else "–"]
         lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cost_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: what every row costs; the last column is the time in times of the first row's."""
+    head = ["row", "parameters, M", "multiply-adds, M", "ms a face (10–90 of 100)", "of the first"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    known = {n: row for n, row in rows.items() if "ms" in row}
+    for name, row in known.items():
+        cells = [name, f"{row['parameters'] / 1e6:.2f}", f"{row['macs'] / 1e6:.0f}"]
+        cells += [f"{row['ms']:.2f} ({row['ms_low']:.2f}–{row['ms_high']:.2f})"]
+        lines.append(f"| {' | '.join(cells)} | {row['ms'] / next(iter(known.values()))['ms']:.2f} |")
     return "\n".join(lines)
 
 
@@ -150,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", action="append", default=[], metavar="NAME=FOLDER", dest="runs")
     parser.add_argument("--data", type=Path, help="drawn set with a test part")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--published", action="store_true", help="cost: of the kinds' published sizes")
     parser.add_argument("--repeats", type=int, help="draws of people; runs of each network")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -163,10 +181,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.action == "judge":
             new = judge_runs(runs, open_dataset("synthetic", options.data), options.repeats or 1000)
         else:
-            new = cost_runs(runs, options.repeats or 60)
+            new = cost_runs(runs, options.repeats or 60, published=options.published)
         rows = {n: {**rows.get(n, {}), **new.get(n, {})} for n in dict.fromkeys([*rows, *new])}
         options.out.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    log.info("\n%s\n\n%s", table(rows), unit_table(rows))
+    published = {n: row["published"] for n, row in rows.items() if "published" in row}
+    for text in (table(rows), cost_table(rows), cost_table(published), unit_table(rows)):
+        log.info("\n%s\n", text)
 
 
 if __name__ == "__main__":
