@@ -36,6 +36,7 @@ WARM_UP = 10
 KEPT = 100  # records kept with their pixels for the sinks: 280 MB at 720p
 MEDIAPIPE = "mediapipe alone"
 ALL_STAGES = "all stages"
+PLACES = ("detect", "landmarks", "head_pose", "gaze")
 
 
 def runnable_presets() -> list[str]:
@@ -77,6 +78,8 @@ def measure_stages(clip: Path, config: dict[str, Any]) -> tuple[dict[str, float]
             records.append(done if len(records) < KEPT else done.slim())
     warm = records[WARM_UP:]
     times = {ALL_STAGES: statistics.median(took[WARM_UP:]) / 1e6}
+    places = [sum(r.trace.stage_ns.get(s, 0) for s in PLACES) for r in warm]
+    times["detect to gaze"] = statistics.median(places) / 1e6
     for slot in warm[0].trace.stage_ns:
         times[f"stage {slot}"] = statistics.median(r.trace.stage_ns[slot] for r in warm) / 1e6
     return times, records

@@ -100,6 +100,23 @@ def test_readings_survive_a_take_and_a_resumed_capture_goes_on(model: str) -> No
     resumed.close()
 
 
+def test_a_face_may_be_read_once_in_a_step_of_time(model: str) -> None:
+    stage = NetworkExpression(Options(model=model, steady_s=0, every_s=0.1))
+    first = stage.step(record(120, 220, 0.0))
+    stage.feedback(first)
+    assert said(stage, record(220, 120, 0.09))["happiness"] > 0.5, "what was read at first still holds"
+    later = said(stage, record(220, 120, 0.1))
+    assert later["anger"] > 0.5
+    resumed = NetworkExpression(Options(model=model, steady_s=0, every_s=0.1))
+    resumed.feedback(decode(encode([first]))[0])
+    held = said(resumed, record(220, 120, 0.09))
+    assert np.array_equal(held.values, first.faces[0].expression.values, equal_nan=True)  # type: ignore[union-attr]
+    stage.reset()
+    assert said(stage, record(220, 120, 0.09))["anger"] > 0.5, "forgotten"
+    stage.close()
+    resumed.close()
+
+
 def test_networks_of_another_kind_are_refused(model: str, tmp_path: Path) -> None:
     write_heatmaps(tmp_path / "hrnet98-128")
     with pytest.raises(ModelError, match="is no expression network"):

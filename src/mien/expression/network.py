@@ -16,6 +16,7 @@ from mien.core.geometry import CropTransform
 from mien.core.measures import Expression
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import Schema, load_schema
+from mien.core.timebase import NS_PER_S
 from mien.errors import ModelError
 from mien.expression.aligned import expression_region
 from mien.expression.steady import Steady
@@ -43,6 +44,9 @@ class Options(stage.Options):
     )
     steady_s: float = Field(
         default=0.15, ge=0, le=2, description="small changes are averaged over so many seconds; large ones pass at once"
+    )
+    every_s: float = Field(
+        default=0.0, ge=0, le=1, description="a face is read at most once in so many seconds; 0 = in every frame"
     )
     precision: Precision | None = Field(
         default=None, description="arithmetic: auto, f32 or bf16; none = what the model's card says"
@@ -79,6 +83,7 @@ class NetworkExpression(StageBase):
             self._model.close()
             raise
         self._steady = Steady(o.steady_s)
+        self._held: dict[int, tuple[int, Expression]] = {}
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -95,7 +100,7 @@ class NetworkExpression(StageBase):
         if record.image is None or not record.faces:
             return record
         t_ns = record.stamp.t_ns
-        read = [replace(f, expression=self._read(record.image, f, t_ns)) for f in record.faces]
+        read = [replace(f, expression=self._lately(f, t_ns) or self._read(record.image, f, t_ns)) for f in record.faces]
         return replace(record, faces=tuple(read))
 
     def feedback(self, record: FrameRecord) -> None:
@@ -103,14 +108,28 @@ class NetworkExpression(StageBase):
         for face in record.faces:
             if face.track_id is not None and face.expression is not None and face.expression.schema.name == SCHEMA:
                 self._steady.follow(face.track_id, face.expression.values, record.stamp.t_ns)
+                self._held[face.track_id] = self._turn(record.stamp.t_ns), face.expression
 
     def reset(self, track_id: int | None = None) -> None:
         """Forget how one face, or every face, looked."""
         self._steady.forget(track_id)
+        if track_id is None:
+            self._held.clear()
+        else:
+            self._held.pop(track_id, None)
 
     def close(self) -> None:
         """Release the network."""
         self._model.close()
+
+    def _turn(self, t_ns: int) -> int:
+        """Time in steps of `every_s`, so that the clock alone says when a face is read: a resumed capture goes on alike."""
+        return int(t_ns / (self.options.every_s * NS_PER_S)) if self.options.every_s else -1
+
+    def _lately(self, face: Face, t_ns: int) -> Expression | None:
+        """What was read of the face in this step of time already."""
+        held = self._held.get(face.track_id) if face.track_id is not None and self.options.every_s else None
+        return held[1] if held is not None and held[0] == self._turn(t_ns) else None
 
     def _read(self, image: UInt8, face: Face, t_ns: int) -> Expression:
         region = expression_region(face.landmarks, self.size_px) if face.landmarks is not None else None
