@@ -123,7 +123,7 @@ class NetworkExpression(StageBase):
         self._model.close()
 
     def _turn(self, t_ns: int) -> int:
-        """Time in steps of `every_s`: the clock alone says when a face is read, so that a resumed capture goes on alike."""
+        """Time in steps of `every_s`: the clock alone says when a face is read, so a resumed capture goes on alike."""
         return int(t_ns / (self.options.every_s * NS_PER_S)) if self.options.every_s else -1
 
     def _lately(self, face: Face, t_ns: int) -> Expression | None:
