@@ -131,7 +131,7 @@ def test_a_network_comes_back_with_its_links(tmp_path: Path) -> None:
 
 
 def test_the_costs_are_those_of_the_network_that_was_taught(tmp_path: Path) -> None:
-    names = ("se-resnet50-gcn", "without-gcn")
+    names = ("se-resnet50-gcn", "without-gcn", "se-resnet50")  # the last one looks at no landmarks
     nets = {n: write_run(tmp_path / n, n) for n in names}
     found = costs(nets, 64, tmp_path / "exported", repeats=3)
     layer = 16 * 16

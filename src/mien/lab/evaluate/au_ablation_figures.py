@@ -21,8 +21,9 @@ from mien.lab.evaluate.window_figures import multiply_adds
 from mien.lab.export import export, parity
 from mien.lab.metrics.score import numbers
 from mien.lab.metrics.uncertainty import REPEATS, by_subject
-from mien.lab.models.au_graph import NODES, intensity
+from mien.lab.models.au_graph import NODES, AuGraph, intensity
 from mien.lab.train.au_task import PRESENT
+from mien.lab.train.faces import POINTS
 from mien.runtime.card import CardFacts, InputCard, OutputCard, TrainingCard
 from mien.runtime.session import choose_backend
 from mien.runtime.store import open_model
@@ -140,55 +141,57 @@ class _Draws:
 
 
 class _Intensities(nn.Module):
-    """Crop and landmarks → intensities, for tracing."""
+    """Crop, and landmarks where the network looks at them → intensities, for tracing."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: AuGraph) -> None:
         super().__init__()
         self.net = net
+        self.train(net.training)
 
-    def forward(self, image: Tensor, points_xy: Tensor) -> Tensor:
-        return intensity(self.net(image, points_xy))
+    def forward(self, image: Tensor, points_xy: Tensor | None = None) -> Tensor:
+        points = image.new_zeros(len(image), POINTS, 2) if points_xy is None else points_xy
+        return intensity(self.net(image, points))
 
 
-def export_units(net: nn.Module, input_px: int, folder: Path) -> tuple[Tensor, Tensor]:
-    """A model folder for one face at a time; the example it was traced with."""
+def export_units(net: AuGraph, input_px: int, folder: Path) -> tuple[Tensor, ...]:
+    """A model folder for one face at a time; the example it was traced with: image and, with regions, landmarks."""
     chance = torch.Generator().manual_seed(1)
     image = torch.randn(1, 3, input_px, input_px, generator=chance)
-    points = torch.rand(1, 98, 2, generator=chance) * input_px
-    side, count = input_px, len(NODES)
+    points = torch.rand(1, POINTS, 2, generator=chance) * input_px
+    example = (image,) if net.local is None else (image, points)
     facts = CardFacts(
         name=folder.name,
         version="1",
         task="action units from a crop and its landmarks, for a comparison",
         licence="Apache-2.0",
         inputs=(
-            InputCard(name="image", shape=(1, 3, side, side), recipe="normalised RGB of a face crop"),
-            InputCard(name="points", shape=(1, 98, 2), recipe="landmarks, px of the crop"),
-        ),
-        outputs=(OutputCard(name="units", shape=(1, count), schema="facs", unit="0–5"),),
+            InputCard(name="image", shape=(1, 3, input_px, input_px), recipe="normalised RGB of a face crop"),
+            InputCard(name="points", shape=(1, POINTS, 2), recipe="landmarks, px of the crop"),
+        )[: len(example)],
+        outputs=(OutputCard(name="units", shape=(1, len(NODES)), schema="facs", unit="0–5"),),
         training=TrainingCard(command="a comparison", data=()),
     )
-    export(_Intensities(net).eval(), (image, points), folder, facts)
-    return image, points
+    export(_Intensities(net.eval()), example, folder, facts)
+    return example
 
 
-def costs(nets: Mapping[str, nn.Module], input_px: int, place: Path, repeats: int = 60) -> dict[str, dict[str, Any]]:
+def costs(nets: Mapping[str, AuGraph], input_px: int, place: Path, repeats: int = 60) -> dict[str, dict[str, Any]]:
     """Per name: `parameters`; `macs`: multiply-adds of convolutions and linear layers; `ms` of one face in the runtime
     (median, and `ms_low`, `ms_high`: 10 and 90 of 100), one thread, the networks taking turns; `gap`: the largest
     difference of an intensity from the checkpoint's, by backend and precision."""
     out: dict[str, dict[str, Any]] = {}
     models, feeds = {}, {}
     for name, net in nets.items():
-        image, points = export_units(net, input_px, place / name)
-        gaps = parity(_Intensities(net).eval(), (image, points), place / name)
+        example = export_units(net, input_px, place / name)
+        gaps = parity(_Intensities(net), example, place / name)
         out[name] = {
             "parameters": sum(p.numel() for p in net.parameters()),
-            "macs": multiply_adds(net, image, points),
+            "macs": multiply_adds(_Intensities(net), *example),
             "gap": {way: gap["units"] for way, gap in gaps.items()},
             "backend": choose_backend(),
         }
         models[name] = open_model(place / name, threads=1)
-        feeds[name] = {"image": image.numpy(), "points": points.numpy()}
+        feeds[name] = {port: x.numpy() for port, x in zip(("image", "points"), example, strict=False)}
     times: dict[str, list[float]] = {name: [] for name in nets}
     for turn in range(-3, repeats):
         for name, model in models.items():
