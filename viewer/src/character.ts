@@ -1,155 +1,24 @@
 // A character in three.js: the built-in one, any GLB with morph targets, or a VRM of version 0 or 1.
 
-import {
-  Box3,
-  type BufferGeometry,
-
-  DirectionalLight,
-
-  HemisphereLight,
-  type Material,
-  Mesh,
-  MeshLambertMaterial,
-  MeshStandardMaterial,
-  type Object3D,
-  PerspectiveCamera,
-  Quaternion,
-  Scene,
-  Vector3,
-  WebGLRenderer,
-} from "three";
+import { Box3, Color, DirectionalLight, HemisphereLight, PerspectiveCamera, Quaternion, Scene, Vector3, WebGLRenderer } from "three";
 import { GLTFLoader } from "three/examples/jsm/loaders/GLTFLoader.js";
 import type { VRM } from "@pixiv/three-vrm";
 
+import { clock } from "./drawing";
 import type { Avatar } from "./messages";
+import { Rig } from "./rig";
 import type { Signal } from "./wire";
 
 const SOFTEN_MS = 18;
-/** Slower than this, the picture is made of fewer pixels. */
-const SLOW_MS = 34;
 const LEAST_RATIO = 0.5;
 
-/** Whether pictures are drawn by the processor: then what costs much and shows little is left out. */
-function drawnBySoftware(): boolean {
-  const gl = document.createElement("canvas").getContext("webgl2");
-  if (!gl) return false;
-  const known = gl.getExtension("WEBGL_debug_renderer_info");
-  const name = known ? String(gl.getParameter(known.UNMASKED_RENDERER_WEBGL)) : "";
-  gl.getExtension("WEBGL_lose_context")?.loseContext();
-  return /llvmpipe|swiftshader|softpipe|software|basic render/i.test(name);
-}
-
-/** Nearly the same look for a fraction of the work: no gloss, and shapes do not turn the light's normals. */
-function simplified(root: Object3D): void {
-  root.traverse((o) => {
-    if (!(o instanceof Mesh) || !(o.material instanceof MeshStandardMaterial)) return;
-    delete (o.geometry as BufferGeometry).morphAttributes["normal"];
-    const { color, vertexColors, map, side, transparent, opacity, alphaTest } = o.material;
-    o.material = new MeshLambertMaterial({ color, vertexColors, map, side, transparent, opacity, alphaTest });
-  });
-}
-
-interface Target {
-  mesh: Mesh;
-  at: number;
-  gain: number;
-}
-
-/** A loaded character: weights and turns in, morph targets and bones out. */
-class Rig {
-  readonly root: Object3D;
-  private targets: Target[][];
-  private expressions: { name: string; gain: number }[][];
-  private head: Object3D | null = null;
-  private eyes: (Object3D | null)[] = [null, null];
-  private rest: Quaternion[] = [];
-  private turned = false;
-
-  constructor(
-    root: Object3D,
-    private vrm: VRM | null,
-    shapes: string[],
-    avatar: Avatar,
-  ) {
-    this.root = root;
-    const meshes: Mesh[] = [];
-    root.traverse((o) => {
-      if (o instanceof Mesh && o.morphTargetDictionary) meshes.push(o);
-      if (o instanceof Mesh) o.frustumCulled = false;
-    });
-    const known = new Map(avatar.expressions.map((e) => [e.toLowerCase(), e]));
-    this.targets = shapes.map(() => []);
-    this.expressions = shapes.map(() => []);
-    shapes.forEach((shape, k) => {
-      for (const [name, gain] of Object.entries(avatar.mapping[shape] ?? {})) {
-        for (const mesh of meshes) {
-          const at = mesh.morphTargetDictionary![name];
-          if (at !== undefined) this.targets[k]!.push({ mesh, at, gain });
-        }
-        if (!this.targets[k]!.length && vrm?.expressionManager?.getExpression(name)) {
-          this.expressions[k]!.push({ name, gain });
-        }
-      }
-      const own = known.get(shape.toLowerCase());
-      if (!this.targets[k]!.length && !this.expressions[k]!.length && own && vrm) {
-        this.expressions[k]!.push({ name: own, gain: 1 });
-      }
-    });
-    if (vrm) {
-      this.turned = vrm.meta?.metaVersion === "0";
-      this.head = vrm.humanoid.getNormalizedBoneNode("head");
-      this.eyes = [vrm.humanoid.getNormalizedBoneNode("leftEye"), vrm.humanoid.getNormalizedBoneNode("rightEye")];
-    } else {
-      const find = (pattern: RegExp): Object3D | null => {
-        let found: Object3D | null = null;
-        root.traverse((o) => {
-          if (!found && pattern.test(o.name)) found = o;
-        });
-        return found;
-      };
-      this.head = find(/^(head|.*[:_ ]head)$/i);
-      this.eyes = [find(/^(eye_?left|left_?eye|.*eye[._ ]?l)$/i), find(/^(eye_?right|right_?eye|.*eye[._ ]?r)$/i)];
-    }
-    this.rest = [this.head, ...this.eyes].map((o) => o?.quaternion.clone() ?? new Quaternion());
-  }
-
-  get headObject(): Object3D | null {
-    return this.vrm ? this.vrm.humanoid.getRawBoneNode("head") : this.head;
-  }
-
-  apply(weights: Float32Array, turns: Quaternion[], deltaS: number): void {
-    for (const list of this.targets) for (const t of list) t.mesh.morphTargetInfluences![t.at] = 0;
-    const sums = new Map<string, number>();
-    weights.forEach((weight, k) => {
-      const w = Number.isNaN(weight) ? 0 : weight;
-      for (const t of this.targets[k] ?? []) t.mesh.morphTargetInfluences![t.at]! += w * t.gain;
-      for (const e of this.expressions[k] ?? []) sums.set(e.name, (sums.get(e.name) ?? 0) + w * e.gain);
-    });
-    for (const [name, value] of sums) this.vrm?.expressionManager?.setValue(name, Math.min(1, Math.max(0, value)));
-    [this.head, ...this.eyes].forEach((bone, k) => {
-      if (!bone) return;
-      const turn = turns[k]!;
-      if (this.turned) bone.quaternion.set(-turn.x, turn.y, -turn.z, turn.w);
-      else bone.quaternion.copy(turn);
-      if (!this.vrm) bone.quaternion.multiply(this.rest[k]!);
-    });
-    this.vrm?.update(deltaS);
-  }
-
-  dispose(): void {
-    this.root.traverse((o) => {
-      if (!(o instanceof Mesh)) return;
-      (o.geometry as BufferGeometry).dispose();
-      for (const m of [o.material as Material | Material[]].flat()) m.dispose();
-    });
-  }
-}
-
-/** A canvas that shows a character; draws itself at the screen's rate while it is on the page. */
+/** A canvas that shows a character; draws itself at the clock's rate while it is on the page and the character moves. */
 export class CharacterView {
   readonly canvas: HTMLCanvasElement;
   /** Pictures drawn per second over the last second. */
   rate = 0;
+  /** Pictures drawn in all. */
+  count = 0;
   /** Called after a picture is drawn. */
   ondrawn: (() => void) | null = null;
 
@@ -166,13 +35,14 @@ export class CharacterView {
   private alive = true;
   private loading = 0;
   private resizing: ResizeObserver;
-  private software = drawnBySoftware();
-  private ratio = this.software ? 1 : Math.min(devicePixelRatio, 2);
+  private spares = clock().spares;
+  private level = 0;
   private changed = true;
-  private slow = 0;
+  private end: () => void;
 
   constructor(readonly box: HTMLElement) {
-    this.renderer = new WebGLRenderer({ antialias: !this.software, alpha: true, powerPreference: "high-performance" });
+    const full = !this.spares;
+    this.renderer = new WebGLRenderer({ antialias: full, alpha: full, powerPreference: "high-performance" });
     this.canvas = this.renderer.domElement;
     this.canvas.className = "character";
     this.canvas.setAttribute("role", "img");
@@ -181,7 +51,7 @@ export class CharacterView {
     const key = new DirectionalLight(0xfff4e8, 2.1);
     key.position.set(0.6, 0.9, 1.2);
     this.scene.add(key, new HemisphereLight(0xffffff, 0x8d8078, 1.5));
-    if (!this.software) {
+    if (!this.spares) {
       const rim = new DirectionalLight(0xbfd9ff, 0.9);
       rim.position.set(-1, 0.4, -0.6);
       this.scene.add(rim);
@@ -189,7 +59,9 @@ export class CharacterView {
     this.resizing = new ResizeObserver(() => this.resize());
     this.resizing.observe(box);
     this.resize();
-    requestAnimationFrame(() => this.tick());
+    const end = clock().each((now) => this.tick(now));
+    const endGround = this.spares ? watchTheme(() => this.showGround()) : end;
+    this.end = () => (end(), endGround());
   }
 
   /** Load a character; what was shown before stays until the new one is there. */
@@ -212,16 +84,17 @@ export class CharacterView {
       this.scene.remove(this.rig.root);
       this.rig.dispose();
     }
-    if (this.software && !vrm) simplified(rig.root);
     this.rig = rig;
     this.changed = true;
     this.scene.add(rig.root);
     this.look(rig);
+    if (this.spares) rig.spare();
   }
 
   /** What the character shall do next; NaN = as before. */
   play(signal: Signal): void {
     this.changed = true;
+    clock().hurry();
     signal.weights.forEach((w, k) => {
       if (!Number.isNaN(w)) this.wanted[k] = w;
     });
@@ -242,10 +115,17 @@ export class CharacterView {
 
   close(): void {
     this.alive = false;
+    this.end();
     this.resizing.disconnect();
     this.rig?.dispose();
     this.renderer.dispose();
     this.canvas.remove();
+  }
+
+  /** A picture with its own ground is composed without reading what lies below. */
+  private showGround(): void {
+    this.renderer.setClearColor(new Color(getComputedStyle(this.box).backgroundColor));
+    this.changed = true;
   }
 
   private look(rig: Rig): void {
@@ -272,27 +152,17 @@ export class CharacterView {
   private resize(): void {
     const { clientWidth: w, clientHeight: h } = this.box;
     if (!w || !h) return;
-    this.renderer.setPixelRatio(this.ratio);
+    this.level = clock().quality.level;
+    const full = this.spares ? 1 : Math.min(devicePixelRatio, 2);
+    this.renderer.setPixelRatio(Math.max(LEAST_RATIO, full * clock().fineness));
     this.changed = true;
     this.renderer.setSize(w, h, false);
     this.camera.aspect = w / h;
     this.camera.updateProjectionMatrix();
   }
 
-  /** Where drawing is too slow again and again, draw fewer pixels. */
-  private adapt(deltaMs: number): void {
-    this.slow = Math.max(0, this.slow + (deltaMs > SLOW_MS ? 1 : -1));
-    if (this.slow < 20 || this.ratio <= LEAST_RATIO) return;
-    this.slow = 0;
-    this.ratio = Math.max(LEAST_RATIO, this.ratio * 0.8);
-    this.resize();
-  }
-
-  private tick(): void {
-    if (!this.alive) return;
-    requestAnimationFrame(() => this.tick());
+  private tick(now: number): void {
     if (!this.canvas.isConnected) return;
-    const now = performance.now();
     const delta = Math.min(100, now - this.last);
     this.last = now;
     const share = 1 - Math.exp(-delta / SOFTEN_MS);
@@ -307,10 +177,11 @@ export class CharacterView {
       q.slerp(this.wantedTurns[k]!, share);
     });
     if (!moved) return;
+    if (this.level !== clock().quality.level) this.resize();
     this.changed = false;
-    this.adapt(delta);
     this.rig?.apply(this.shown, this.turns, delta / 1000);
     this.renderer.render(this.scene, this.camera);
+    this.count += 1;
     this.drawn.push(now);
     while (this.drawn[0]! < now - 1000) this.drawn.shift();
     this.rate = this.drawn.length;
@@ -318,3 +189,15 @@ export class CharacterView {
   }
 }
 
+/** Be called now and whenever light becomes dark. Returns how to end it. */
+function watchTheme(show: () => void): () => void {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = new MutationObserver(show);
+  chosen.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  dark.addEventListener("change", show);
+  requestAnimationFrame(show); // by then the box is on the page
+  return () => {
+    chosen.disconnect();
+    dark.removeEventListener("change", show);
+  };
+}

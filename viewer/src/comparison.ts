@@ -1,6 +1,7 @@
 // Shapes as bars, as read and with the profile, live; and how far each has reached so far.
 
 import { h } from "./dom";
+import { numbersPace } from "./drawing";
 
 interface Row {
   element: HTMLElement;
@@ -16,6 +17,7 @@ export class Comparison {
   private rows: Row[];
   private reached: Float32Array;
   private saidAt = 0;
+  private bars = numbersPace();
 
   /** `shapes` = all names in their order; those that follow the gaze are left out, for no profile changes them. */
   constructor(shapes: string[]) {
@@ -43,14 +45,15 @@ export class Comparison {
 
   /** `profiled` = null where there is no profile yet. */
   show(read: Float32Array, profiled: Float32Array | null): void {
-    this.element.classList.toggle("one", profiled === null);
+    this.reached.forEach((most, k) => (this.reached[k] = Math.max(most, read[k] || 0)));
     const now = performance.now();
+    if (!this.bars.takes(now)) return;
+    this.element.classList.toggle("one", profiled === null);
     const speak = now - this.saidAt > WORDS_EVERY_MS;
     if (speak) this.saidAt = now;
     this.rows.forEach((row, k) => {
       const before = read[k] || 0;
       const after = profiled?.[k] || 0;
-      this.reached[k] = Math.max(this.reached[k]!, before);
       row.bars[0].style.transform = `scaleX(${before})`;
       row.bars[1].style.transform = `scaleX(${after})`;
       row.reach.style.left = `${100 * this.reached[k]!}%`;

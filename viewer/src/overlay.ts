@@ -14,6 +14,8 @@ const LINES: [string, boolean][] = [
   ["outer_lip", true],
   ["inner_lip", true],
 ];
+/** The pane's own colour (style.css). */
+const GROUND = "#0b0e13";
 const AXES = ["#ff5c5c", "#68de70", "#5c96ff"];
 const PEOPLE = ["#5ec8ff", "#ffb04a", "#a8de6e", "#e888e6", "#ff7a70"];
 const RAMP = Array.from({ length: 21 }, (_, k) => rampColour(k / 20));
@@ -41,6 +43,15 @@ export function personColour(id: number): string {
   return id < 0 ? "#ecf0f6" : PEOPLE[id % PEOPLE.length]!;
 }
 
+/** An empty pane; a canvas that nothing shines through is composed more cheaply. */
+export function blank(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const c = canvas.getContext("2d", { alpha: false })!;
+  c.setTransform(1, 0, 0, 1, 0, 0);
+  c.fillStyle = GROUND;
+  c.fillRect(0, 0, canvas.width, canvas.height);
+  return c;
+}
+
 /** Draw into a canvas that fills its box; the picture may be missing (privacy). */
 export function drawFrame(
   canvas: HTMLCanvasElement,
@@ -53,9 +64,7 @@ export function drawFrame(
   const [wide, high] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
   if (!wide || !high) return;
   if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-  const c = canvas.getContext("2d")!;
-  c.setTransform(1, 0, 0, 1, 0, 0);
-  c.clearRect(0, 0, wide, high);
+  const c = blank(canvas);
   const scale = Math.min(wide / frame.width, high / frame.height);
   const [x0, y0] = [(wide - frame.width * scale) / 2, (high - frame.height * scale) / 2];
   const mirror = choice.mirror ? -1 : 1;

@@ -3,8 +3,9 @@
 import { CharacterView } from "./character";
 import type { Connection } from "./connection";
 import { currentAvatar } from "./avatars";
+import { clock, renderer } from "./drawing";
 import { h, toast } from "./dom";
-import { type OverlayChoice, drawFrame } from "./overlay";
+import { type OverlayChoice, blank, drawFrame } from "./overlay";
 import type { Frame } from "./wire";
 
 /** What the page measured about the frames it showed, for benchmarks/latency.py. */
@@ -12,6 +13,10 @@ export interface PageFigures {
   latenciesMs: number[];
   shown: number;
   rate: number;
+  /** Pictures of the character drawn in all. */
+  drawn: number;
+  /** What draws them. */
+  renderer: string;
   /** Pictures among the frames since the server was last asked for privacy. */
   pictures: number;
 }
@@ -20,7 +25,7 @@ const KEPT = 2000;
 
 export class Stage {
   readonly element: HTMLElement;
-  readonly figures: PageFigures = { latenciesMs: [], shown: 0, rate: 0, pictures: 0 };
+  readonly figures: PageFigures = { latenciesMs: [], shown: 0, rate: 0, drawn: 0, renderer: renderer().name, pictures: 0 };
   frame: Frame | null = null;
   onframe: ((frame: Frame) => void) | null = null;
   /** Whether the character shows what is read without the person's profile. */
@@ -33,7 +38,9 @@ export class Stage {
   private drawnFrame: Frame | null = null;
   private pending: Frame | null = null;
   private decoding = false;
+  private decoded = false;
   private alive = true;
+  private end: () => void;
 
   constructor(
     private connection: Connection,
@@ -46,6 +53,7 @@ export class Stage {
       h("div", { class: "pane picture-pane" }, this.canvas, this.note),
       character,
     );
+    blank(this.canvas);
     try {
       this.view = new CharacterView(character);
       this.view.ondrawn = () => this.drawn();
@@ -58,6 +66,7 @@ export class Stage {
       if (m.type === "session" && m.privacy) this.figures.pictures = 0;
     });
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
+    this.end = clock().each((now) => this.tick(now));
   }
 
   say(text: string): void {
@@ -69,7 +78,7 @@ export class Stage {
     this.frame = null;
     this.picture?.close();
     this.picture = null;
-    this.canvas.getContext("2d")!.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    blank(this.canvas);
     this.view?.relax();
   }
 
@@ -81,6 +90,7 @@ export class Stage {
 
   close(): void {
     this.alive = false;
+    this.end();
     this.connection.onframe = null;
     this.view?.close();
     this.picture?.close();
@@ -100,11 +110,20 @@ export class Stage {
     this.drawnFrame = frame;
     this.onframe?.(frame);
     this.pending = frame;
-    if (!this.decoding) void this.decode();
+    if (!clock().spares) void this.decode();
+  }
+
+  /** Where drawing is dear, pictures are fewer, and are drawn together with the character. */
+  private tick(now: number): void {
+    if (!clock().spares) return;
+    if (this.decoded) this.redraw();
+    this.decoded = false;
+    if (this.pending && !this.decoding && clock().camera.takes(now)) void this.decode();
   }
 
   /** Pictures are decoded one after the other, the newest wins; the overlay waits for its own picture. */
   private async decode(): Promise<void> {
+    if (this.decoding) return;
     this.decoding = true;
     while (this.pending && this.alive) {
       const frame: Frame = this.pending;
@@ -118,6 +137,8 @@ export class Stage {
       this.picture = picture;
       this.frame = frame;
       this.note.hidden = true;
+      this.decoded = true;
+      if (clock().spares) break;
       this.redraw();
     }
     this.decoding = false;
@@ -126,6 +147,7 @@ export class Stage {
   /** The character was drawn: when the next picture is due, these pixels are on the screen. */
   private drawn(): void {
     this.figures.rate = this.view?.rate ?? 0;
+    this.figures.drawn = this.view?.count ?? 0;
     const frame = this.drawnFrame;
     this.drawnFrame = null;
     if (!frame) return;

@@ -5,6 +5,7 @@ import { CharacterView } from "../character";
 import type { Connection } from "../connection";
 import { CurveChoice } from "../curve_choice";
 import { ICONS, h, icon, toast } from "../dom";
+import { clock } from "../drawing";
 import { EditHistory } from "../edit_history";
 import { EventList, type TakeEvent } from "../events";
 import { exportMenu } from "../exporting";
@@ -34,6 +35,7 @@ class Editor {
   private track: number;
   private playing = false;
   private alive = true;
+  private end = (): void => undefined;
   private startedAt = 0;
   private weights = new Float32Array(52);
 
@@ -81,7 +83,8 @@ class Editor {
     await this.history.load();
     await this.reload();
     this.seek(0);
-    requestAnimationFrame(() => this.tick());
+    this.end = clock().each(() => this.tick());
+    if (!this.alive) this.end();
     try {
       await this.view?.load(await currentAvatar(), this.hello.names.shapes);
     } catch (error) {
@@ -91,6 +94,7 @@ class Editor {
 
   close(): void {
     this.alive = false;
+    this.end();
     this.history.close();
     this.why.close();
     document.removeEventListener("keydown", this.keys);
@@ -252,8 +256,6 @@ class Editor {
   }
 
   private tick(): void {
-    if (!this.alive) return;
-    requestAnimationFrame(() => this.tick());
     if (!this.playing || !this.curves) return;
     const own = this.take.video && !this.video.paused && this.video.readyState > 2;
     const time = own ? this.video.currentTime : (performance.now() - this.startedAt) / 1000;

@@ -2,6 +2,7 @@
 
 import type { Connection } from "../connection";
 import { h, toast } from "../dom";
+import { clock, numbersPace } from "../drawing";
 import { LiveForm } from "../live_form";
 import { MarkStrip } from "../marks";
 import type { FromServer, Hello, Marks, Session } from "../messages";
@@ -23,7 +24,9 @@ class LivePage {
   private marks: MarkStrip | null = null;
   private marksBox = h("div", { class: "marks-box" });
   private metersBox = h("section", { class: "card meters-card" });
-  private end: () => void;
+  private newest: Frame | null = null;
+  private numbers = numbersPace();
+  private ends: (() => void)[];
 
   constructor(private connection: Connection) {
     this.form = new LiveForm(connection);
@@ -38,13 +41,13 @@ class LivePage {
       h("div", { class: "column" }, this.marksBox, this.metersBox),
     );
     this.form.onoverlay = () => this.stage.redraw();
-    this.stage.onframe = (frame) => this.showFrame(frame);
-    this.end = connection.listen((m) => this.hear(m));
+    this.stage.onframe = (frame) => (this.newest = frame);
+    this.ends = [connection.listen((m) => this.hear(m)), clock().each((now) => this.showNumbers(now))];
     this.stage.redraw();
   }
 
   close(): void {
-    this.end();
+    for (const end of this.ends) end();
     this.marks?.close();
     this.form.close();
     this.stage.close();
@@ -86,7 +89,10 @@ class LivePage {
     this.element.classList.toggle("with-marks", this.marks?.wanted ?? false);
   }
 
-  private showFrame(frame: Frame): void {
+  private showNumbers(now: number): void {
+    const frame = this.newest;
+    if (!frame || !this.numbers.takes(now)) return;
+    this.newest = null;
     const face = frame.faces.find((f) => f.id === frame.followed) ?? frame.faces[0];
     this.meters?.show(face);
     this.readout.turn(face, frame.faces.length);
