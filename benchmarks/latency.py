@@ -1,33 +1,50 @@
 """Capture → pixels in the page of the studio, in a real headless Chromium; and what the server spends on a frame.
 
-    python benchmarks/latency.py [--pages 1] [--seconds 15] [--preset fast]
+    python benchmarks/latency.py [--pages 1] [--seconds 15] [--preset fast] [--angle gl-egl]
 
-The page itself compares the capture's stamp (on its estimate of the server's clock) with the moment when the screen's
-next picture is due after the character was drawn. The peer is the same frame as JSON text, packed in the same run.
+First the character alone: the weights of a made-up performance come 30 times a second, and nothing is captured. Then
+the built-in clip is captured and shown. The page itself compares the capture's stamp (on its estimate of the server's
+clock) with the moment when the screen's next picture is due after the character was drawn. The peer of what the server
+spends is the same frame as JSON text, packed in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from studio_clients import served
 
+from mien.animate.acting import records
+from mien.animate.expression_graph import ExpressionGraph
+from mien.animate.generate import generate
+from mien.animate.script import parse_say
 from mien.animate.signal import signal_of
 from mien.core.measures import ActionUnits, Blendshapes, Box, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
+from mien.studio.clock import now_ms
 from mien.studio.frame_packer import jpeg
+from mien.studio.page import page_folder
+from mien.studio.studio import Studio
 from mien.studio.wire import FrameNews, pack_frame
 
 ROOT = Path(__file__).parents[1]
+RATE_HZ = 30
+SAID = "happy 0.8 at 0.5, surprise 0.9 at 3, sad 0.8 at 6, angry at 9"
 
 
 def main() -> None:
@@ -36,36 +53,87 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--angle", default="gl-egl", help="what Chromium draws with: gl-egl, swiftshader")
     asked = parser.parse_args()
     packing()
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
+    if chromium() is None:
         sys.exit("there is no Chromium: install it (Debian: apt-get install chromium)")
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+    with tempfile.TemporaryDirectory() as folder:
+        studio = Studio(Path(folder))
+        with served(studio, page_folder()) as (_, port), weights_come(studio):
+            show("the character alone", seen(port, asked, preset=""))
+        with a_studio(folder) as port:
+            show(f"live, {asked.preset}", seen(port, asked, asked.preset))
+
+
+def chromium() -> str | None:
+    """A browser that is there."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextmanager
+def a_studio(folder: str) -> Iterator[int]:
+    """A studio in a process of its own; its port."""
+    with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        command = [sys.executable, "-m", "mien.cli.main", "studio", folder, "--no-browser", "--port", str(port)]
-        server = subprocess.Popen(command)
-        try:
-            while server.poll() is None and not listens(port):
-                time.sleep(0.2)
-            script = [str(ROOT / "viewer/tests/latency.mjs"), f"http://127.0.0.1:{port}/", chromium]
-            arguments = [str(asked.seconds), str(asked.pages), asked.preset]
-            done = subprocess.run(["node", *script, *arguments], capture_output=True, text=True, check=False)
-        finally:
-            server.terminate()
-            server.wait(30)
+        port: int = free.getsockname()[1]
+    command = [sys.executable, "-m", "mien.cli.main", "studio", folder, "--no-browser", "--port", str(port)]
+    server = subprocess.Popen(command)
+    try:
+        while server.poll() is None and not listens(port):
+            time.sleep(0.2)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@contextmanager
+def weights_come(studio: Studio) -> Iterator[None]:
+    """A performance without faces and pictures, over and over."""
+    graph = ExpressionGraph()
+    acted = list(records(generate(parse_say(SAID, seed=1, seconds=12, fps=float(RATE_HZ)), graph), "said"))
+    graph.close()
+    played = [(dataclasses.replace(r, faces=()), signal_of(r, r.faces[0])) for r in acted]
+    ended = threading.Event()
+
+    def play() -> None:
+        due, at = time.monotonic(), 0
+        while not ended.is_set():
+            now, (record, signal) = now_ms(), played[at % len(played)]
+            studio.hub.publish("frame", pack_frame(record, signal, FrameNews(now, now, 0, RATE_HZ)))
+            due, at = due + 1 / RATE_HZ, at + 1
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    thread = threading.Thread(target=play, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def seen(port: int, asked: argparse.Namespace, preset: str) -> list[dict[str, Any]]:
+    """What the pages measured; without a preset nothing is started."""
+    script = [str(ROOT / "viewer/tests/latency.mjs"), f"http://127.0.0.1:{port}/", str(chromium())]
+    arguments = [str(asked.seconds), str(asked.pages), preset, asked.angle]
+    done = subprocess.run(["node", *script, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
-    for line in done.stdout.splitlines():
-        page = json.loads(line)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def show(what: str, pages: list[dict[str, Any]]) -> None:
+    """Print a line a page, below what draws them."""
+    print(f"{what}, drawn by {pages[0]['renderer']}:")
+    for page in pages:
         p50, p95 = np.percentile(page["latenciesMs"], [50, 95])
         wide, high = page["size"]
         count = len(page["latenciesMs"])
         print(
-            f"{asked.preset}: capture → pixels p50 {p50:.0f} ms, p95 {p95:.0f} ms over {count} frames; "
-            f"{page['perSecond']:.1f} frames/s shown; character drawn {page['rate']}/s at {wide}×{high}"
+            f"  drawn {page['drawnPerSecond']:.1f}/s at {wide}×{high} ({page['pixels']} px wide); capture → pixels "
+            f"p50 {p50:.0f} ms, p95 {p95:.0f} ms over {count} frames, {page['perSecond']:.1f}/s shown"
         )
 
 

@@ -67,11 +67,11 @@ def main() -> None:
 
 
 @contextmanager
-def served(studio: Studio) -> Iterator[tuple[Studio, int]]:
-    """The studio at a free port, in a thread."""
+def served(studio: Studio, built: Path | None = None) -> Iterator[tuple[Studio, int]]:
+    """The studio at a free port, in a thread; `built` = folder of the pages, None = without them."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    app = create_app(studio, Rules(), None)
+    app = create_app(studio, Rules(), built)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws_per_message_deflate=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

@@ -1,12 +1,13 @@
 // How long a frame takes from its capture to the pixels of the character, and how often the character is drawn:
-// node viewer/tests/latency.mjs ADDRESS CHROMIUM SECONDS PAGES PRESET. Prints one JSON object a page.
+// node viewer/tests/latency.mjs ADDRESS CHROMIUM SECONDS PAGES PRESET ANGLE. Prints one JSON object a page. Without a
+// preset nothing is started: frames come by themselves.
 import { chromium } from "playwright-core";
 
-const [address, executablePath, seconds, pages, preset] = process.argv.slice(2);
+const [address, executablePath, seconds, pages, preset, angle] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath,
   args: [
-    "--no-sandbox", "--use-angle=gl-egl", "--ignore-gpu-blocklist", "--disable-quic", "--no-first-run",
+    "--no-sandbox", `--use-angle=${angle}`, "--ignore-gpu-blocklist", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
   ],
 });
@@ -18,18 +19,24 @@ for (let k = 0; k < Number(pages); k++) {
   await page.goto(`${address}#/live`, { timeout: 120_000 });
   open.push(page);
 }
-await open[0].locator("summary", { hasText: "Settings" }).click();
-await open[0].locator("select[name=preset]").selectOption(preset);
-await open[0].locator("#start").click();
+if (preset) {
+  await open[0].locator("summary", { hasText: "Settings" }).click();
+  await open[0].locator("select[name=preset]").selectOption(preset);
+  await open[0].locator("#start").click();
+}
 for (const page of open) await page.waitForFunction(() => window.mien.figures.shown > 20, null, { timeout: 240_000 });
 for (const page of open) await page.evaluate(() => window.mien.figures.latenciesMs.splice(0));
-const before = await Promise.all(open.map((p) => p.evaluate(() => window.mien.figures.shown)));
+const figures = () => Promise.all(open.map((p) => p.evaluate(() => ({ ...window.mien.figures, at: performance.now() }))));
+const before = await figures();
 await open[0].waitForTimeout(1000 * Number(seconds));
-for (const [k, page] of open.entries()) {
-  const found = await page.evaluate(() => {
-    const box = document.querySelector(".character-pane canvas").getBoundingClientRect();
-    return { ...window.mien.figures, size: [Math.round(box.width), Math.round(box.height)] };
+for (const [k, found] of (await figures()).entries()) {
+  const [size, pixels] = await open[k].evaluate(() => {
+    const canvas = document.querySelector(".character-pane canvas");
+    const box = canvas.getBoundingClientRect();
+    return [[Math.round(box.width), Math.round(box.height)], canvas.width];
   });
-  console.log(JSON.stringify({ ...found, perSecond: (found.shown - before[k]) / Number(seconds) }));
+  const passed = (found.at - before[k].at) / 1000;
+  const drawnPerSecond = (found.drawn - before[k].drawn) / passed;
+  console.log(JSON.stringify({ ...found, size, pixels, drawnPerSecond, perSecond: (found.shown - before[k].shown) / passed }));
 }
 await browser.close();
