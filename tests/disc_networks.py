@@ -21,7 +21,7 @@ from mien.runtime.card import CardFacts
 from mien.runtime.pixels import MEAN_RGB, STD_RGB
 from mien.runtime.store import MODEL_FILE, write_card
 
-BRIGHT, DARK = 200, 20
+BRIGHT, DARK = 230, 20
 _SCHEMAS = {"probabilities": "expression7"}
 SSD_PX, LANDMARK_PX = 64, 128
 FIVE = np.array([(-0.45, -0.3), (0.45, -0.3), (0, 0.1), (-0.4, 0.5), (0.4, 0.5)], np.float32)

@@ -104,9 +104,10 @@ class Options(StageOptions):
 class LandmarkSolver(StageBase):
     """Reads landmarks, head pose, gaze and track id; writes blendshapes and action units of every face.
 
-    Where `Face.expression` is known already it is read too. Faces without landmarks keep None. A shape is NaN with confidence 0 where its region cannot be seen, where
-    landmarks are NaN, and always for tongueOut and jawForward. One neutral is kept per track id; faces without an id
-    get none. The model belongs to the points and the pose of one landmark backend; its card names them.
+    Where `Face.expression` is known already it is read too. Faces without landmarks keep None. A shape is NaN with
+    confidence 0 where its region cannot be seen, where landmarks are NaN, and always for tongueOut and jawForward. One
+    neutral is kept per track id; faces without an id get none. The model belongs to the points and the pose of one
+    landmark backend; its card names them.
 
     Raises:
         ConfigError: the profile cannot be read, or belongs to another model.

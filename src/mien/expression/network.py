@@ -23,6 +23,7 @@ from mien.expression.steady import Steady
 from mien.pipeline import stage
 from mien.pipeline.stage import StageBase
 from mien.runtime.card import ModelCard, PictureNetwork
+from mien.runtime.light import light_gain
 from mien.runtime.pixels import normalised
 from mien.runtime.session import Precision
 from mien.runtime.store import open_model
@@ -146,7 +147,7 @@ class NetworkExpression(StageBase):
 
     def probabilities(self, image: UInt8, region: CropTransform) -> Float32:
         """(C,) of the network's own classes for one region of a picture (H, W, 3) uint8 RGB."""
-        crop = warp_crop(image, region, smooth=True, outside=_GREY)
+        crop = warp_crop(image, region, smooth=True, outside=_GREY, gain=light_gain(image))
         pixels: Float32 = np.zeros((self._batch, 3, self.size_px, self.size_px), np.float32)
         normalised(crop, pixels[0])
         if self.options.mirrored:
