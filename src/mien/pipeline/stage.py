@@ -121,7 +121,7 @@ class Stage(Protocol):
 
     def feedback(self, record: FrameRecord) -> None:
         """See the record of the frame after later stages: how an early one (tracking) learns from them. Stages up to
-        the last that decides faces and points (`compose.WHERE`) see it when that one is done, the others when all are.
+        the last that decides faces and points (`wiring.WHERE`) see it when that one is done, the others when all are.
         When a capture is resumed, the last recorded records are fed here first (without images)."""
 
     def reset(self, track_id: int | None = None) -> None:
