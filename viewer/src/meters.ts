@@ -9,6 +9,8 @@ interface Row {
   bars: [HTMLElement, HTMLElement];
   value: HTMLElement;
   at: [number, number];
+  /** What the bars were set to. */
+  shown: [string, string];
 }
 
 export class Meters {
@@ -36,7 +38,7 @@ export class Meters {
         h("span", { class: "bar left" }, bars[1]),
         value,
       );
-      this.rows.push({ element, bars, value, at });
+      this.rows.push({ element, bars, value, at, shown: ["", ""] });
       this.element.append(element);
     }
   }
@@ -48,7 +50,8 @@ export class Meters {
       row.element.classList.toggle("unknown", !known.length);
       row.bars.forEach((bar, k) => {
         const v = both[k]!;
-        bar.style.transform = `scaleX(${Number.isNaN(v) ? 0 : Math.min(1, v / 5)})`;
+        const to = `scaleX(${Number.isNaN(v) ? 0 : Math.min(1, v / 5).toFixed(3)})`;
+        if (row.shown[k] !== to) bar.style.transform = row.shown[k] = to;
       });
       const top = known.length ? Math.max(...known) : Number.NaN;
       const text = Number.isNaN(top) ? "–" : top.toFixed(1);

@@ -14,6 +14,7 @@ export class Readout {
   private warnings = h("ul", { class: "warnings", "aria-live": "polite" });
   private receivers = h("ul", { class: "receivers" });
   private poseShown = 0;
+  private poseSaid = "";
 
   /** @param page what the page measured itself. */
   constructor(private page: PageFigures) {
@@ -50,7 +51,10 @@ export class Readout {
       const v = face?.yawPitchRoll[k] ?? Number.NaN;
       return Number.isNaN(v) ? "–" : `${v.toFixed(0)}°`;
     };
-    this.pose.replaceChildren(number(degrees(0), "yaw"), number(degrees(1), "pitch"), number(degrees(2), "roll"), number(String(faces), faces === 1 ? "face" : "faces"));
+    const said = [degrees(0), degrees(1), degrees(2), String(faces)] as const;
+    if (said.join() === this.poseSaid) return; // text that is put anew is drawn anew
+    this.poseSaid = said.join();
+    this.pose.replaceChildren(number(said[0], "yaw"), number(said[1], "pitch"), number(said[2], "roll"), number(said[3], faces === 1 ? "face" : "faces"));
   }
 }
 
