@@ -196,7 +196,7 @@ def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -
 def _asked(request: Request, clips: Sequence[MicroClip]) -> dict[str, Any]:
     """What decides a turn's outcome; no path of the user's machine."""
     names = [spec.partition(":")[0] for spec in request.data]
-    told = {"data": names, "protocol": request.protocol, "side": request.side, **asdict(request.effort)}
+    told = {"data": names, "protocol": request.protocol, "clips_side": request.side, **asdict(request.effort)}
     return {"format": 1, **told, "classes": sorted({c.label for c in clips}), "clips": fingerprint(clips)}
 
 
