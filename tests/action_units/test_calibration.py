@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mien.action_units.calibration import Calibration, blink_peaks, fit
 from mien.action_units.guide import GUIDE, guide_seconds, reached_shapes, step_at
-from mien.action_units.landmark_solver import LandmarkSolver, Options
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.options import Options
 from mien.action_units.profile import Profile, read_profile, write_profile
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Box, HeadPose, Landmarks

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mien.action_units.features import apparent_yaw_pitch
-from mien.action_units.landmark_solver import SAME_POINTS, LandmarkSolver, Options
+from mien.action_units.landmark_solver import SAME_POINTS, LandmarkSolver
 from mien.action_units.lids import openings, shut, together
+from mien.action_units.options import Options
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Blendshapes, Box, Gaze, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp

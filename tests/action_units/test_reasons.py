@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.action_units.landmark_solver import LandmarkSolver, Options
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.options import Options
 from mien.action_units.reasons import (
     GAZE_NOT_ASKED,
     NO_GAZE,

@@ -12,7 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 from test_studio_live import gather
 
-from mien.action_units.landmark_solver import LandmarkSolver, Options
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.options import Options
 from mien.action_units.profile import Profile, write_profile
 from mien.animate.live import LiveFace
 from mien.core.geometry import default_camera

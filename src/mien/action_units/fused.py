@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
-from mien.action_units.landmark_solver import LandmarkSolver, Seen
-from mien.action_units.landmark_solver import Options as SolverOptions
+from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.options import Options as SolverOptions
 from mien.action_units.pixel_reader import AtRest, PixelReader
+from mien.action_units.seen import Seen
 from mien.action_units.visibility import GAZE_SHAPES, Visibility, look_shapes, looked
 from mien.core.arrays import Float32, UInt8
 from mien.core.measures import Gaze

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field
 
 from mien.action_units.exclusive import without_contradictions
 from mien.action_units.facs import action_units
@@ -22,23 +19,22 @@ from mien.action_units.features import apparent_yaw_pitch, features, front_view
 from mien.action_units.lids import shut, together
 from mien.action_units.mood import without_false_smiles
 from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
+from mien.action_units.options import Options
 from mien.action_units.presence import Presence
 from mien.action_units.profile import Profile, read_profile
+from mien.action_units.seen import Seen, eyes_seen
 from mien.action_units.visibility import (
     GAZE_SHAPES,
-    HIDDEN_BELOW,
     LEAST_POINT,
-    MAX_YAW_DEG,
     Visibility,
     lip_gap,
     look_shapes,
 )
 from mien.core.arrays import Float32, Float64
-from mien.core.measures import Blendshapes, Gaze, HeadPose, Landmarks
+from mien.core.measures import Blendshapes, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
 from mien.errors import ConfigError
-from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.store import open_model
 
@@ -47,58 +43,11 @@ _WIDES = [load_schema("arkit52").index(name) for name in ("eyeWideLeft", "eyeWid
 _JAW_OPEN = load_schema("arkit52").index("jawOpen")
 
 SCHEMA = "wflw98"
-_EYES = [list(load_schema(SCHEMA).groups[name]) for name in ("left_eye", "right_eye")]
-
 SAME_POINTS = {"landmarks/points98": "landmarks/hrnet98"}
 """Stage → the stage from which its network learnt: they mean the same places, so one solver serves both."""
 
 _NOTHING = Blendshapes.of(np.full(52, np.nan), np.zeros(52))
 """Of a face whose head pose could not be measured."""
-
-
-class Seen(NamedTuple):
-    """A face as the solver saw it.
-
-    Attributes:
-        face: what was found before.
-        t_ns: of the frame.
-        xy: (98, 2) px, NaN = not seen.
-        front: (98, 2) front view.
-        turn: (1, 2) radians.
-        rows: (2, FEATURES) what the network was given: without and with the face at rest.
-        strange: (52,) weights as of a stranger.
-        trust: 0–1, how much the view may teach about the face at rest.
-    """
-
-    face: Face
-    t_ns: int
-    xy: Float32
-    front: Float32
-    turn: Float64
-    rows: Float32
-    strange: Float32
-    trust: float
-
-
-class Options(StageOptions):
-    """Options of `LandmarkSolver`."""
-
-    model: str = Field(default="landmark-solver", description="name of a shipped model, or a folder with model.onnx")
-    backend: str | None = Field(default=None, description="inference backend; none = the best installed")
-    learn_neutral: bool = Field(default=True, description="learn the person's neutral face while watching")
-    neutral_horizon_s: float = Field(default=20.0, gt=0, description="calm time the neutral remembers, s")
-    max_yaw_deg: float = Field(
-        default=MAX_YAW_DEG, gt=0, le=90, description="yaw beyond which the hidden side is not measured, °"
-    )
-    mood: bool = Field(
-        default=True, description="believe a smile only as far as the expression, if it is read before, allows one"
-    )
-    profile: str | None = Field(
-        default=None, description="calibration of the person (mien calibrate); none = learn the neutral while watching"
-    )
-    hidden_below: float = Field(
-        default=HIDDEN_BELOW, ge=0, le=1, description="a region of less landmark confidence is hidden: not measured"
-    )
 
 
 class LandmarkSolver(StageBase):
@@ -251,7 +200,7 @@ class LandmarkSolver(StageBase):
         weights, sure = self._second_opinion(seen, weights, sure)
         if self.options.mood:
             weights = without_false_smiles(weights, face.expression)
-        blinks = together(weights[_BLINKS], *_eyes_seen(face.landmarks, face.gaze))
+        blinks = together(weights[_BLINKS], *eyes_seen(face.landmarks, face.gaze))
         weights[_WIDES] *= 1 - np.maximum(blinks - weights[_BLINKS], 0)  # an eye that follows a shut one is not wide
         weights[_BLINKS] = blinks
         if neutral is not None and self._learns and not neutral.saw(t_ns):
@@ -308,12 +257,3 @@ class LandmarkSolver(StageBase):
         familiar[_BLINKS] = np.fmax(familiar[_BLINKS], shut(front[0], mean if own is None else own, self._lids))
         weights = (1 - known) * strange + known * familiar
         return strange, weights, known, given[[0, -1]]
-
-
-def _eyes_seen(landmarks: Landmarks, gaze: Gaze | None) -> tuple[Float32, npt.NDArray[np.bool_]]:
-    """(2,) confidence of the points of the left and the right eye, and (2,) whether their gaze was measured."""
-    seen = np.array([landmarks.confidence[eye].mean() for eye in _EYES], dtype=np.float32)
-    if gaze is None:
-        return seen, np.ones(2, dtype=np.bool_)
-    angles = np.stack([gaze.left_yaw_pitch_deg, gaze.right_yaw_pitch_deg])
-    return seen, np.isfinite(angles).all(axis=1)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mien.action_units.landmark_solver import LandmarkSolver
-from mien.action_units.landmark_solver import Options as SolverOptions
+from mien.action_units.options import Options as SolverOptions
 from mien.core.arrays import Float32, UInt8
 from mien.core.measures import Box, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
