@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mien.errors import MienError, RequestError, SourceError
 from mien.sinks.protocols.ifacialmocap import HELLO, HELLO_V2
@@ -15,8 +15,15 @@ from mien.sinks.protocols.table import Target
 from mien.sinks.protocols.vts import PHONE_PORT as VTS_PHONE_PORT
 from mien.sinks.protocols.vts import phone_request
 
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
 _WAIT_S = 0.1
 _ASK_AGAIN_S = 2.0
+_LONGEST_READ = 1 << 20
+"""Messages of a WebSocket up to this many bytes are read, and the decoder's limit drops them; longer ones are not."""
+_BROKEN = {1002: b"", 1007: b"", 1009: bytes(LARGEST_PACKET + 1)}
+"""Why this end hung up (RFC 6455: wrong frames, wrong text, too long) → what the decoder is given instead."""
 
 
 class Packets(Protocol):
@@ -94,36 +101,50 @@ class _UdpPackets:
 
 
 class _WebSocketPackets:
-    """Messages of a WebSocket server, such as another Mien."""
+    """Messages of a WebSocket server, such as another Mien. One that breaks the rules costs that message: a long one is
+    not read, and where nothing can follow it on the same connection, another is opened."""
 
     ended = False
 
     def __init__(self, target: Target) -> None:
         from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect
 
         host = f"[{target.host}]" if ":" in target.host else target.host
+        self._address = f"ws://{host}:{target.port}"
         try:
-            # Entered, not only opened: websockets 17 wants it so. Leaving is closing.
-            self._connection = connect(
-                f"ws://{host}:{target.port}", open_timeout=5, close_timeout=1, proxy=None, max_size=LARGEST_PACKET
-            ).__enter__()
+            self._connection = self._connected()
         except (OSError, WebSocketException) as error:
             raise SourceError(f"{target.name}: cannot connect: {error}; is the other end running?") from error
 
+    def _connected(self) -> ClientConnection:
+        from websockets.sync.client import connect
+
+        # Entered, not only opened: websockets 17 wants it so. Leaving is closing.
+        return connect(
+            self._address, open_timeout=5, close_timeout=1, proxy=None, max_size=_LONGEST_READ, max_queue=4
+        ).__enter__()
+
     def next(self) -> bytes | None:
-        from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
+        from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, WebSocketException
 
         try:
-            data = self._connection.recv(timeout=_WAIT_S)
+            # As bytes: what is no UTF-8 is the decoder's to count, not a reason to hang up.
+            return self._connection.recv(timeout=_WAIT_S, decode=False)
         except TimeoutError:
             return None
         except ConnectionClosedOK:
             self.ended = True
             return None
         except ConnectionClosed as error:
-            raise SourceError(f"the other end closed the connection: {error}") from error
-        return data if isinstance(data, bytes) else data.encode("utf-8", "replace")
+            stands_for = _BROKEN.get(error.sent.code) if error.sent is not None else None
+            if stands_for is None:
+                raise SourceError(f"the other end closed the connection: {error}") from error
+        try:
+            self._connection.close()
+            self._connection = self._connected()
+        except (OSError, WebSocketException) as error:
+            raise SourceError(f"connecting again behind a broken message failed: {error}") from error
+        return stands_for
 
     def close(self) -> None:
         self._connection.close()
