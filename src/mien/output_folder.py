@@ -50,13 +50,13 @@ def has_take(folder: Path) -> bool:
 
 
 def check_folder(
-    folder: Path, source: str, outputs: Sequence[str], *, resume: bool, overwrite: bool, resumable: bool = True
+    folder: Path, source: str | None, outputs: Sequence[str], *, resume: bool, overwrite: bool, resumable: bool = True
 ) -> None:
     """Fail before the first frame, not after the last.
 
     Args:
         folder: where the outputs go.
-        source: what is captured, as the user said it.
+        source: what is captured, as the user said it; None = nothing that is stored anywhere.
         outputs: names of the outputs that will be made.
         resume, overwrite: what may happen to a take that is there.
         resumable: whether the user could have asked to resume it.
@@ -65,7 +65,7 @@ def check_folder(
         RequestError: something in the folder would be lost, or is the input.
     """
     files = [folder / file_name(o) for o in outputs]
-    if _inside(source, folder, files):
+    if source is not None and _inside(source, folder, files):
         raise RequestError(f"{source} cannot be both the input and an output; choose another --out")
     if resume or overwrite:
         return

@@ -73,6 +73,16 @@ def test_laid_over_a_take_and_what_is_in_the_way(run, take: Path, tmp_path: Path
     assert not (tmp_path / "x").exists()
 
 
+def test_the_folder_may_be_called_as_what_was_said(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("animate", "--say", "happy", "--seconds", 0.5, "--fps", 12, "--out", "said") == 0
+    (tmp_path / "take.parquet").write_text("seconds = 0.5\nfps = 12.0\n[[event]]\nexpression = 'happiness'\n")
+    assert run("animate", "take.parquet", "--out", ".") == 2, "a script is not overwritten"
+    (tmp_path / "take.parquet").rename(tmp_path / "said.toml")
+    assert run("animate", "said.toml", "--out", "other") == 0
+    assert {len(load_take(tmp_path / name)) for name in ("said", "other")} == {6}
+
+
 def test_a_video_a_still_and_what_is_in_the_way(run, take: Path, tmp_path: Path, capsys) -> None:
     video, still = tmp_path / "v.mp4", tmp_path / "s.png"
     assert run("render", take, "--out", video, "--size", "96x97", "--json") == 0

@@ -86,17 +86,18 @@ def animate(request: AnimateRequest) -> AnimateOutcome:
         graph.close()
     check_writable(request.folder)
     with locked(request.folder, "animation"):
-        source = request.name if request.over is None else str(request.over)
-        _check_free(request, source)
+        _check_free(request)
         _write(request, header, rows)
     return AnimateOutcome(request.folder / TAKE_FILE, len(made), made.acts)
 
 
-def _check_free(request: AnimateRequest, source: str) -> None:
+def _check_free(request: AnimateRequest) -> None:
     if request.over is not None and (request.folder / TAKE_FILE).resolve() == load_take(request.over).path.resolve():
         raise RequestError(f"{request.over} cannot be both the take and the output; choose another --out")
     if has_take(request.folder) and not request.overwrite:
         raise RequestError(f"{request.folder} already holds a take: choose another --out, or say --overwrite")
+    # The script's name is no file: it may be "said", and the folder too.
+    source = None if request.over is None else str(request.over)
     check_folder(request.folder, source, ["parquet"], resume=False, overwrite=request.overwrite, resumable=False)
     if has_take(request.folder):
         remove_take(request.folder, ["parquet"])
