@@ -7,15 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
-from websockets.sync.server import ServerConnection, serve
 
 from mien.animate.signal import SHAPES, FaceSignal
 from mien.errors import RequestError, SinkError
@@ -24,12 +23,13 @@ from mien.sinks.live.opening import open_outlets
 from mien.sinks.live.outlet import Bell, Outlet, Outlets, Sender
 from mien.sinks.live.udp import AnsweringCarrier, UdpCarrier, port_of, udp_socket
 from mien.sinks.live.vts_client import VtsCarrier
+from mien.sinks.live.vts_loopback import VtsLoopback
 from mien.sinks.live.websocket import WebSocketCarrier
 from mien.sinks.protocols.ifacialmocap import HELLO, IfacialmocapDecoder, IfacialmocapEncoder
 from mien.sinks.protocols.json_face import JsonDecoder, JsonEncoder
 from mien.sinks.protocols.livelink import LiveLinkDecoder, LiveLinkEncoder
 from mien.sinks.protocols.table import WIRES, parse_target
-from mien.sinks.protocols.vts import Options, VtsDecoder, VtsEncoder
+from mien.sinks.protocols.vts import Options, VtsEncoder, request
 
 
 def moment(jaw: float) -> FaceSignal:
@@ -119,6 +119,36 @@ def test_udp_arrives_and_a_dead_port_is_noticed() -> None:
         UdpCarrier(LiveLinkEncoder(), "no.such.host.invalid", 1)
 
 
+class Full(socket.socket):
+    """A socket whose buffer has no room left."""
+
+    full = True
+
+    def send(self, *arguments: Any) -> int:
+        if self.full:
+            raise BlockingIOError
+        return super().send(*arguments)
+
+
+def test_a_full_socket_loses_the_frame_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with udp_receiver() as receiver:
+        monkeypatch.setattr(socket, "socket", Full)
+        carrier = UdpCarrier(LiveLinkEncoder(), "127.0.0.1", port_of(receiver))
+        outlet = Outlet("full", carrier)
+        began = time.thread_time()
+        for _ in range(50):
+            outlet.deliver(moment(0.5))
+        assert time.thread_time() - began < 0.5, "nobody waits for room"
+        figures = outlet.figures()
+        assert (figures["sent"], figures["unsent"]) == (0, 50)
+        assert figures["problem"] == "the socket is full: frames are lost"
+        monkeypatch.setattr(Full, "full", False)
+        outlet.deliver(moment(0.25))
+        assert jaw_of(LiveLinkDecoder().decode(receiver.recv(2000), 1)[0]) == 0.25
+        assert (outlet.figures()["sent"], outlet.problem) == (1, None)
+        outlet.close()
+
+
 def test_ifacialmocap_answers_who_says_hello() -> None:
     with udp_receiver() as peer:
         carrier = AnsweringCarrier(IfacialmocapEncoder(), "127.0.0.1", 0, reply_port=port_of(peer))
@@ -162,59 +192,9 @@ def test_websocket_clients_get_frames_and_a_deaf_one_harms_nobody() -> None:
     deaf.close()
 
 
-class VTubeStudio:
-    """The part of VTube Studio that plug-ins talk to."""
-
-    def __init__(self, *, allow: bool = True, port: int = 0) -> None:
-        self.asked: list[str] = []
-        self.created: list[str] = []
-        self.injected: list[bytes] = []
-        self._allow = allow
-        self.token = "t0ken"
-        self._server = serve(self._client, "127.0.0.1", port)
-        self.port = int(self._server.socket.getsockname()[1])
-        self._connections: list[ServerConnection] = []
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def _client(self, connection: ServerConnection) -> None:
-        self._connections.append(connection)
-        authenticated = False
-        with suppress(ConnectionClosed):
-            for text in connection:
-                table = json.loads(text)
-                assert (table["apiName"], table["apiVersion"]) == ("VTubeStudioPublicAPI", "1.0")
-                kind, data = table["messageType"], table.get("data", {})
-                self.asked.append(kind)
-                answer: dict[str, Any] = {}
-                if kind == "AuthenticationTokenRequest":
-                    assert 3 <= len(data["pluginName"]) <= 32
-                    answer = (
-                        {"authenticationToken": self.token} if self._allow else {"errorID": 50, "message": "denied"}
-                    )
-                elif kind == "AuthenticationRequest":
-                    authenticated = data["authenticationToken"] == self.token
-                    answer = {"authenticated": authenticated, "reason": ""}
-                elif not authenticated:
-                    answer = {"errorID": 8, "message": "needs authentication"}
-                elif kind == "ParameterCreationRequest":
-                    self.created.append(data["parameterName"])
-                elif kind == "InjectParameterDataRequest":
-                    self.injected.append(str(text).encode())
-                kind = "APIError" if "errorID" in answer else kind.removesuffix("Request") + "Response"
-                envelope = {"apiName": "VTubeStudioPublicAPI", "timestamp": 1, "messageType": kind, "data": answer}
-                connection.send(json.dumps({**envelope, "messageType": "TestEvent"}))
-                connection.send(json.dumps(envelope))
-
-    def close(self) -> None:
-        self._server.shutdown()
-        for connection in self._connections:
-            with suppress(OSError):
-                connection.socket.shutdown(socket.SHUT_RDWR)
-
-
 def test_vtube_studio_token_is_asked_once(tmp_path: Path) -> None:
     options = Options(token_file=str(tmp_path / "new" / "token.json"), arkit=True)
-    studio = VTubeStudio()
+    studio = VtsLoopback()
     for _ in range(2):
         carrier = VtsCarrier(VtsEncoder(options), "127.0.0.1", studio.port, options)
         assert carrier.send(moment(0.5)) == 1, carrier.problem
@@ -224,13 +204,13 @@ def test_vtube_studio_token_is_asked_once(tmp_path: Path) -> None:
     assert studio.asked.count("AuthenticationTokenRequest") == 1
     assert (tmp_path / "new" / "token.json").stat().st_mode & 0o077 == 0
     assert len(set(studio.created)) == 50
-    assert [jaw_of(VtsDecoder(options).decode(data, 1)[0]) for data in studio.injected] == [0.5, 0.5]
+    assert [jaw_of(signal) for signal in studio.signals(options)] == [0.5, 0.5]
 
 
 def test_vtube_studio_comes_back_after_it_was_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vts_client, "RETRY_S", 0.01)
     options = Options(token_file=str(tmp_path / "token.json"))
-    studio = VTubeStudio()
+    studio = VtsLoopback()
     carrier = VtsCarrier(VtsEncoder(options), "127.0.0.1", studio.port, options)
     assert carrier.send(moment(0.25)) == 1
     studio.close()
@@ -239,7 +219,7 @@ def test_vtube_studio_comes_back_after_it_was_closed(tmp_path: Path, monkeypatch
     assert carrier.send(moment(0.25)) == 0
     assert carrier.problem is not None
     assert 'switch on "Start API"' in carrier.problem
-    again = VTubeStudio(port=studio.port)
+    again = VtsLoopback(port=studio.port)
     carrier._retry_at = 0.0
     assert until(lambda: carrier.send(moment(0.75)))
     assert "AuthenticationTokenRequest" not in again.asked
@@ -249,7 +229,7 @@ def test_vtube_studio_comes_back_after_it_was_closed(tmp_path: Path, monkeypatch
 
 def test_vtube_studio_that_says_no_is_not_asked_again_at_once(tmp_path: Path) -> None:
     options = Options(token_file=str(tmp_path / "token.json"))
-    studio = VTubeStudio(allow=False)
+    studio = VtsLoopback(allow=False)
     carrier = VtsCarrier(VtsEncoder(options), "127.0.0.1", studio.port, options)
     assert carrier.send(moment(0)) == 0
     assert "denied (error 50)" in (carrier.problem or "")
@@ -258,6 +238,33 @@ def test_vtube_studio_that_says_no_is_not_asked_again_at_once(tmp_path: Path) ->
     assert carrier._retry_at - time.monotonic() > 30
     carrier.close()
     studio.close()
+
+
+def test_the_loopback_of_vtube_studio_refuses_what_it_would(tmp_path: Path) -> None:
+    hello = {"pluginName": "Mien", "pluginDeveloper": "Mien"}
+    made = {"parameterName": "MienShape", "min": 0, "max": 1, "defaultValue": 0}
+    with VtsLoopback() as studio, connect(f"ws://127.0.0.1:{studio.port}", proxy=None) as plugin:
+
+        def refused(text: bytes) -> int:
+            plugin.send(text.decode())
+            assert json.loads(plugin.recv(timeout=20))["messageType"] == "TestEvent"
+            answer = json.loads(plugin.recv(timeout=20))
+            assert answer["apiName"] == "VTubeStudioPublicAPI"
+            return int(answer["data"].get("errorID", 0))
+
+        values = request("InjectParameterDataRequest", {"parameterValues": [{"id": "JawOpen", "value": 0.5}]})
+        assert refused(b"{") == 2
+        assert refused(b'{"apiName": "other"}') == 3
+        assert refused(values) == 8
+        assert refused(request("AuthenticationTokenRequest", {**hello, "pluginName": "M"})) == 52
+        assert refused(request("AuthenticationTokenRequest", hello)) == 0
+        assert refused(request("AuthenticationRequest", {**hello, "authenticationToken": "t0ken"})) == 0
+        assert refused(values) == 453
+        assert refused(request("ParameterCreationRequest", {**made, "parameterName": "TongueOut"})) == 354
+        assert refused(request("ParameterCreationRequest", {**made, "parameterName": "a b"})) == 350
+        assert refused(request("ParameterCreationRequest", made)) == 0
+        assert refused(request("Nonsense")) == 7
+        assert (studio.created, studio.injected) == (["MienShape"], [])
 
 
 def test_addresses() -> None:
