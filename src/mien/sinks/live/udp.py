@@ -52,6 +52,7 @@ class UdpCarrier:
     def __init__(self, encoder: Encoder, host: str, port: int) -> None:
         self.problem: str | None = None
         self._encoder = encoder
+        self._refused = False
         self._socket = udp_socket(host, port, listen=False)
         self._socket.setblocking(False)
 
@@ -63,10 +64,13 @@ class UdpCarrier:
             self.problem = "the socket is full: frames are lost"
             return 0
         except OSError as error:
-            refused = isinstance(error, ConnectionRefusedError)
-            self.problem = "nobody listens there" if refused else str(error.strerror or error)
+            self._refused = isinstance(error, ConnectionRefusedError)
+            self.problem = "nobody listens there" if self._refused else str(error.strerror or error)
             return 0
-        self.problem = None
+        # A refusal is told by the send after the one that was refused, so every second one to a dead port seems well.
+        if not self._refused:
+            self.problem = None
+        self._refused = False
         return 1
 
     def close(self) -> None:
