@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.animate.performance import Performance
-from mien.animate.smooth import WEIGHTS, OneEuro, calmed
+from mien.animate.smooth import WEIGHTS, OneEuro, calmed, sealed
 from mien.core.arrays import Float32, Int64
+from mien.core.schema import load_schema
 
 
 def stamps(seconds: float, rate_hz: float) -> Int64:
@@ -87,3 +88,59 @@ def test_tremor_is_calmed() -> None:
 def test_gaps_are_refused() -> None:
     with pytest.raises(ValueError, match="gaps"):
         OneEuro()(stamps(0.2, 10.0), np.float32([[0.0], [np.nan]]))
+
+
+CLOSE, JAW = (load_schema("arkit52").index(n) for n in ("mouthClose", "jawOpen"))
+
+
+def speech(t_ns: Int64, share: float) -> Float32:
+    """A jaw that opens and shuts three times a second, and lips that close `share` of it."""
+    weights = np.zeros((len(t_ns), 52), np.float32)
+    weights[:, JAW] = 0.3 + 0.3 * np.sin(2 * np.pi * 3 * t_ns / 1e9)
+    weights[:, CLOSE] = share * weights[:, JAW]
+    return weights
+
+
+@pytest.mark.parametrize("rate_hz", [25.0, 60.0, 200.0])
+def test_lips_that_touch_over_a_moving_jaw_stay_shut(rate_hz: float) -> None:
+    t_ns = stamps(2.0, rate_hz)
+    raw = speech(t_ns, 1.0)
+    out = calmed(performance_of(t_ns, raw)).weights
+    assert np.ptp(out[:, JAW]) > 0.3, "the jaw moves"
+    np.testing.assert_allclose(out[:, CLOSE], out[:, JAW], atol=1e-6)
+
+
+def test_a_seal_survives_noise_of_its_own_and_a_sample_at_a_time() -> None:
+    t_ns = stamps(2.0, 60.0)
+    raw = speech(t_ns, 0.97)
+    raw[:, CLOSE] += np.random.default_rng(1).normal(0, 0.005, len(raw)).astype(np.float32)
+    plain = WEIGHTS(t_ns, raw)
+    out = np.array([sealed(r, p) for r, p in zip(raw, plain, strict=True)])
+    np.testing.assert_allclose(out, sealed(raw, plain), atol=1e-7)
+    shut = raw[:, JAW] > 0.1
+    gap = (out[:, JAW] - out[:, CLOSE])[shut] / out[:, JAW][shut]
+    assert gap.min() >= -1e-6
+    assert gap.max() < 0.1, "a gap of a tenth of the opening at most"
+    assert np.abs(np.delete(out, CLOSE, 1) - np.delete(plain, CLOSE, 1)).max() == 0, "nothing else is touched"
+
+
+def test_lips_that_are_apart_are_only_kept_from_closing_more_than_the_jaw_opens() -> None:
+    raw, smooth = np.zeros((3, 52), np.float32), np.zeros((3, 52), np.float32)
+    raw[:, JAW], raw[:, CLOSE] = [0.5, 0.5, 0.0], [0.25, 0.5, 0.0]
+    smooth[:, JAW], smooth[:, CLOSE] = [0.4, 0.4, 0.1], [0.3, 0.1, 0.6]
+    out = sealed(raw, smooth)[:, CLOSE]
+    assert out.tolist() == [np.float32(0.3), np.float32(0.4), np.float32(0.1)]
+    smooth[:, CLOSE] = [0.6, 0.1, 0.6]
+    assert sealed(raw, smooth)[0, CLOSE] == np.float32(0.4)
+
+
+def test_quick_and_calm_groups_keep_a_pressed_mouth_shut_from_end_to_end() -> None:
+    """The jaw drops behind closed lips, as in an M before an A: they part when they part in the raw curves."""
+    t_ns = stamps(1.0, 60.0)
+    raw = np.zeros((60, 52), np.float32)
+    raw[20:, JAW] = np.minimum(np.arange(40) / 12, 0.6)
+    raw[20:36, CLOSE] = raw[20:36, JAW]
+    out = calmed(performance_of(t_ns, raw)).weights
+    held = slice(0, 36)
+    np.testing.assert_allclose(out[held, CLOSE], out[held, JAW], atol=1e-6)
+    assert (out[50:, JAW] - out[50:, CLOSE]).min() > 0.3
