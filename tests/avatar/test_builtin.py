@@ -6,6 +6,7 @@ from scipy.spatial import cKDTree
 
 from mien.avatar.builtin import builtin_character
 from mien.avatar.character import SHAPES, Character, Part, playable, vertex_normals
+from mien.core.arrays import Float64
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +128,87 @@ def test_normals_of_a_known_mesh() -> None:
 def test_an_unknown_node_is_named(character: Character) -> None:
     with pytest.raises(KeyError, match="tail"):
         character.origin_m("tail")
+
+
+def moves(character: Character) -> Float64:
+    """(52, N) offsets of every vertex of every part."""
+    rows = []
+    for name in SHAPES.names:
+        rows.append(np.concatenate([p.morphs.get(name, np.zeros_like(p.positions)).ravel() for p in character.parts]))
+    return np.array(rows, np.float64)
+
+
+def test_no_two_shapes_are_alike(character: Character) -> None:
+    every = moves(character)
+    size = np.linalg.norm(every, axis=1)
+    alike = every @ every.T / np.outer(size, size) - 2 * np.eye(52)
+    apart = np.array([np.linalg.norm(every - one, axis=1) for one in every])
+    apart = apart / np.maximum.outer(size, size) + 9 * np.eye(52)
+    # The nearest pairs: funnel and pucker (.923, .385), a look up and a wide eye (.903, .471).
+    for matrix, worst, limit in ((alike, alike.argmax(), 0.93), (-apart, apart.argmin(), -0.38)):
+        i, j = np.unravel_index(worst, matrix.shape)
+        assert matrix[i, j] < limit, (SHAPES.names[i], SHAPES.names[j])
+
+
+SEAM = {"mouthSmileLeft": 0.06, "mouthFrownLeft": 0.03, "mouthStretchLeft": 0.10, "noseSneerLeft": 0.05}
+"""Shapes of the middle of the face are soft across its seam: share of the largest move that is left 5 mm beyond it."""
+
+
+def test_a_side_leaves_the_other_alone(character: Character) -> None:
+    skin = part(character, "skin")
+    for name in (n for n in SHAPES.names if n.endswith("Left") and n not in ("jawLeft", "mouthLeft")):
+        largest = np.linalg.norm(skin.morphs[name], axis=1).max()
+        for p in character.parts:
+            if name not in p.morphs:
+                continue
+            x = p.positions[:, 0] + (character.origin_m(p.node) - character.origin_m("head"))[0]
+            moved = np.linalg.norm(p.morphs[name], axis=1) / largest
+            for beyond, limit in ((0.002, 0.17), (0.005, SEAM.get(name, 0.09)), (0.012, 0.035)):
+                assert moved[x < -beyond].max(initial=0.0) < limit, (name, p.name, beyond)
+
+
+MOUTHS: dict[str, dict[str, float]] = {
+    "open": {"jawOpen": 1.0},
+    "funnel": {"mouthFunnel": 1.0},
+    "pucker": {"mouthPucker": 1.0},
+    "oh": {"jawOpen": 0.6, "mouthFunnel": 1.0},
+    "roll": {"mouthRollUpper": 1.0, "mouthRollLower": 1.0},
+    "shrug": {"mouthShrugUpper": 1.0, "mouthShrugLower": 1.0},
+    "smile": {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0},
+    "frown": {"mouthFrownLeft": 1.0, "mouthFrownRight": 1.0},
+    "press": {"mouthPressLeft": 1.0, "mouthPressRight": 1.0},
+    "snarl": {"mouthUpperUpLeft": 1.0, "mouthUpperUpRight": 1.0, "mouthLowerDownLeft": 1.0, "mouthLowerDownRight": 1.0},
+    "laugh": {"jawOpen": 1.0, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0},
+    "closed": {"jawOpen": 1.0, "mouthClose": 1.0},
+}
+
+
+def turned(p: Part, weights: dict[str, float]) -> tuple[Float64, Float64, Float64]:
+    """Normals at rest and moved, and how far triangles turned (cosine); normals are as long as twice the area, mm²."""
+    faces = p.triangles.astype(np.int64)
+    moved = p.positions + sum(w * p.morphs[n] for n, w in weights.items() if n in p.morphs)
+    both = []
+    for xyz in (p.positions, moved):
+        a, b, c = (xyz[faces[:, k]].astype(np.float64) * 1000 for k in range(3))
+        both.append(np.cross(b - a, c - a))
+    length = [np.linalg.norm(n, axis=1) for n in both]
+    return both[0], both[1], (both[0] * both[1]).sum(axis=1) / np.maximum(length[0] * length[1], 1e-9)
+
+
+@pytest.mark.parametrize("mouth", MOUTHS)
+def test_no_lip_turns_inside_out(character: Character, mouth: str) -> None:
+    rest, moved, cosine = turned(part(character, "skin"), MOUTHS[mouth])
+    flipped = cosine < 0
+    # In the corners a fold as wide as a hair opens: up to 14 slivers, half of them on each side.
+    assert flipped.sum() <= 14
+    shown = flipped & (rest[:, 2] > 0) & (moved[:, 2] < 0)
+    area = np.linalg.norm(moved[shown], axis=1) / 2
+    assert area.sum() < 2.5, "mm² of skin that faced the front and shows its back"
+    assert area.max(initial=0.0) < 0.6
+
+
+def test_lowered_brows_do_not_push_the_skin_through_itself(character: Character) -> None:
+    skin = part(character, "skin")
+    for sneer, most in ((0.0, 0), (0.6, 6), (1.0, 8)):
+        weights = {f"browDown{s}": 1.0 for s in ("Left", "Right")} | {f"noseSneer{s}": sneer for s in ("Left", "Right")}
+        assert (turned(skin, weights)[2] < 0).sum() <= most, sneer

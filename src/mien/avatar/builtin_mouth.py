@@ -7,7 +7,8 @@ import numpy as np
 from mien.avatar.builtin_eyes import Coloured
 from mien.avatar.builtin_form import FacePoints, mouth_line
 from mien.avatar.builtin_mesh import curve, loft, tube
-from mien.avatar.builtin_shapes import displacements, jaw_turn
+from mien.avatar.builtin_pushes import jaw_turn
+from mien.avatar.builtin_shapes import displacements
 from mien.avatar.builtin_skin import Skin
 from mien.core.arrays import AnyArray, Float64
 
