@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from mien.avatar.character import SHAPES, Character, Part, vertex_normals
 from mien.avatar.gltf_buffer import INDICES, VERTICES, GltfBuffer, JsonObject
+from mien.avatar.gltf_track import GltfTrack
 from mien.core.arrays import Float32, Float64
 
 _STILL_NORMAL = 0.004
@@ -30,6 +31,8 @@ class Animation:
         weights: (T, 52) float32, schema "arkit52".
         rotations: node name → (T, 4) float32 unit quaternions x, y, z, w.
         slopes: of a (T, N) signal, (T, N) per second at its keys: then curves are cubic; None = straight lines.
+        fewer: of (T,) times, a (T, N) signal and its path ("weights", "rotation"), the few keys to write instead, with
+            `times_s` (K,), `values`, `in_slopes` and `out_slopes` (K, N); None = all.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Animation:
     weights: Float32
     rotations: dict[str, Float32] = field(default_factory=dict)
     slopes: Callable[[Float64, Float32], Float64] | None = None
+    fewer: Callable[[Float64, Float32, str], Any] | None = None
 
 
 def write_character(file: BinaryIO, character: Character, animation: Animation | None = None) -> int:
@@ -99,33 +103,14 @@ class _Document:
 
     def add_animation(self, clip: Animation) -> None:
         """One channel of weights per mesh that moves, one of rotation per node that turns."""
-        samplers: list[JsonObject] = []
-        channels: list[JsonObject] = []
-        keys: dict[int, int] = {}
-
-        def channel(node: int, path: str, values: Float32) -> None:
-            still = bool((values == values[:1]).all())
-            kept = values[:1] if still else values  # what never moves needs one key
-            way, count = "LINEAR", len(kept)
-            if clip.slopes is not None and not still:
-                slopes = clip.slopes(clip.times_s.astype(np.float64), kept).astype(np.float32)
-                # In-tangent, value, out-tangent of each key.
-                way, kept = "CUBICSPLINE", np.stack([slopes, kept, slopes], axis=1).reshape(-1, kept.shape[1])
-            output = self._buffer.accessor(kept.reshape(-1, 1) if path == "weights" else kept)
-            channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
-            if count not in keys:  # all channels of the same length share their times
-                times_s = clip.times_s[:count].astype(np.float32).reshape(-1, 1)
-                keys[count] = self._buffer.accessor(times_s, bounds=True)
-            sampler = {"input": keys[count], "output": output, "interpolation": way}
-            samplers.append(sampler)
-
+        track = GltfTrack(self._buffer, clip.times_s, clip.slopes, clip.fewer)
         for index, node in enumerate(self._nodes):
             names = self._meshes[node["mesh"]].get("extras", {}).get("targetNames") if "mesh" in node else None
             if names:
-                channel(index, "weights", clip.weights[:, [SHAPES.index(n) for n in names]])
+                track.add(index, "weights", clip.weights[:, [SHAPES.index(n) for n in names]])
         for name, xyzw in clip.rotations.items():
-            channel(self._by_name[name], "rotation", xyzw)
-        self._animations.append({"name": clip.name, "samplers": samplers, "channels": channels})
+            track.add(self._by_name[name], "rotation", xyzw)
+        self._animations.append({"name": clip.name, "samplers": track.samplers, "channels": track.channels})
 
     def write(self, file: BinaryIO, name: str) -> int:
         document: JsonObject = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from pydantic import Field
@@ -14,20 +14,19 @@ from mien.avatar.builtin import builtin_character
 from mien.avatar.character import Character, playable
 from mien.avatar.glb import Animation, write_character
 from mien.core.timebase import NS_PER_S
-from mien.pipeline import stage
 from mien.sinks.exporters.clip import Recorded, clamped_slopes, clip_of
+from mien.sinks.exporters.keyed import Fewer, KeyedOptions
 from mien.sinks.exporters.own_avatar import Interpolation, OwnAvatar
 from mien.sinks.exporters.people import worth_a_file
 from mien.sinks.exporters.whole_file import written_bytes
 
 
-class GlbOptions(stage.Options):
-    """Whose face, and how keys are joined."""
+class GlbOptions(KeyedOptions):
+    """Whose face, and how keys are joined. A character is to look calm: here smoothing is the default."""
 
     avatar: str = Field(default="", description="your own .glb, .gltf or .vrm; empty = the built-in character")
     profile: str = Field(default="", description="its profile (.toml); empty = what mien avatar check proposes")
     interpolation: Interpolation = Field(default="linear", description="linear, or cubic (glTF's CUBICSPLINE)")
-    lost: Literal["hold", "fade"] = Field(default="hold", description="a lost face is held, or fades to neutral")
     smooth: bool = Field(default=True, description="calm the tremor, without delay; False = as measured")
 
 
@@ -51,14 +50,15 @@ def export(take: Recorded, path: Path, *, track_id: int | None = None, options: 
     options = options or GlbOptions()
     profile = Path(options.profile) if options.profile else None
     own = OwnAvatar(Path(options.avatar), profile) if options.avatar else None
+    fewer = options.fewer(straight=options.interpolation == "linear")
     written = []
     for i, one in enumerate(worth_a_file(performances(take.records(), only=track_id, lost=options.lost))):
         target = path.with_name(f"{path.stem}.{one.track_id}{path.suffix}") if i else path
         shown = calmed(one) if options.smooth else one
         if own is None:
-            write_glb(target, builtin_character(), shown, options.interpolation)
+            write_glb(target, builtin_character(), shown, options.interpolation, fewer)
         else:
-            own.write(target, clip_of(shown), options.interpolation)
+            own.write(target, clip_of(shown), options.interpolation, fewer)
         written.append(target)
     return written
 
@@ -67,29 +67,28 @@ cast(Any, export).Options = GlbOptions
 
 
 def write_glb(
-    path: Path, character: Character, performance: Performance, interpolation: Interpolation = "linear"
+    path: Path,
+    character: Character,
+    performance: Performance,
+    interpolation: Interpolation = "linear",
+    fewer: Fewer | None = None,
 ) -> None:
     """Write one character playing one performance, exactly as given; the file appears whole or not at all.
 
     Raises:
         SinkError: the file cannot be written.
     """
-    with written_bytes(path, folders=True) as file:
-        write_character(file, character, _animation(performance, interpolation))
-
-
-def _animation(performance: Performance, interpolation: Interpolation) -> Animation:
-    times_s = ((performance.t_ns - performance.t_ns[:1]) / NS_PER_S).astype(np.float32)
-    # Late stamps of a long, fast take may coincide in float32; glTF wants strictly increasing keys.
-    kept = np.concatenate([np.ones(min(1, len(times_s)), bool), np.diff(times_s) > 0])
-    return Animation(
+    animation = Animation(
         name="take",
-        times_s=times_s[kept],
-        weights=playable(performance.weights[kept]),
+        times_s=((performance.t_ns - performance.t_ns[:1]) / NS_PER_S).astype(np.float32),
+        weights=playable(performance.weights),
         rotations={
-            "head": performance.head_xyzw[kept],
-            "eye_left": performance.left_eye_xyzw[kept],
-            "eye_right": performance.right_eye_xyzw[kept],
+            "head": performance.head_xyzw,
+            "eye_left": performance.left_eye_xyzw,
+            "eye_right": performance.right_eye_xyzw,
         },
         slopes=clamped_slopes if interpolation == "cubic" else None,
+        fewer=fewer,
     )
+    with written_bytes(path, folders=True) as file:
+        write_character(file, character, animation)

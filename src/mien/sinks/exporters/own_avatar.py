@@ -14,15 +14,18 @@ from typing import Any, Literal
 import numpy as np
 
 from mien.animate.profile import Profile, profile_of, read_profile
+from mien.animate.turns import continuous
 from mien.avatar.check import check_rig
 from mien.avatar.gltf_arrays import GltfArrays
 from mien.avatar.gltf_buffer import GltfBuffer, JsonObject
+from mien.avatar.gltf_track import GltfTrack
 from mien.avatar.propose import profile_text
 from mien.avatar.rig_bones import below, bones_of, local_matrix, parents_of, world_matrices
 from mien.core.arrays import Float32, Float64
 from mien.core.geometry import quaternion_from_rotation
 from mien.errors import RequestError, SourceError
 from mien.sinks.exporters.clip import Clip, clamped_slopes
+from mien.sinks.exporters.keyed import Fewer
 from mien.sinks.exporters.whole_file import written_bytes
 
 Interpolation = Literal["linear", "cubic"]
@@ -62,7 +65,7 @@ class OwnAvatar:
                 f"{path}: none of its morph targets is in the profile; see mien avatar check {path.name} --profile"
             )
 
-    def write(self, path: Path, clip: Clip, interpolation: Interpolation) -> None:
+    def write(self, path: Path, clip: Clip, interpolation: Interpolation, fewer: Fewer | None = None) -> None:
         """Write the character with the clip as its animation.
 
         Raises:
@@ -79,7 +82,8 @@ class OwnAvatar:
             weights = {n: self._weights(gltf, n, names, controls, len(clip)) for n, names in self._targets.items()}
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise self._file.broken("its buffers or weights", error) from error
-        keys = _Keys(buffer, clip, interpolation)
+        slopes = clamped_slopes if interpolation == "cubic" else None
+        keys = GltfTrack(buffer, clip.times_s.astype(np.float32), slopes, fewer)
         for node, row in weights.items():
             keys.add(node, "weights", row)
         for node, xyzw in self._turns(clip).items():
@@ -144,43 +148,8 @@ class OwnAvatar:
             rest = _turn_of(local_matrix(gltf["nodes"][node]))
             back = around * [-1.0, -1.0, -1.0, 1.0]
             local = _product(_product(_product(back, turns[name]), around), rest)
-            local = local / np.linalg.norm(local, axis=1, keepdims=True)
-            flip = np.where((local[1:] * local[:-1]).sum(axis=1) < 0, -1.0, 1.0)
-            local[1:] *= np.cumprod(flip)[:, None]  # the short way between keys
-            out[node] = local.astype(np.float32)
+            out[node] = continuous(local / np.linalg.norm(local, axis=1, keepdims=True)).astype(np.float32)
         return out
-
-
-class _Keys:
-    """Samplers and channels of one animation; channels of the same times share them."""
-
-    def __init__(self, buffer: GltfBuffer, clip: Clip, interpolation: Interpolation) -> None:
-        self.samplers: list[JsonObject] = []
-        self.channels: list[JsonObject] = []
-        self._buffer = buffer
-        times = clip.times_s.astype(np.float32)
-        # Late stamps of a long, fast take may coincide in float32; glTF wants strictly increasing keys.
-        self._kept = np.concatenate([[True], np.diff(times) > 0])
-        self._times = times[self._kept]
-        self._cubic = interpolation == "cubic"
-        self._inputs: dict[int, int] = {}
-
-    def add(self, node: int, path: str, values: Float32) -> None:
-        """(T, width) values of a node's path."""
-        chosen = values[self._kept]
-        chosen = chosen[:1] if (chosen == chosen[:1]).all() else chosen
-        count = len(chosen)
-        cubic = self._cubic and count > 1
-        if count not in self._inputs:
-            self._inputs[count] = self._buffer.accessor(self._times[:count].reshape(-1, 1), bounds=True)
-        if cubic:
-            slopes = clamped_slopes(self._times.astype(np.float64), chosen).astype(np.float32)
-            chosen = np.stack([slopes, chosen, slopes], axis=1)  # in-tangent, value, out-tangent of each key
-        flat = chosen.reshape(-1, 1) if path == "weights" else chosen.reshape(-1, values.shape[1])
-        output = self._buffer.accessor(np.ascontiguousarray(flat, np.float32))
-        self.channels.append({"sampler": len(self.samplers), "target": {"node": node, "path": path}})
-        way = "CUBICSPLINE" if cubic else "LINEAR"
-        self.samplers.append({"input": self._inputs[count], "output": output, "interpolation": way})
 
 
 def _targets(gltf: JsonObject) -> dict[int, tuple[str, ...]]:

@@ -8,17 +8,22 @@ head turns as the head bone. The other bones stand in a T-pose, because readers 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 from pydantic import Field
 
+from mien.animate.curves import Keys
 from mien.animate.profile import load_profile
+from mien.animate.turns import continuous
 from mien.avatar.gltf_buffer import GltfBuffer, JsonObject
-from mien.core.arrays import Float32
+from mien.avatar.gltf_track import GltfTrack
+from mien.core.arrays import Float32, Float64
 from mien.core.schema import load_schema
-from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clips
+from mien.sinks.exporters.clip import Clip, Recorded, clips
+from mien.sinks.exporters.keyed import KeyedOptions
 from mien.sinks.exporters.whole_file import written_bytes
 
 T_POSE_M: dict[str, tuple[str | None, tuple[float, float, float]]] = {
@@ -45,7 +50,7 @@ NO_EXPRESSIONS = frozenset({"lookUp", "lookDown", "lookLeft", "lookRight"})
 """Not allowed in the format: lookAt is there for them."""
 
 
-class VrmaOptions(ClipOptions):
+class VrmaOptions(KeyedOptions):
     """Which expressions."""
 
     expressions: Literal["arkit", "ARKit", "preset"] = Field(
@@ -99,12 +104,8 @@ def _document(clip: Clip, options: VrmaOptions) -> tuple[GltfBuffer, JsonObject]
     buffer = GltfBuffer()
     nodes: list[JsonObject] = []
     index: dict[str, int] = {}
-    samplers: list[JsonObject] = []
-    channels: list[JsonObject] = []
-    times = np.ascontiguousarray(clip.times_s, np.float32)
-    # Late stamps of a long, fast take may coincide in float32; glTF wants strictly increasing keys.
-    kept = np.concatenate([[True], np.diff(times) > 0])
-    inputs: dict[int, int] = {}
+    # Straight lines: readers take every third number of an expression's track, which tangents would upset.
+    track = GltfTrack(buffer, clip.times_s.astype(np.float32), None, _few_of(options))
 
     def node(name: str, parent: str | None, at: tuple[float, float, float]) -> int:
         index[name] = len(nodes)
@@ -113,26 +114,17 @@ def _document(clip: Clip, options: VrmaOptions) -> tuple[GltfBuffer, JsonObject]
             nodes[index[parent]].setdefault("children", []).append(index[name])
         return index[name]
 
-    def channel(target: int, path: str, values: Float32) -> None:
-        chosen = values[kept][:1] if (values == values[:1]).all() else values[kept]
-        count = len(chosen)
-        if count not in inputs:
-            inputs[count] = buffer.accessor(times[kept][:count].reshape(-1, 1), bounds=True)
-        output = buffer.accessor(np.ascontiguousarray(chosen, np.float32))
-        channels.append({"sampler": len(samplers), "target": {"node": target, "path": path}})
-        samplers.append({"input": inputs[count], "output": output, "interpolation": "LINEAR"})
-
     for bone, (parent, at) in T_POSE_M.items():
         node(bone, parent, at)
     if options.head:
-        channel(index["head"], "rotation", clip.head_xyzw)
+        track.add(index["head"], "rotation", continuous(clip.head_xyzw).astype(np.float32))
     look = node("lookAt", None, (0.0, 0.0, 0.0))
-    channel(look, "rotation", mean_gaze(clip))
+    track.add(look, "rotation", continuous(mean_gaze(clip)).astype(np.float32))
     names, weights = expressions_of(clip, options.expressions)
     table = {name: {"node": node(f"expression.{name}", None, (0.0, 0.0, 0.0))} for name in names}
     for column, name in enumerate(names):
         x = weights[:, column]
-        channel(table[name]["node"], "translation", np.stack([x, np.zeros_like(x), np.zeros_like(x)], axis=1))
+        track.add(table[name]["node"], "translation", np.stack([x, np.zeros_like(x), np.zeros_like(x)], axis=1))
     extension: JsonObject = {
         "specVersion": "1.0",
         "humanoid": {"humanBones": {bone: {"node": index[bone]} for bone in T_POSE_M}},
@@ -146,9 +138,27 @@ def _document(clip: Clip, options: VrmaOptions) -> tuple[GltfBuffer, JsonObject]
         "scene": 0,
         "scenes": [{"nodes": roots}],
         "nodes": nodes,
-        "animations": [{"name": "take", "samplers": samplers, "channels": channels}],
+        "animations": [{"name": "take", "samplers": track.samplers, "channels": track.channels}],
     }
     return buffer, document
+
+
+def _few_of(options: KeyedOptions) -> Callable[[Float64, Float32, str], Keys] | None:
+    """An expression's weight stands in x."""
+    fewer = options.fewer(straight=True)
+    if fewer is None:
+        return None
+
+    def few(times_s: Float64, values: Float32, path: str) -> Keys:
+        return fewer.turns(times_s, values) if path == "rotation" else beside_zeros(fewer.curve(times_s, values[:, 0]))
+
+    return few
+
+
+def beside_zeros(keys: Keys) -> Keys:
+    """(K,) keys as the x of three numbers."""
+    x, before, behind = (np.stack([v, 0 * v, 0 * v], axis=1) for v in (keys.values, keys.in_slopes, keys.out_slopes))
+    return Keys(keys.times_s, x, before, behind)
 
 
 def mean_gaze(clip: Clip) -> Float32:
