@@ -44,6 +44,10 @@ def test_belief_falls_as_cheer_and_calm_go(expression: Expression | None, belief
 def test_an_expression_that_could_not_be_read_says_nothing() -> None:
     unread = Expression(np.full(len(MOODS), np.nan, np.float32), np.zeros(len(MOODS), np.float32), MOODS)
     assert belief_in_smiles(unread) == 1.0
+    known = np.where(np.arange(len(MOODS)) == MOODS.index("sadness"), 1, np.nan).astype(np.float32)
+    assert belief_in_smiles(Expression(known, np.ones(len(MOODS), np.float32), MOODS)) == 1.0
+    seven = load_schema("expression7")
+    assert belief_in_smiles(Expression(np.zeros(7, np.float32), np.ones(7, np.float32), seven)) == 1.0
 
 
 def test_a_smile_of_grief_becomes_lips_drawn_outwards() -> None:

@@ -117,6 +117,24 @@ def test_a_face_may_be_read_once_in_a_step_of_time(model: str) -> None:
     resumed.close()
 
 
+def test_held_readings_do_not_slow_the_mean_down(model: str) -> None:
+    def after(rate_hz: int) -> float:
+        stage = NetworkExpression(Options(model=model, steady_s=0.15, every_s=0.1))
+        for k in range(rate_hz // 2 + 1):
+            done = stage.step(record(120, 126 if k == 0 else 130, k / rate_hz))
+            stage.feedback(done)
+        stage.close()
+        return float(done.faces[0].expression["happiness"])  # type: ignore[index]
+
+    stage = NetworkExpression(Options(model=model, steady_s=0))
+    before, settled = (said(stage, record(120, lower))["happiness"] for lower in (126, 130))
+    stage.close()
+    assert 0.01 < settled - before < 0.25, "small enough to be averaged"
+    at_30, at_120 = after(30), after(120)
+    assert at_30 == pytest.approx(at_120, abs=0.02 * (settled - before))
+    assert at_30 > before + 0.9 * (settled - before)
+
+
 def test_networks_of_another_kind_are_refused(model: str, tmp_path: Path) -> None:
     write_heatmaps(tmp_path / "hrnet98-128")
     with pytest.raises(ModelError, match="is no expression network"):

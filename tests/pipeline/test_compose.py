@@ -1,13 +1,17 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mien.core.measures import Box
+from mien.core.record import Face, FrameRecord, Stamp
 from mien.errors import ConfigError, StageError, WiringError
 from mien.pipeline import registry
 from mien.pipeline.compose import Pipeline, build_stage, compose
 from mien.pipeline.config import load_config
 from mien.pipeline.fake import FakeSource, FakeStage
 from mien.pipeline.stage import Options, SourceInfo, StageBase
+from mien.pipeline.wiring import fields_of_source
 
 DETECT = {"reads": ["image"], "writes": ["faces"]}
 MARK = {"reads": ["image", "faces"], "writes": ["faces.landmarks"]}
@@ -106,9 +110,31 @@ def test_compose_closes_what_it_built_when_it_fails(widget: None, monkeypatch: p
     assert closed == [1]
 
 
-def test_expressions_may_speak_before_the_units_or_be_read_from_them() -> None:
+@pytest.mark.parametrize("kind", ["video", "replay"])
+def test_expressions_may_speak_before_the_units_or_be_read_from_them(kind: str) -> None:
     for part, order in (("network", ["expression", "action_units"]), ("action_units", ["action_units", "expression"])):
         config = load_config(overrides=[f"expression.use=expression/{part}"])
-        with compose(config, SourceInfo("clip", "video")) as pipeline:
+        with compose(config, SourceInfo("clip", kind)) as pipeline:
             slots = [slot for slot, _ in pipeline.stages]
-        assert [slot for slot in slots if slot in order] == order
+        if kind == "replay" and part == "network":
+            assert "expression" not in slots, "it needs pixels: what was recorded is kept"
+        else:
+            assert [slot for slot in slots if slot in order] == order
+
+
+@pytest.mark.parametrize(("measured", "seen"), [(True, [None]), (False, ["old"])])
+def test_an_expression_that_is_measured_anew_is_not_seen_before(measured: bool, seen: list[object]) -> None:
+    class Looks(StageBase):
+        reads = frozenset({"faces"})
+
+        def step(self, record: Any) -> Any:
+            found.append(record.faces[0].expression)
+            return record
+
+    found: list[object] = []
+    writes = FakeStage(reads=["faces"], writes=["faces.expression"])
+    stages = [("looks", Looks()), *([("expression", writes)] if measured else [])]
+    old = Face(Box(np.array([0, 0, 9, 9], np.float32), 1.0), expression="old")  # type: ignore[arg-type]
+    record = FrameRecord(Stamp("take", 0, 0), (9, 9), faces=(old,))
+    Pipeline(stages, fields_of_source(SourceInfo("take", "replay"))).process(record)
+    assert found == seen

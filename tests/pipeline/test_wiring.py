@@ -32,6 +32,19 @@ def test_a_replayed_take_has_no_pixels() -> None:
 
 def test_a_stage_goes_behind_the_one_that_writes_what_it_reads() -> None:
     detect, mark = ("detect", FakeStage(**DETECT)), ("mark", FakeStage(**MARK))
-    assert in_order([mark, detect], {"image"}) == [detect, mark]
-    assert in_order([detect, mark], {"image"}) == [detect, mark]
-    assert in_order([mark], {"image"}) == [mark], "what nobody writes is told by check_wiring"
+    assert in_order([mark, detect]) == [detect, mark]
+    assert in_order([detect, mark]) == [detect, mark]
+    assert in_order([mark]) == [mark], "what nobody writes is told by check_wiring"
+
+
+def test_what_is_refined_later_may_be_read_before() -> None:
+    gaze, look, refine = (
+        (name, FakeStage(reads=reads, writes=writes))
+        for name, reads, writes in (
+            ("gaze", ["faces"], ["faces.gaze"]),
+            ("look", ["faces.gaze"], ["faces.quality"]),
+            ("refine", ["faces.gaze"], ["faces.gaze"]),
+        )
+    )
+    assert in_order([gaze, look, refine]) == [gaze, look, refine]
+    assert in_order([look, refine, gaze]) == [gaze, look, refine]

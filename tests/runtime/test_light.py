@@ -7,10 +7,8 @@ import gc
 import numpy as np
 import pytest
 
-from mien.core.geometry import CropTransform
 from mien.runtime import light
-from mien.runtime.light import BRIGHT, DARK, MOST, light_gain, lit
-from mien.runtime.warp import warp_crop
+from mien.runtime.light import BRIGHT, DARK, MOST, in_light, light_gain
 
 
 def picture(dark: int, bright: int, share: float = 0.1) -> np.ndarray:
@@ -37,36 +35,52 @@ def test_dark_pictures_get_brighter_and_lit_faces_stay(image: np.ndarray, gain: 
     assert light_gain(image) == pytest.approx(gain, rel=0.02)
 
 
-def test_nothing_jumps_where_darkness_begins() -> None:
-    gains = [light_gain(np.full((60, 60, 3), level, np.uint8)) for level in range(255)]
-    assert gains[64:] == [1.0] * len(gains[64:])
+def test_coloured_light_counts_by_its_strongest_colour() -> None:
+    image = np.full((60, 60, 3), 3, np.uint8)
+    image[20:40, 20:40] = 30, 45, 130  # a face before a screen
+    assert light_gain(image) == pytest.approx(BRIGHT / 130, rel=0.01)
+
+
+def test_nothing_jumps_where_darkness_begins_or_the_limit_moves() -> None:
+    gains = np.array([light_gain(np.full((60, 60, 3), level, np.uint8)) for level in range(255)])
+    assert (gains[64:] == 1.0).all()
     steps = np.diff(gains[20:])
     assert (steps <= 0).all()
     assert abs(steps).max() < 0.2
+    rng = np.random.default_rng(0)
+    dim = np.full((240, 320, 3), 6.0)
+    dim[80:160, 100:180] = 20
+    noisy = [light_gain(np.clip(dim + rng.normal(0, 1.5, dim.shape), 0, 255).astype(np.uint8)) for _ in range(30)]
+    assert np.std(noisy) / np.mean(noisy) < 0.02
 
 
-def test_a_frame_is_measured_once_and_forgotten_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured: list[int] = []
-    real = light._measured
-    monkeypatch.setattr(light, "_measured", lambda image: measured.append(1) or real(image))
+def test_a_frame_is_made_brighter_once_and_forgotten_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = light._gain
+    monkeypatch.setattr(light, "_gain", lambda sample: asked.append(1) or real(sample))
     image = picture(16, 16)
-    assert light_gain(image) == light_gain(image)
-    assert len(measured) == 1
+    first = in_light(image)
+    assert in_light(image) is first
+    assert len(asked) == 1
+    assert (first == 64).all()
+    assert (image == 16).all(), "what was taken stays as it is"
     del image
     gc.collect()
-    assert light_gain(picture(32, 32)) == pytest.approx(2)
-    assert len(measured) == 2
+    assert (in_light(picture(32, 32)) == 64).all()
+    assert len(asked) == 2
 
 
-def test_pixels_are_multiplied_and_end_at_white() -> None:
-    pixels = np.array([[0, 10, 200]], np.uint8)
-    assert lit(pixels, 1.0) is pixels
-    np.testing.assert_array_equal(lit(pixels, 3.0), [[0, 30, 255]])
+def test_an_array_that_is_filled_anew_is_looked_at_anew() -> None:
+    image = picture(16, 16)
+    assert (in_light(image) == 64).all()
+    image[:] = 200
+    assert in_light(image) is image
 
 
-def test_crops_get_brighter_and_their_surroundings_stay_grey() -> None:
-    image = np.full((40, 40, 3), 20, np.uint8)
-    crop = CropTransform(np.array([[1, 0, -10], [0, 1, 0]], np.float32), (20, 20))
-    out = warp_crop(image, crop, outside=128, gain=4.0)
-    assert (out[:, :10] == 128).all()
-    assert (out[:, 11:] == 80).all()
+def test_bright_pictures_are_shown_as_they_are_and_white_is_the_end() -> None:
+    image = picture(120, 200)
+    assert in_light(image) is image
+    dim = np.full((60, 60), 8, np.uint8)
+    dim[0, 0] = 250
+    assert in_light(dim)[0, 0] == 255
+    assert in_light(dim)[1, 1] in (63, 64)

@@ -8,7 +8,7 @@ known; in any other clip nobody says how far a face went, and only what was plai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -136,10 +136,12 @@ def _reread(make_solver: Callable[[], LandmarkSolver], profile: Profile, used: S
 
 
 def _weights(solver: LandmarkSolver, used: Sequence[tuple[int, Face]]) -> Float32:
-    """(T, 52) what the solver reads, frame after frame."""
+    """(T, 52) what the solver reads, frame after frame; the expression has no say: the guide asks for smiles."""
     rows = []
     for k, (t_ns, face) in enumerate(used):
-        record = solver.step(FrameRecord(Stamp("calibration", k, t_ns), (1, 1), faces=(face,)))
+        record = solver.step(
+            FrameRecord(Stamp("calibration", k, t_ns), (1, 1), faces=(replace(face, expression=None),))
+        )
         shapes = record.faces[0].blendshapes
         rows.append(np.full(52, np.nan, np.float32) if shapes is None else shapes.values)
     return np.array(rows, dtype=np.float32)

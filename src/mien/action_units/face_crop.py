@@ -83,6 +83,6 @@ def halves(crop: UInt8) -> Float32:
     return out
 
 
-def cut(image: UInt8, crop: CropTransform, gain: float = 1.0) -> UInt8:
-    """(h, w, 3) uint8: the pixels of a crop, as training and run time take them."""
-    return warp_crop(image, crop, smooth=True, gain=gain)
+def cut(image: UInt8, crop: CropTransform) -> UInt8:
+    """(h, w, 3) uint8: the pixels of a crop, as training and run time take them (of `light.in_light` there)."""
+    return warp_crop(image, crop, smooth=True)

@@ -32,10 +32,12 @@ def belief_in_smiles(expression: Expression | None) -> float:
     Args:
         expression: of this moment, schema "expression8"; NaN = a class that is not known.
     """
-    if expression is None or expression.schema.name != "expression8" or not np.isfinite(expression.values).any():
+    if expression is None or expression.schema.name != "expression8":
         return 1.0
-    cheerful = [expression.schema.index(name) for name in _CHEERFUL]
-    return float(np.clip(np.nansum(expression.values[cheerful]) / ENOUGH, LEFT, 1.0))
+    cheerful = expression.values[[expression.schema.index(name) for name in _CHEERFUL]]
+    if not np.isfinite(cheerful).any():
+        return 1.0
+    return float(np.clip(np.nansum(cheerful) / ENOUGH, LEFT, 1.0))
 
 
 def without_false_smiles(weights: Float32, expression: Expression | None) -> Float32:

@@ -15,7 +15,7 @@ from mien.action_units.features import FEATURES
 from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
 from mien.core.arrays import Float32, Float64, UInt8
 from mien.errors import ModelError
-from mien.runtime.light import light_gain
+from mien.runtime.light import in_light
 from mien.runtime.store import open_model
 
 SHAPES = 52
@@ -119,7 +119,7 @@ class PixelReader:
         crop = face_crop(xy, turn, reference)
         if crop is None:
             return None
-        found = self._model.run({"image": halves(cut(image, crop, light_gain(image))), "features": rows})
+        found = self._model.run({"image": halves(cut(in_light(image), crop)), "features": rows})
         return Reading(*(np.asarray(found[name], dtype=np.float32).ravel() for name in _OUTPUTS[:3]))
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from mien.detect import cascade_geometry as geometry
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.card import PictureNetwork
-from mien.runtime.light import light_gain, lit
+from mien.runtime.light import in_light
 from mien.runtime.session import Precision
 from mien.runtime.store import Model, open_model
 from mien.runtime.warp import warp_crop
@@ -125,7 +125,7 @@ class CascadeDetector(StageBase):
 
     def find(self, image: UInt8) -> tuple[Float32, Float32, Float32]:
         """Boxes (N, 4) px, probabilities (N,) and key points (N, 5, 2) px of an (H, W, 3) uint8 RGB picture."""
-        halves = geometry.halvings(lit(image, light_gain(image)))
+        halves = geometry.halvings(in_light(image))
         found = self._propose(halves, (image.shape[1], image.shape[0]))
         if len(found.boxes):
             found = self._look(self._refine, halves, found, geometry.R_SIZE, self.options.thresholds[1])
@@ -144,7 +144,7 @@ class CascadeDetector(StageBase):
         """(N,) O-Net's probability that each region, 48 × 48 px, shows a face; see `track.FaceScores`."""
         pictures = np.zeros((len(regions), geometry.O_SIZE, geometry.O_SIZE, 3), np.uint8)
         for picture, region in zip(pictures, regions, strict=True):
-            picture[:] = warp_crop(image, region, smooth=True, outside=geometry.OUTSIDE, gain=light_gain(image))
+            picture[:] = warp_crop(in_light(image), region, smooth=True, outside=geometry.OUTSIDE)
         return self._run(self._output, pictures)["score"].reshape(-1)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from mien.detect import cascade_geometry as geometry
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.card import PictureNetwork
-from mien.runtime.light import light_gain, lit
+from mien.runtime.light import in_light
 from mien.runtime.session import Precision
 from mien.runtime.store import open_model
 
@@ -75,7 +75,7 @@ class SsdDetector(StageBase):
 
     def find(self, image: UInt8) -> tuple[Float32, Float32]:
         """Boxes (N, 4) px and probabilities (N,) of an (H, W, 3) uint8 RGB picture."""
-        picture, px_per_input_px = fitted(lit(image, light_gain(image)), self._side_px)
+        picture, px_per_input_px = fitted(in_light(image), self._side_px)
         answer = self._model.run({"image": geometry.normalised(picture[None])})
         scores = answer["scores"][0]
         good = np.flatnonzero(scores >= self.options.min_confidence)

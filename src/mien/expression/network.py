@@ -23,7 +23,7 @@ from mien.expression.steady import Steady
 from mien.pipeline import stage
 from mien.pipeline.stage import StageBase
 from mien.runtime.card import ModelCard, PictureNetwork
-from mien.runtime.light import light_gain
+from mien.runtime.light import in_light
 from mien.runtime.pixels import normalised
 from mien.runtime.session import Precision
 from mien.runtime.store import open_model
@@ -47,7 +47,7 @@ class Options(stage.Options):
         default=0.15, ge=0, le=2, description="small changes are averaged over so many seconds; large ones pass at once"
     )
     every_s: float = Field(
-        default=0.0, ge=0, le=1, description="a face is read at most once in so many seconds; 0 = in every frame"
+        default=0.0, ge=0, le=1, description="a face is read once in every step of so many seconds; 0 = in every frame"
     )
     precision: Precision | None = Field(
         default=None, description="arithmetic: auto, f32 or bf16; none = what the model's card says"
@@ -106,10 +106,14 @@ class NetworkExpression(StageBase):
 
     def feedback(self, record: FrameRecord) -> None:
         """Take over what a recorded frame says, so that a resumed capture goes on as if it had never stopped."""
+        turn = self._turn(record.stamp.t_ns)
         for face in record.faces:
-            if face.track_id is not None and face.expression is not None and face.expression.schema.name == SCHEMA:
-                self._steady.follow(face.track_id, face.expression.values, record.stamp.t_ns)
-                self._held[face.track_id] = self._turn(record.stamp.t_ns), face.expression
+            if face.track_id is None or face.expression is None or face.expression.schema.name != SCHEMA:
+                continue
+            if self.options.every_s and self._held.get(face.track_id, (None,))[0] == turn:
+                continue  # a reading that is held is not a new one
+            self._steady.follow(face.track_id, face.expression.values, record.stamp.t_ns)
+            self._held[face.track_id] = turn, face.expression
 
     def reset(self, track_id: int | None = None) -> None:
         """Forget how one face, or every face, looked."""
@@ -147,7 +151,7 @@ class NetworkExpression(StageBase):
 
     def probabilities(self, image: UInt8, region: CropTransform) -> Float32:
         """(C,) of the network's own classes for one region of a picture (H, W, 3) uint8 RGB."""
-        crop = warp_crop(image, region, smooth=True, outside=_GREY, gain=light_gain(image))
+        crop = warp_crop(in_light(image), region, smooth=True, outside=_GREY)
         pixels: Float32 = np.zeros((self._batch, 3, self.size_px, self.size_px), np.float32)
         normalised(crop, pixels[0])
         if self.options.mirrored:

@@ -29,7 +29,7 @@ from mien.core.schema import load_schema
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.card import ModelCard, PictureNetwork
-from mien.runtime.light import light_gain
+from mien.runtime.light import in_light
 from mien.runtime.pixels import normalised
 from mien.runtime.session import Precision
 from mien.runtime.store import Model, open_model
@@ -229,7 +229,7 @@ class NetworkLandmarks(StageBase, ABC):
         """(batch, 3, S, S) float32; rows beyond the regions are 0."""
         pixels: Float32 = np.zeros((self.options.batch, 3, self.size_px, self.size_px), np.float32)
         for row, region in zip(pixels, regions, strict=False):
-            normalised(warp_crop(image, region, smooth=True, gain=light_gain(image)), row)
+            normalised(warp_crop(in_light(image), region, smooth=True), row)
         return pixels
 
     def _region(self, face: Face) -> tuple[CropTransform, bool]:

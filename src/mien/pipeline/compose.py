@@ -16,7 +16,7 @@ from mien.core.record import FrameRecord, Trace
 from mien.errors import ConfigError, MienError, StageError
 from mien.pipeline.registry import EXPORTERS, SINKS, load, stage_class, suggestion
 from mien.pipeline.stage import Options, Source, SourceInfo, Stage
-from mien.pipeline.wiring import WHERE, check_wiring, fields_of_source, in_order
+from mien.pipeline.wiring import WHERE, check_wiring, fields_of_source, in_order, measured_anew
 
 
 def options_for(part: Any, table: Mapping[str, Any], where: str) -> Any:
@@ -95,6 +95,7 @@ class Pipeline:
         self.stages = tuple(stages)
         self.notes = tuple(notes)
         self.fields = check_wiring(self.stages, provided)
+        self._old = measured_anew(self.stages, provided)
         self.models = tuple(dict.fromkeys(m for _, stage in self.stages for m in stage.models))
         deciding = (i for i, (_, stage) in enumerate(self.stages) if stage.writes & WHERE)
         self._first = max(deciding, default=-1) + 1
@@ -114,6 +115,8 @@ class Pipeline:
         Raises:
             StageError: see `process`.
         """
+        if "faces.expression" in self._old:
+            record = replace(record, faces=tuple(replace(face, expression=None) for face in record.faces))
         return self._through(record, self.stages[: self._first])
 
     def finish(self, record: FrameRecord) -> FrameRecord:
@@ -196,7 +199,7 @@ def compose(config: Mapping[str, Any], source: SourceInfo) -> Pipeline:
                 left_out.append(slot)
                 built.pop()[1].close()
         notes = [f"no pixels in a recorded take: {', '.join(left_out)} kept as recorded"] if left_out else []
-        return Pipeline(in_order(built, provided), provided, notes)
+        return Pipeline(in_order(built), provided, notes)
     except BaseException:
         for _, stage in built:
             stage.close()

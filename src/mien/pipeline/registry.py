@@ -84,6 +84,12 @@ EXPORTERS: Mapping[str, ExporterEntry] = {
     "usd": ExporterEntry("mien.sinks.exporters.usd:export", "take.usda", "UsdSkel character and animation"),
     "bvh": ExporterEntry("mien.sinks.exporters.bvh:export", "head.bvh", "head and eyes as a skeleton"),
     "json": ExporterEntry("mien.sinks.exporters.json_clip:export", "take.json", "plain numbers for any language"),
+    "parquet": ExporterEntry(
+        "mien.sinks.exporters.take_copy:export",
+        "take.parquet",
+        "the take again, whole; with --edited its edits, with --face one person",
+        per_person=False,
+    ),
 }
 """Made from the finished take."""
 

@@ -9,6 +9,8 @@ from mien.pipeline.stage import FIELDS, SourceInfo, Stage
 
 WHERE = frozenset({"faces", "faces.keypoints", "faces.landmarks"})
 """Fields that say which faces there are and where: what detection and landmarks of the next frame begin with."""
+OPTIONAL = frozenset({"faces.expression"})
+"""Fields that a stage looks at if they are there, without naming them in `reads`."""
 
 
 def check_wiring(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -> frozenset[str]:
@@ -33,16 +35,27 @@ def check_wiring(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -
     return frozenset(known)
 
 
-def in_order(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -> list[tuple[str, Stage]]:
-    """The stages as they were named, but one that reads what a later one writes goes behind that one: which of two ways
-    to measure something comes first depends on the way. What nobody writes is left to `check_wiring`."""
-    known, waiting, out = set(provided), list(stages), []
+def in_order(stages: Sequence[tuple[str, Stage]]) -> list[tuple[str, Stage]]:
+    """The stages as they were named, but one that reads what a later one measures goes behind that one: which of two
+    measures comes first depends on how they are taken. What is only refined later (read and written) may be read
+    before. The same order whether or not the source has old values of its own. What nobody writes is left to
+    `check_wiring`."""
+    waiting, out = list(stages), []
     while waiting:
-        ready = next((pair for pair in waiting if pair[1].reads <= known), waiting[0])
+        ready = next((pair for pair in waiting if not _reads_later(pair, waiting)), waiting[0])
         waiting.remove(ready)
         out.append(ready)
-        known |= ready[1].writes
     return out
+
+
+def _reads_later(one: tuple[str, Stage], waiting: Sequence[tuple[str, Stage]]) -> bool:
+    return any(one[1].reads & (other.writes - other.reads) for slot, other in waiting if slot != one[0])
+
+
+def measured_anew(stages: Sequence[tuple[str, Stage]], provided: Iterable[str]) -> frozenset[str]:
+    """Fields of OPTIONAL that the source provides although a stage measures them: old values that none may see."""
+    written = frozenset().union(*(stage.writes for _, stage in stages))
+    return OPTIONAL & frozenset(provided) & written
 
 
 def fields_of_source(info: SourceInfo) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 No network has seen much of a room that is lit by a screen. What they are shown of a dark picture is multiplied by one
 number for the whole frame; what is recorded stays as it was taken. On marked faces whose light was taken away step by
-step this gave back half and more of those that were lost (docs/results.md, Robustness).
+step this gave back a third to a half of those that were lost (docs/results.md, Robustness). What MediaPipe's networks
+and the micro-expression spotter see is left as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -27,38 +29,58 @@ MOST = 14.0
 _ROWS = 60
 """Of the picture that is looked at."""
 
-_lately: deque[tuple[weakref.ref[UInt8], float]] = deque(maxlen=4)
-"""Frames whose number is known: several stages ask about one frame, and two frames are under way at once."""
+
+class _Known(NamedTuple):
+    image: weakref.ref[UInt8]
+    sample: UInt8
+    lit: UInt8 | None
+    """None: it is bright enough."""
+
+
+_lately: deque[_Known] = deque(maxlen=3)
+"""Several stages ask about one frame, and two frames are under way at once."""
 _guard = threading.Lock()
 
 
-def light_gain(image: UInt8) -> float:
-    """What a picture (H, W, 3) or (H, W) uint8 is to be multiplied by, 1 … MOST; 1 = it is bright enough.
+def in_light(image: UInt8) -> UInt8:
+    """The picture (H, W, 3) or (H, W) uint8 as a network should see it: itself, or a brighter copy.
 
-    A picture's number is remembered for as long as the array lives: pixels of a frame do not change.
+    A copy is kept for the stages that ask later. An array that is filled anew is noticed by its pixels.
     """
+    sample = _sampled(image)
     with _guard:
-        for known, gain in _lately:
-            if known() is image:
-                return gain
-    gain = _measured(image)
+        for known in _lately:
+            if known.image() is image and np.array_equal(known.sample, sample):
+                return image if known.lit is None else known.lit
+    gain = _gain(sample)
+    lit = None if gain <= 1.0 else np.asarray(cv2.convertScaleAbs(image, alpha=gain), np.uint8)
     with _guard:
-        _lately.append((weakref.ref(image), gain))
-    return gain
+        _lately.append(_Known(weakref.ref(image), sample, lit))
+    return image if lit is None else lit
 
 
-def lit(pixels: UInt8, gain: float) -> UInt8:
-    """The pixels, brighter; as they are for a gain of 1."""
-    return pixels if gain <= 1.0 else np.asarray(cv2.convertScaleAbs(pixels, alpha=gain), np.uint8)
+def light_gain(image: UInt8) -> float:
+    """What a picture (H, W, 3) or (H, W) uint8 is multiplied by, 1 … MOST; 1 = it is bright enough.
+
+    Coloured light counts by its strongest colour where the brightest parts are limited.
+    """
+    return _gain(_sampled(image))
 
 
-def _measured(image: UInt8) -> float:
-    if image.size == 0:
-        return 1.0
+def _sampled(image: UInt8) -> UInt8:
     step = max(1, min(image.shape[:2]) // _ROWS)
-    small = np.ascontiguousarray(image[::step, ::step])
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
-    counts = np.bincount(grey.reshape(-1), minlength=256)
-    mean = float(counts @ np.arange(256)) / grey.size
-    brightest = int(np.searchsorted(np.cumsum(counts), (1 - SMALLEST) * grey.size))
-    return float(np.clip(min(DARK / max(mean, 1.0), BRIGHT / max(brightest, 1)), 1.0, MOST))
+    return np.ascontiguousarray(image[::step, ::step])
+
+
+def _gain(sample: UInt8) -> float:
+    if sample.size == 0:
+        return 1.0
+    coloured = sample.ndim == 3
+    mean = float((cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY) if coloured else sample).mean())
+    if mean >= DARK:
+        return 1.0
+    strongest = sample.max(axis=2) if coloured else sample
+    counts = np.bincount(strongest.reshape(-1), minlength=256)
+    # Between grey values, or noise at the limit would make the picture flicker.
+    brightest = float(np.interp((1 - SMALLEST) * strongest.size, np.cumsum(counts), np.arange(256)))
+    return float(np.clip(min(DARK / max(mean, 1.0), BRIGHT / max(brightest, 1.0)), 1.0, MOST))

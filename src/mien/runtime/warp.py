@@ -7,10 +7,9 @@ import numpy as np
 
 from mien.core.arrays import Float64, UInt8
 from mien.core.geometry import CropTransform
-from mien.runtime.light import lit
 
 
-def warp_crop(image: UInt8, crop: CropTransform, *, smooth: bool = False, outside: int = 0, gain: float = 1.0) -> UInt8:
+def warp_crop(image: UInt8, crop: CropTransform, *, smooth: bool = False, outside: int = 0) -> UInt8:
     """The pixels of a crop, bilinear.
 
     Args:
@@ -19,7 +18,6 @@ def warp_crop(image: UInt8, crop: CropTransform, *, smooth: bool = False, outsid
         smooth: where a crop px spans two image px or more, halve the image (means of 2 × 2 px) until it spans
             less. False: crops much smaller than the face alias.
         outside: grey value of pixels from outside the image; 0 = black.
-        gain: what the pixels of the image are multiplied by (`light`).
 
     Returns:
         (h, w, C) or (h, w) uint8 with (w, h) = `crop.size_wh`.
@@ -35,9 +33,9 @@ def warp_crop(image: UInt8, crop: CropTransform, *, smooth: bool = False, outsid
         crop.size_wh,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(outside / gain,) * 4,
+        borderValue=(float(outside),) * 4,
     )
-    return lit(np.asarray(out, dtype=np.uint8), gain)
+    return np.asarray(out, dtype=np.uint8)
 
 
 def _halved(image: UInt8, image_from_crop: Float64, crop: CropTransform) -> tuple[UInt8, Float64]:

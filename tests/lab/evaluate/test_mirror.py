@@ -8,7 +8,8 @@ import pytest
 from mien.core.record import FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.errors import RequestError
-from mien.lab.evaluate.mirror import compared, exchanged, turned_round
+from mien.lab.evaluate.mirror import compared, exchanged, read, turned_round
+from mien.pipeline.config import load_config
 
 SHAPES = load_schema("arkit52")
 
@@ -42,6 +43,7 @@ def test_what_one_of_both_did_not_measure_is_left_out() -> None:
     mirror[0] = 0
     found = compared("a", "b", plain, mirror)
     assert found.mean == 0
+    assert found.alone == pytest.approx(1 - 3 * 51 / (4 * 52))
     assert np.isnan(found.by_shape[exchanged()[3]])
     with pytest.raises(RequestError, match="no face was measured in both"):
         compared("a", "b", np.full((2, 52), np.nan, np.float32), mirror[:2])
@@ -55,3 +57,10 @@ def test_a_frame_is_mirrored_and_one_without_pixels_is_named() -> None:
     np.testing.assert_array_equal(turned[:, 0], image[:, 2])
     with pytest.raises(RequestError, match="no pixels to mirror"):
         turned_round(FrameRecord(Stamp("s", 0, 0), (3, 2)))
+
+
+def test_a_clip_is_read_in_both_directions() -> None:
+    config = load_config("balanced", ["stages=[]"])
+    plain, mirror = (read("demo", config, 3, mirrored=m) for m in (False, True))
+    assert plain.shape == mirror.shape == (3, 52)
+    assert np.isnan(plain).all(), "nothing was asked"

@@ -3,8 +3,8 @@
     python -m mien.lab.evaluate.mirror --clip demo --clip clip.mp4 --preset balanced [--frames 300]
 
 Every clip is read twice by the whole chain, once mirrored; then left and right of the mirrored answer are exchanged.
-The difference is in shares of a shape's range (0–1); a frame in which one of the two could not measure a shape is left
-out.
+The difference is in shares of a shape's range (0–1). What only one of the two measured has no difference; its share is
+told.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -43,6 +44,7 @@ class Mirrored:
         by_shape: (52,) mean absolute difference, 0–1; NaN = never measured in both.
         mean: over all shapes and frames that were measured in both.
         p95: 95th percentile of the same.
+        alone: share of what either reading measured that the other did not, 0–1.
     """
 
     clip: str
@@ -51,6 +53,7 @@ class Mirrored:
     by_shape: Float32
     mean: float
     p95: float
+    alone: float
 
     def line(self) -> str:
         """For the terminal."""
@@ -58,7 +61,7 @@ class Mirrored:
         worst = ", ".join(f"{_SHAPES.names[i]} {100 * self.by_shape[i]:.1f}" for i in order)
         return (
             f"{self.clip}, {self.preset}, {self.frames} frames: {100 * self.mean:.2f} % of the range in the mean, "
-            f"95th percentile {100 * self.p95:.1f} %; most: {worst}"
+            f"95th percentile {100 * self.p95:.1f} %, {100 * self.alone:.1f} % measured in one alone; most: {worst}"
         )
 
 
@@ -72,10 +75,9 @@ def exchanged() -> Int64:
 
 
 def read(clip: str, config: dict[str, Any], frames: int, *, mirrored: bool) -> Float32:
-    """(T, 52) blendshapes of the first face of every frame; NaN = not measured."""
-    source = open_source(clip)
+    """(T, 52) blendshapes of the one face that presets follow; NaN = not measured."""
     rows = []
-    with compose(config, source.info) as pipeline:
+    with closing(open_source(clip)) as source, compose(config, source.info) as pipeline:
         for record in islice(source, frames):
             shown = turned_round(record) if mirrored else record
             found = [f.blendshapes.values for f in pipeline.process(shown).faces if f.blendshapes is not None]
@@ -110,6 +112,7 @@ def compared(clip: str, preset: str, plain: Float32, mirror: Float32) -> Mirrore
         by_shape.astype(np.float32),
         float(apart[known].mean()),
         float(np.percentile(apart[known], 95)),
+        float(1 - known.sum() / (np.isfinite(plain) | np.isfinite(mirror[:, exchanged()])).sum()),
     )
 
 

@@ -131,7 +131,7 @@ class Sender:
         self._news.ring()
 
     def _run(self) -> None:
-        while self._next is not None or not self._closing:
+        while not self._closing or self._next is not None:
             if self._next is None:
                 self._news.wait()
             with self._guard:
