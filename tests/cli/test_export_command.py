@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from mien.cli.main import main
@@ -14,6 +15,7 @@ from mien.core.record import Face, FrameRecord, Stamp
 from mien.pipeline.registry import EXPORTERS
 from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
 from mien.sinks.parquet import ParquetSink
+from mien.take.reader import load_take
 
 
 @pytest.fixture
@@ -94,6 +96,38 @@ def test_files_of_somebody_else_stay(
     assert "the take itself" in capsys.readouterr().err
     assert run(monkeypatch, take, "--to", "json", "--overwrite") == 0
     assert json.loads((take / "take.json").read_text())["track_id"] == 3
+
+
+def test_a_take_again(
+    take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, take, "--to", "parquet") == 2
+    assert "the take itself" in capsys.readouterr().err
+    assert run(monkeypatch, take, "--to", "parquet,json", "--out", tmp_path / "copy") == 0
+    before, after = load_take(take), load_take(tmp_path / "copy")
+    assert pq.read_table(after.path).equals(pq.read_table(before.path), check_metadata=True)
+    assert (after.header, after.summary) == (before.header, before.summary)
+    capsys.readouterr()
+    assert run(monkeypatch, take, "--to", "parquet", "--out", tmp_path / "copy") == 2
+    assert "take.parquet is there already" in capsys.readouterr().err, "a take is never replaced unasked"
+    assert run(monkeypatch, take, "--to", "parquet", "--out", tmp_path / "copy", "--overwrite", "--face", 3) == 0
+    assert run(monkeypatch, take, "--to", "parquet", "--set", "parquet.x=1", "--out", tmp_path / "other") == 2
+    assert "takes no options" in capsys.readouterr().err
+
+
+def test_one_file_goes_into_a_folder_without_an_ending(
+    take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(monkeypatch, take, "--to", "json", "--out", tmp_path / "folder") == 0
+    assert (tmp_path / "folder" / "take.json").is_file()
+
+
+@pytest.mark.parametrize("name", [n for n in EXPORTERS if n not in ("csv", "parquet", "report")])
+def test_every_format_that_shows_a_person_can_be_calm_and_fade(
+    name: str, take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--set", f"{name}.smooth=true", "--set", f"{name}.lost=fade")
+    assert run(monkeypatch, take, "--to", name, "--out", tmp_path / "x", *options) == 0
 
 
 def test_the_list_names_every_format_and_its_options(

@@ -93,6 +93,21 @@ def test_other_faces_get_files_of_their_own(tmp_path: Path) -> None:
     assert read(tmp_path / "one.csv")[1]["JawOpen"] == 1.0
 
 
+def test_weights_are_as_measured_unless_asked_otherwise(tmp_path: Path) -> None:
+    seen = [face(1, shapes={"jawOpen": 0.1 + 0.2 * (i % 2), "mouthClose": 0.5}) for i in range(9)]
+    records = [*(record(i, f) for i, f in enumerate(seen)), *(record(9 + i) for i in range(20))]
+    take = store(tmp_path, records)
+    export(take, tmp_path / "raw.csv")
+    raw = read(tmp_path / "raw.csv")
+    assert [r["JawOpen"] for r in raw[:4]] == pytest.approx([0.1, 0.3, 0.1, 0.3])
+    assert {r["MouthClose"] for r in raw} == {0.5}, "also above jawOpen: this is data, not a character"
+    assert raw[-1]["JawOpen"] == pytest.approx(0.1)
+    export(take, tmp_path / "b.csv", options=LiveLinkOptions(smooth=True, lost="fade"))
+    calm = read(tmp_path / "b.csv")
+    assert np.ptp([r["JawOpen"] for r in calm[:8]]) < 0.19
+    assert calm[-1]["JawOpen"] < 0.01
+
+
 def test_no_face_is_a_neutral_file(tmp_path: Path) -> None:
     export(store(tmp_path, [record(0), record(1)]), tmp_path / "a.csv")
     assert all(v == 0 for row in read(tmp_path / "a.csv") for k, v in row.items() if k != "t")

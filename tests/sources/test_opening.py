@@ -12,6 +12,7 @@ from served_files import serve_bytes
 from mien.errors import ConfigError, SourceError
 from mien.pipeline.stage import Span
 from mien.sources.opening import open_source
+from small_takes import write_take
 
 
 def test_each_kind_by_what_is_there(tmp_path: Path) -> None:
@@ -31,6 +32,17 @@ def test_each_kind_by_what_is_there(tmp_path: Path) -> None:
         source = open_source(spec)
         assert source.info.kind == kind, spec
         source.close()
+
+
+def test_the_folder_of_a_capture_is_its_take(tmp_path: Path) -> None:
+    write_take(tmp_path / "a", 5)
+    Image.fromarray(numbered(0)).save(tmp_path / "a" / "beside.png")
+    source = open_source(tmp_path / "a")
+    assert source.info.kind == "replay"
+    assert len(list(source)) == 5
+    (tmp_path / "b" / "take.parts").mkdir(parents=True)
+    with pytest.raises(SourceError, match="no take"):
+        open_source(tmp_path / "b")
 
 
 @pytest.mark.parametrize("spec", [93, "camera:93", "93", "/dev/video93"])

@@ -14,6 +14,7 @@ from mien.output_folder import written_by_mien
 from mien.pipeline.compose import options_for
 from mien.pipeline.config import load_config
 from mien.pipeline.registry import EXPORTERS, load, suggestion
+from mien.take.reader import PARTS_FOLDER, TAKE_FILE
 
 if TYPE_CHECKING:
     from mien.take.reader import Take
@@ -26,7 +27,8 @@ class ExportRequest:
     Attributes:
         take: what `load_take` accepts.
         outputs: names of exporters.
-        out: file to write (one output), or a folder (several, or if there is such a folder); None = beside the take.
+        out: file to write (one output), or a folder (several, if there is one, or if it has no ending); None = beside
+            the take.
         overrides: "name.option=value".
         track_id: only this face; None = everyone worth a file.
         overwrite: replace files that are not known to be Mien's own.
@@ -100,17 +102,19 @@ def _paths(request: ExportRequest, take: Take) -> dict[str, Path]:
     out = request.out
     if out is None:
         out = take.path.parent
-    elif len(request.outputs) == 1 and not out.is_dir() and not str(request.out).endswith("/"):
+    elif len(request.outputs) == 1 and not out.is_dir() and out.suffix:
         return _free(request, {request.outputs[0]: out}, take)
     return _free(request, {name: out / EXPORTERS[name].file_name for name in request.outputs}, take)
 
 
 def _free(request: ExportRequest, paths: dict[str, Path], take: Take) -> dict[str, Path]:
     for name, path in paths.items():
-        if path.resolve() == take.path.resolve() or path.is_dir():
+        beside_parts = take.path.parent / TAKE_FILE if take.path.name == PARTS_FOLDER else take.path
+        if path.resolve() in (take.path.resolve(), beside_parts.resolve()) or path.is_dir():
             raise RequestError(f"{path} is {'a folder' if path.is_dir() else 'the take itself'}; name another --out")
         further = [path.with_suffix(ending) for ending in EXPORTERS[name].beside]
-        foreign = [p for p in (path, *further) if p.exists() and not written_by_mien(name, path)]
+        # A take cannot be made again as its exports can: one is never replaced unasked.
+        foreign = [p for p in (path, *further) if p.exists() and (name == "parquet" or not written_by_mien(name, path))]
         if foreign and not request.overwrite:
             raise RequestError(f"{foreign[0]} is there already: name another --out, or say --overwrite")
     return paths

@@ -141,7 +141,7 @@ class ParquetSink:
         with self._explained("be written"):
             used = schemas_of(self._pending)
             table = encode(self._pending)
-            with _written(target, to_metadata(self._header, None, used)) as writer:
+            with written(target, to_metadata(self._header, None, used)) as writer:
                 writer.write_table(table)
         self._schemas |= used
         self._next_part += 1
@@ -164,7 +164,7 @@ class ParquetSink:
                 with explained(file), opened(file) as parquet:
                     frames += parquet.metadata.num_rows
                     schemas |= _schemas_in(parquet)
-            with _written(self.path, to_metadata(self._header, replace(summary, frames=frames), schemas)) as writer:
+            with written(self.path, to_metadata(self._header, replace(summary, frames=frames), schemas)) as writer:
                 for table in _grouped(files, self._options.group_frames):
                     writer.write_table(table)
             shutil.rmtree(self._parts, ignore_errors=True)
@@ -188,7 +188,7 @@ def _schemas_in(parquet: Any) -> set[str]:
 
 
 @contextmanager
-def _written(target: Path, metadata: dict[str, str]) -> Iterator[Any]:
+def written(target: Path, metadata: dict[str, str]) -> Iterator[Any]:
     """A Parquet writer whose file appears under `target` only when it is whole and on the disk."""
     temporary = target.with_name(target.name + ".tmp")
     try:

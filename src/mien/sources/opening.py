@@ -25,8 +25,9 @@ def open_source(spec: str | Path | int, *, span: Span = _WHOLE, options: Mapping
 
     Args:
         spec: "demo" or "builtin" (the built-in clip); "camera:0", 0 or "/dev/video0" (a camera); an address
-            with a scheme (a stream; file:// = a file); a path: *.parquet (a take), a folder or a picture
-            (photos), anything else (a video). Digits alone are a camera unless a file has this name.
+            with a scheme (a stream; file:// = a file); a path: *.parquet or the folder of a capture (a take),
+            another folder or a picture (photos), anything else (a video). Digits alone are a camera unless a file
+            has this name.
         span: part to deliver.
         options: options of the source that it turns out to be.
 
@@ -70,6 +71,10 @@ def _open_path(text: str, span: Span, options: Mapping[str, object] | None) -> S
         return _make("camera:CameraSource", text, span, options)
     path = existing(text)
     if path.is_dir():
+        from mien.take.reader import PARTS_FOLDER, TAKE_FILE
+
+        if (path / TAKE_FILE).exists() or (path / PARTS_FOLDER).is_dir():
+            return _make("replay:ReplaySource", text, span, options)
         return _make("images:ImageFolderSource", text, span, options)
     suffix = path.suffix.lower()
     if suffix == ".parquet":

@@ -14,13 +14,16 @@ from typing import Any, cast
 import numpy as np
 from pydantic import Field
 
+from mien.animate.curves import Keys
+from mien.animate.turns import continuous
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
-from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clips, never_moves
+from mien.sinks.exporters.clip import Clip, Recorded, clips, never_moves
+from mien.sinks.exporters.keyed import KeyedOptions
 from mien.sinks.exporters.whole_file import written_text
 
 
-class BlenderOptions(ClipOptions):
+class BlenderOptions(KeyedOptions):
     """What the script turns besides the shape keys."""
 
     head: str = Field(default="", description="object that is turned with the head; empty = none")
@@ -67,11 +70,17 @@ def _data(clip: Clip, options: BlenderOptions) -> dict[str, Any]:
         options.left_eye: clip.left_eye_xyzw,
         options.right_eye: clip.right_eye_xyzw,
     }
-    return {
-        "times_s": np.round(clip.times_s, 6).tolist(),
-        "shapes": {name: _values(clip.weights[:, column]) for column, name in enumerate(names)},
-        "turns": {name: _blender_wxyz(xyzw) for name, xyzw in turned.items() if name},
-    }
+    fewer = options.fewer(straight=False)
+    shapes: dict[str, Any] = {}
+    turns: dict[str, Any] = {}
+    for column, name in enumerate(names):
+        values = clip.weights[:, column]
+        shapes[name] = _values(values) if fewer is None else _few(fewer.curve(clip.times_s, values))
+    for name, xyzw in turned.items():
+        if name:
+            wxyz = continuous(xyzw) @ _WXYZ
+            turns[name] = np.round(wxyz, 6).tolist() if fewer is None else _few(fewer.turns(clip.times_s, wxyz))
+    return {"times_s": np.round(clip.times_s, 6).tolist(), "shapes": shapes, "turns": turns}
 
 
 def _values(values: Float32) -> list[float]:
@@ -80,8 +89,11 @@ def _values(values: Float32) -> list[float]:
     return [float(v) for v in np.round(kept.astype(np.float64), 5)]
 
 
-def _blender_wxyz(xyzw: Float32) -> list[list[float]]:
-    """Quaternions w, x, y, z in Blender's axes: x stays, our y (up) is its z, our z (out of the face) its -y."""
-    x, y, z, w = xyzw.astype(np.float64).T
-    rows: list[list[float]] = np.round(np.stack([w, x, -z, y], axis=1), 6).tolist()
-    return rows
+def _few(keys: Keys) -> dict[str, Any]:
+    """Times, values, and slopes per second before and behind each key."""
+    rows = {"t": keys.times_s, "v": keys.values, "in": keys.in_slopes, "out": keys.out_slopes}
+    return {name: np.round(row, 6).tolist() for name, row in rows.items()}
+
+
+_WXYZ = np.array([[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, -1, 0], [1, 0, 0, 0]], np.float64)
+"""x, y, z, w → w, x, y, z in Blender's axes: x stays, our y (up) is its z, our z (out of the face) its -y."""

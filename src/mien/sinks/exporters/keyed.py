@@ -26,6 +26,10 @@ class KeyedOptions(ClipOptions):
         return Fewer(self.tolerance, self.turn_tolerance_deg, straight) if self.tolerance else None
 
 
+_MARGIN = 0.995
+"""Files round and players calculate in single precision: what is left of a tolerance for the reduction itself."""
+
+
 class Fewer:
     """Keys within the tolerances of every frame.
 
@@ -36,7 +40,7 @@ class Fewer:
     """
 
     def __init__(self, tolerance: float, degrees: float, straight: bool) -> None:
-        self.tolerance, self.degrees, self.straight = tolerance, degrees, straight
+        self.tolerance, self.degrees, self.straight = _MARGIN * tolerance, _MARGIN * degrees, straight
 
     def curve(self, times_s: Float64, values: Float32) -> Keys:
         """Of a (T,) weight, or (T, N) weights that share their keys."""

@@ -1,8 +1,8 @@
 """The take as the CSV that the Live Link Face app records: 52 ARKit shapes and nine rotations per frame.
 
 The main face (seen in the most frames) goes to the file asked for, every other that was seen in at least 5 % of
-its frames to a file with its track id before the ending. Frames without the face repeat its last pose, so that
-the file has no holes in time.
+its frames to a file with its track id before the ending. Frames without the face repeat its last pose (or fade), so
+that the file has no holes in time. Weights are as measured: mouthClose too, which other formats keep below jawOpen.
 
 HeadYaw, HeadPitch and HeadRoll are relative to the line of sight (`core.geometry.apparent_rotation`): 0 = the
 camera sees the face from the front, wherever it is in the picture. Those of `take.csv` are in the camera's frame.
@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from mien.animate.performance import Performance, performance, performances
+from mien.animate.performance import Performance, performances
+from mien.animate.smooth import calmed
 from mien.core.arrays import Float64
 from mien.core.geometry import FRONTAL, euler_from_rotation, rotation_from_quaternion
 from mien.core.schema import load_schema
 from mien.core.timebase import NS_PER_S
-from mien.pipeline import stage
+from mien.sinks.exporters.clip import ClipOptions
 from mien.sinks.exporters.people import worth_a_file
 from mien.sinks.exporters.whole_file import written_text
 from mien.take.reader import Take
@@ -40,7 +41,7 @@ _ROTATIONS = tuple(f"{part}{axis}" for part in ("Head", "LeftEye", "RightEye") f
 _SWAPPED = {"JawLeft": "JawRight", "JawRight": "JawLeft", "MouthLeft": "MouthRight", "MouthRight": "MouthLeft"}
 
 
-class LiveLinkOptions(stage.Options):
+class LiveLinkOptions(ClipOptions):
     """Signs relative to Mien's own: yaw + to the subject's left, pitch + up, roll + to the right shoulder.
 
     The head is turned relative to the line of sight, not in the camera's frame as in `take.csv`.
@@ -77,12 +78,11 @@ def export(
         SinkError: a file cannot be written. SourceError: the take is damaged.
     """
     options = options or LiveLinkOptions()
-    records = take.records()
-    every = performances(records) if track_id is None else [performance(records, track_id)]
+    every = performances(take.records(), lost=options.lost, only=track_id)
     out = []
     for place, one in enumerate(worth_a_file(every)):
         target = path if place == 0 else path.with_name(f"{path.stem}.{one.track_id}{path.suffix}")
-        _write(one, target, options, live=take.header.source.clock == "monotonic")
+        _write(calmed(one) if options.smooth else one, target, options, live=take.header.source.clock == "monotonic")
         out.append(target)
     return out
 

@@ -19,11 +19,12 @@ from typing import Any, Literal, TextIO, cast
 import numpy as np
 from pydantic import Field
 
-from mien.animate.curves import reduced
+from mien.animate.curves import Keys, reduced
 from mien.core.arrays import Float32, Float64
 from mien.core.geometry import FRONTAL, euler_from_rotation, rotation_from_quaternion
 from mien.core.schema import load_schema
-from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, clamped_slopes, clips, never_moves, number
+from mien.sinks.exporters.clip import Clip, Recorded, clamped_slopes, clips, number
+from mien.sinks.exporters.keyed import KeyedOptions
 from mien.sinks.exporters.whole_file import written_text
 
 SKINNED_MESH_RENDERER, TRANSFORM = 137, 4
@@ -89,7 +90,7 @@ _TAIL = """\
 """
 
 
-class UnityOptions(ClipOptions):
+class UnityOptions(KeyedOptions):
     """Where the curves belong. Paths are names of transforms below the Animator, joined by "/"."""
 
     path: str = Field(default="", description="of the SkinnedMeshRenderer, e.g. Head/FaceMesh; empty = the Animator's")
@@ -97,9 +98,6 @@ class UnityOptions(ClipOptions):
         default="arkit", description="arkit: eyeBlinkLeft; Arkit: EyeBlinkLeft, as the mesh spells its shapes"
     )
     prefix: str = Field(default="", description="before each shape's name, e.g. 'face.' for meshes from FBX files")
-    tolerance: float = Field(
-        default=0.0, ge=0.0, le=0.5, description="weights may be this far off for fewer keys; 0 = a key per frame"
-    )
     head_path: str = Field(default="", description="transform of the head; empty = the head is not turned")
     left_eye_path: str = Field(default="", description="transform of the subject's left eye; empty = not turned")
     right_eye_path: str = Field(default="", description="transform of the subject's right eye; empty = not turned")
@@ -139,16 +137,12 @@ def _write(file: TextIO, clip: Clip, name: str, options: UnityOptions) -> None:
     shapes = load_schema("arkit52").names
     if options.names == "Arkit":
         shapes = tuple(n[0].upper() + n[1:] for n in shapes)
-    slopes = clamped_slopes(clip.times_s, clip.weights)
+    fewer = options.fewer(straight=False)
     for column, shape in enumerate(shapes):
         where = (f"blendShape.{options.prefix}{shape}", options.path, SKINNED_MESH_RENDERER)
-        if options.tolerance and not never_moves(clip.weights[:, column]):
-            few = reduced(clip.times_s, clip.weights[:, column].astype(np.float64), options.tolerance)
-            keys = _Keys(few.times_s, few.values * 100.0, few.in_slopes * 100.0, few.out_slopes * 100.0, _FREE)
-        else:
-            slope = slopes[:, column] * 100.0
-            keys = _Keys(clip.times_s, clip.weights[:, column].astype(np.float64) * 100.0, slope, slope)
-        file.writelines(_curve(keys, where))
+        values = clip.weights[:, column]
+        few = None if fewer is None else fewer.curve(clip.times_s, values)
+        file.writelines(_curve(_keys(clip.times_s, values, few, 100.0), where))
     turned = (
         (options.head_path, clip.head_xyzw),
         (options.left_eye_path, clip.left_eye_xyzw),
@@ -156,14 +150,25 @@ def _write(file: TextIO, clip: Clip, name: str, options: UnityOptions) -> None:
     )
     for path, xyzw in turned:
         if path:
-            angles = unity_angles(xyzw)
-            slopes = clamped_slopes(clip.times_s, angles)
-            for axis in range(3):
-                where = (f"localEulerAnglesRaw.{'xyz'[axis]}", path, TRANSFORM)
-                slope = slopes[:, axis]
-                file.writelines(_curve(_Keys(clip.times_s, angles[:, axis].astype(np.float64), slope, slope), where))
+            for axis, angles in zip("xyz", unity_angles(xyzw).T, strict=True):
+                few = None if fewer is None else _few_angles(clip.times_s, angles, fewer.degrees)
+                where = (f"localEulerAnglesRaw.{axis}", path, TRANSFORM)
+                file.writelines(_curve(_keys(clip.times_s, angles, few), where))
     stop = number(float(clip.times_s[-1]))
     file.write(_TAIL.replace("@RATE@", number(clip.rate_hz, 4)).replace("@STOP@", stop))
+
+
+def _keys(times_s: Float64, values: Float32, few: Keys | None, scale: float = 1.0) -> _Keys:
+    """One curve (T,) in the unit of the file."""
+    if few is None:
+        slopes = clamped_slopes(times_s, values[:, None])[:, 0] * scale
+        return _Keys(times_s, values.astype(np.float64) * scale, slopes, slopes)
+    return _Keys(few.times_s, few.values * scale, few.in_slopes * scale, few.out_slopes * scale, _FREE)
+
+
+def _few_angles(times_s: Float64, degrees: Float32, tolerance: float) -> Keys:
+    """Few keys of one of three angles: of the whole turn the square of the error is at most five times one angle's."""
+    return reduced(times_s, degrees.astype(np.float64), tolerance / 5.0**0.5, (-np.inf, np.inf))
 
 
 def unity_angles(xyzw: Float32) -> Float32:

@@ -6,7 +6,9 @@
     take.unreal.py     run in the editor (File > Execute Python Script) with an AnimSequence selected: adds the curves.
 
 Tangents are value per second, through the neighbouring keys, as the engine's automatic tangents are. A curve that
-never moves has one key. Names are Live Link's (EyeBlinkLeft) or, on request, MetaHuman's raw controls.
+never moves has one key. Names are Live Link's (EyeBlinkLeft) or, on request, MetaHuman's raw controls. With a tolerance
+the JSON holds few keys with tangents of their own (RCTM_Break), and `frames_s`: the script, which cannot set tangents,
+samples them there. The table has one column per frame.
 """
 
 from __future__ import annotations
@@ -17,16 +19,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
+import numpy as np
 from pydantic import Field
 
 from mien.animate.profile import load_profile
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
-from mien.sinks.exporters.clip import Clip, ClipOptions, Recorded, auto_slopes, clips, never_moves, number
+from mien.sinks.exporters.clip import Clip, Recorded, auto_slopes, clips, never_moves, number
+from mien.sinks.exporters.keyed import Fewer, KeyedOptions
 from mien.sinks.exporters.whole_file import written_text
 
 
-class UnrealOptions(ClipOptions):
+class UnrealOptions(KeyedOptions):
     """Names of the curves, and where the script adds them."""
 
     names: Literal["arkit", "metahuman"] = Field(
@@ -60,7 +64,7 @@ def export(
         names, values = curves_of(clip, options.names)
         table, script = target.with_suffix(".csv"), target.with_suffix(".py")
         with written_text(target) as file:
-            _write_json(file, clip, names, values)
+            _write_json(file, clip, names, values, options.fewer(straight=False))
         with written_text(table) as file:
             _write_table(file, clip, names, values)
         with written_text(script) as file:
@@ -80,22 +84,30 @@ def curves_of(clip: Clip, names: str) -> tuple[list[str], Float32]:
     return [n[0].upper() + n[1:] for n in load_schema("arkit52").names], clip.weights
 
 
-def _write_json(file: TextIO, clip: Clip, names: list[str], values: Float32) -> None:
+def _write_json(file: TextIO, clip: Clip, names: list[str], values: Float32, fewer: Fewer | None) -> None:
     slopes = auto_slopes(clip.times_s, values)
-    head = {"generator": "mien", "format": "mien rich curves 1", "length_s": float(clip.times_s[-1])}
+    head: dict[str, Any] = {"generator": "mien", "format": "mien rich curves 1", "length_s": float(clip.times_s[-1])}
+    if fewer is not None:
+        head["frames_s"] = np.round(clip.times_s, 6).tolist()
     file.write(json.dumps(head)[:-1] + ', "curves": [\n')
     for column, name in enumerate(names):
-        last = 1 if never_moves(values[:, column]) else len(clip)
         curve = {"Name": name, "PreInfinityExtrap": "RCCE_Constant", "PostInfinityExtrap": "RCCE_Constant"}
         file.write(json.dumps(curve)[:-1] + ', "Keys": [\n')
-        for place in range(last):
-            slope = number(slopes[place, column]) if last > 1 else "0"
-            key = (
-                f'{{"InterpMode": "RCIM_Cubic", "TangentMode": "RCTM_Auto", "Time": {number(clip.times_s[place])}, '
-                f'"Value": {number(values[place, column])}, "ArriveTangent": {slope}, "LeaveTangent": {slope}}}'
-            )
-            file.write(key + (",\n" if place < last - 1 else "\n"))
-        file.write("]}" + (",\n" if column < len(names) - 1 else "\n"))
+        if fewer is not None:
+            few = fewer.curve(clip.times_s, values[:, column])
+            rows = np.stack([few.times_s, few.values, few.in_slopes, few.out_slopes], axis=1)
+        else:
+            slope = slopes[:, column]
+            rows = np.stack([clip.times_s, values[:, column], slope, slope], axis=1)
+            if never_moves(values[:, column]):
+                rows = rows[:1] * [1.0, 1.0, 0.0, 0.0]
+        mode = "RCTM_Auto" if fewer is None else "RCTM_Break"
+        keys = [
+            f'{{"InterpMode": "RCIM_Cubic", "TangentMode": "{mode}", "Time": {number(t)}, "Value": {number(v)}, '
+            f'"ArriveTangent": {number(arrive)}, "LeaveTangent": {number(leave)}}}'
+            for t, v, arrive, leave in rows.tolist()
+        ]
+        file.write(",\n".join(keys) + "\n]}" + (",\n" if column < len(names) - 1 else "\n"))
     file.write("]}\n")
 
 
