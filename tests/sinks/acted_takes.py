@@ -57,10 +57,10 @@ def acted_take(rate: str, frames: int = 40, seed: int = 3) -> ActedTake:
     weights[:, 51] = np.nan  # the tongue is never measured
     head = np.cumsum(rng.normal(0, 3, (frames, 3)), axis=0)
     gaze = rng.normal(0, 8, (frames, 2, 2))
-    return ActedTake(tuple(_record(rate, i, weights[i], head[i], gaze[i]) for i in range(frames)))
+    return ActedTake(tuple(record_at(rate, i, weights[i], head[i], gaze[i]) for i in range(frames)))
 
 
-def _record(rate: str, index: int, weights: Float32, head: Float64, gaze: Float64) -> FrameRecord:
+def record_at(rate: str, index: int, weights: Float32, head: Float64, gaze: Float64) -> FrameRecord:
     t_ns = START_NS + round(Fraction(index * 10**9) / RATES[rate])
     face = Face(
         Box([0, 0, 10, 10], 0.9),

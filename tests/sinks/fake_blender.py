@@ -1,6 +1,7 @@
-"""The few parts of Blender's Python interface that the exported script uses, in the three ways it has had.
+"""The few parts of Blender's Python interface that the exported script uses, in the four ways it has had.
 
-What the real ones do was seen in bpy 4.2, 4.5 and 5.0, where the script gives the same values.
+What the real ones do was seen in bpy 4.2, 4.5 and 5.0, where the script gives the same values;
+3.6 follows its documentation.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ class Points:
     def __init__(self) -> None:
         self.co: list[tuple[float, float]] = []
         self.interpolation: list[int] = []
+        self.handle_left: list[float] = []
+        self.handle_right: list[float] = []
+        self.handle_left_type: list[int] = []
+        self.handle_right_type: list[int] = []
         self._count = 0
 
     def add(self, count: int) -> None:
@@ -25,10 +30,13 @@ class Points:
         if name == "co":
             assert len(flat) == 2 * self._count
             self.co = list(zip(flat[::2], flat[1::2], strict=True))
+        elif name in ("handle_left", "handle_right"):
+            assert len(flat) == 2 * self._count
+            setattr(self, name, flat)
         else:
-            assert name == "interpolation"
+            assert name in ("interpolation", "handle_left_type", "handle_right_type")
             assert len(flat) == self._count
-            self.interpolation = flat
+            setattr(self, name, flat)
 
 
 class FCurves(list[Any]):
@@ -45,16 +53,36 @@ class Slots:
         return SimpleNamespace(id_type=id_type, name=name)
 
 
+class OldAnimData:
+    """Blender 3.6's AnimData: an action, and no slots; like every RNA struct it takes no other attribute."""
+
+    __slots__ = ("action",)
+
+    def __init__(self) -> None:
+        self.action: Any = None
+
+
+class OldAction:
+    """Blender 3.6's Action: `fcurves` and `groups`, neither slots nor layers."""
+
+    __slots__ = ("fcurves", "groups", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name, self.fcurves, self.groups = name, FCurves(), []
+
+
 class Animated:
     """Something with animation data: a Key block or an object."""
 
-    def __init__(self, name: str, id_type: str) -> None:
-        self.name, self.id_type = name, id_type
+    def __init__(self, name: str, id_type: str, old: bool = False) -> None:
+        self.name, self.old = name, old
+        if not old:
+            self.id_type = id_type
         self.animation_data: Any = None
         self.inserted: dict[str, list[tuple[float, Any]]] = {}
 
     def animation_data_create(self) -> Any:
-        self.animation_data = SimpleNamespace(action=None, action_slot=None)
+        self.animation_data = OldAnimData() if self.old else SimpleNamespace(action=None, action_slot=None)
         return self.animation_data
 
     def keyframe_insert(self, path: str, frame: float) -> None:
@@ -69,17 +97,19 @@ class Blender:
     """A scene with one mesh of three shape keys, one without, and an empty.
 
     Args:
-        kind: "fcurves" (up to 4.3), "slots" (4.4 and 4.5), "channelbag" (5.0), "insert" (no curves at all).
+        kind: "3.6", "fcurves" (up to 4.3), "slots" (4.4 and 4.5), "channelbag" (5.0), "insert" (no curves at all).
+        shapes: names of the shape keys.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, shapes: tuple[str, ...] = ()) -> None:
         self.kind = kind
-        self.key = Animated("Key", "KEY")
-        names = ("Basis", "jawOpen", "EyeBlinkLeft", "mouthSmile_R", 'odd "name"')
+        old = kind == "3.6"
+        self.key = Animated("Key", "KEY", old)
+        names = ("Basis", *(shapes or ("jawOpen", "EyeBlinkLeft", "mouthSmile_R", 'odd "name"')))
         self.key.key_blocks = [Block(n, "KEY") for n in names]  # type: ignore[attr-defined]
         self.face = SimpleNamespace(name="Face", type="MESH", data=SimpleNamespace(shape_keys=self.key))
         cube = SimpleNamespace(name="Cube", type="MESH", data=SimpleNamespace(shape_keys=None))
-        self.head = Animated("Head", "OBJECT")
+        self.head = Animated("Head", "OBJECT", old)
         self.head.type = "EMPTY"  # type: ignore[attr-defined]
         self.objects = {"Face": self.face, "Cube": cube, "Head": self.head}
         self.curves: dict[int, FCurves] = {}
@@ -89,6 +119,8 @@ class Blender:
     def new_action(self, name: str) -> Any:
         if self.kind == "insert":
             return SimpleNamespace(name=name)
+        if self.kind == "3.6":
+            return OldAction(name)
         action = SimpleNamespace(name=name, fcurves=FCurves())
         if self.kind != "fcurves":
             action.slots = Slots()
@@ -101,15 +133,15 @@ class Blender:
         action = owner.animation_data.action
         curves = self.curves.get(id(action)) if self.kind == "channelbag" else action.fcurves
         assert all(c.updates == 1 for c in curves or ())
-        if self.kind != "fcurves":
+        if self.kind not in ("3.6", "fcurves"):
             assert owner.animation_data.action_slot.id_type == owner.id_type
         return {(c.data_path, c.array_index): c.keyframe_points for c in curves or ()}
 
 
 @contextmanager
-def blender(kind: str) -> Iterator[Blender]:
+def blender(kind: str, shapes: tuple[str, ...] = ()) -> Iterator[Blender]:
     """`import bpy` gives the fake inside."""
-    one = Blender(kind)
+    one = Blender(kind, shapes)
     bpy, extras = ModuleType("bpy"), ModuleType("bpy_extras")
     objects = one.objects
     collection = type(
@@ -121,7 +153,8 @@ def blender(kind: str) -> Iterator[Blender]:
     utils: Any = SimpleNamespace()
     if kind == "channelbag":
         utils.action_ensure_channelbag_for_slot = lambda action, slot: SimpleNamespace(fcurves=one.curves[id(action)])
-    extras.anim_utils = utils  # type: ignore[attr-defined]
+    if kind != "3.6":
+        extras.anim_utils = utils  # type: ignore[attr-defined]
     before = {n: sys.modules.get(n) for n in ("bpy", "bpy_extras")}
     sys.modules.update({"bpy": bpy, "bpy_extras": extras})
     try:

@@ -29,7 +29,7 @@ def no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("kind", ["fcurves", "slots", "channelbag"])
+@pytest.mark.parametrize("kind", ["3.6", "fcurves", "slots", "channelbag"])
 def test_blender_gets_the_take(kind: str, rate: str, tmp_path: Path) -> None:
     take = acted_take(rate)
     options = blender_exporter.BlenderOptions(head="Head", left_eye="Eye that is not there")
