@@ -6,7 +6,7 @@ Without a take: a generated minute, as it is and with a tremor of 0.008 on every
 `mien export` takes; `--joined 60` puts them one after another, again and again, until they are so long. Shares are of
 one key per frame: of all 52 shapes; of those that move; of head and eyes (by angle); of shapes and rotations together.
 A curve that never leaves its tolerance has one key. The greatest error at a frame is measured on the keys. How to read
-it: benchmarks/README.md.
+it: docs/outputs.md.
 """
 
 from __future__ import annotations
