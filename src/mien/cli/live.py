@@ -49,7 +49,7 @@ class _LiveNews:
         for outlet in outlets.outlets:
             if outlet.problem != self._problems.get(outlet.name, ""):
                 self._problems[outlet.name] = outlet.problem
-                say(f"  {outlet.name}: {outlet.problem or 'is sent to'}")
+                say(f"  {outlet.name}: {outlet.problem or 'gets every frame'}")
         say(f"  {self._frames / (now - self._told):.0f} frames/s; " + "; ".join(map(_latency, _figures(outlets))))
         self._told, self._frames = now, 0
 
@@ -138,7 +138,7 @@ class _ReceiveNews:
 def receive(
     address: Annotated[
         str,
-        typer.Argument(metavar="ADDRESS", help=f"Where to listen: {_ADDRESS}"),
+        typer.Argument(metavar="ADDRESS", help=f"Where to listen, or (ws://) the server to connect to: {_ADDRESS}"),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the take.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a take in the folder.")] = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 from mien.animate.signal import FaceSignal
@@ -52,26 +53,33 @@ class UdpCarrier:
     def __init__(self, encoder: Encoder, host: str, port: int) -> None:
         self.problem: str | None = None
         self._encoder = encoder
-        self._refused = False
         self._socket = udp_socket(host, port, listen=False)
         self._socket.setblocking(False)
 
     def send(self, signal: FaceSignal) -> int:
+        refused = False
         try:
             for packet in self._encoder.encode(signal):
-                self._socket.send(packet)
+                refused = not self._heard(packet) or refused
         except BlockingIOError:
             self.problem = "the socket is full: frames are lost"
             return 0
         except OSError as error:
-            self._refused = isinstance(error, ConnectionRefusedError)
-            self.problem = "nobody listens there" if self._refused else str(error.strerror or error)
+            self.problem = str(error.strerror or error)
             return 0
-        # A refusal is told by the send after the one that was refused, so every second one to a dead port seems well.
-        if not self._refused:
-            self.problem = None
-        self._refused = False
-        return 1
+        self.problem = "nobody listens there" if refused else None
+        return 0 if refused else 1
+
+    def _heard(self, packet: bytes) -> bool:
+        """Send one packet. A refusal is told by the send after the one that was refused, which is not sent then: so it
+        is sent once more, and only the first packet to a dead port seems well."""
+        try:
+            self._socket.send(packet)
+        except ConnectionRefusedError:
+            with suppress(ConnectionRefusedError):
+                self._socket.send(packet)
+            return False
+        return True
 
     def close(self) -> None:
         self._socket.close()
