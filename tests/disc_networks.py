@@ -21,13 +21,13 @@ from mien.runtime.card import CardFacts
 from mien.runtime.pixels import MEAN_RGB, STD_RGB
 from mien.runtime.store import MODEL_FILE, write_card
 
-BRIGHT, DARK = 230, 20
+BRIGHT, DARK = 230, 20  # so bright that nothing is made brighter (runtime.light)
 _SCHEMAS = {"probabilities": "expression7"}
 SSD_PX, LANDMARK_PX = 64, 128
 FIVE = np.array([(-0.45, -0.3), (0.45, -0.3), (0, 0.1), (-0.4, 0.5), (0.4, 0.5)], np.float32)
 """Key points of a disc, in radii from its middle."""
-_CASCADE_DARK, _CASCADE_BRIGHT = 0.1, (BRIGHT - 127.5) / 128
-_LANDMARK_DARK, _LANDMARK_BRIGHT = 0.0, (BRIGHT - MEAN_RGB[0]) / STD_RGB[0]
+_CASCADE_DARK, _CASCADE_BRIGHT = 0.256, (BRIGHT - 127.5) / 128
+_LANDMARK_DARK, _LANDMARK_BRIGHT = 0.297, (BRIGHT - MEAN_RGB[0]) / STD_RGB[0]
 
 
 def layout() -> Float32:
