@@ -229,7 +229,7 @@ def write_heatmaps(folder: Path) -> None:
 def write_expression(folder: Path, size_px: int = 16) -> None:
     """ "happiness" grows with the brightness of the crop's lower half, "anger" with that of its upper half."""
     g = _Graph()
-    light = g.light(_LANDMARK_DARK, _LANDMARK_BRIGHT)
+    light = g.light(0.0, _LANDMARK_BRIGHT)
     halves = np.zeros((2, 1, size_px, size_px), np.float32)
     halves[0, 0, : size_px // 2], halves[1, 0, size_px // 2 :] = 1, 1
     both = g.op("Flatten", g.op("Conv", light, g.const(halves / (size_px**2 / 2))))
