@@ -22,6 +22,7 @@ from mien.lab.datasets.labels import load_labels
 from mien.lab.models.expression.catalogue import entry, make
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.dlib_weights import begin_with_dlib
 from mien.lab.train.expression_faces import ExpressionFaces, is_double, parted, read_faces
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import SHAKEN, ExpressionSpec, ExpressionTask
@@ -74,7 +75,8 @@ class Request:
         minutes, steps, seed: instead of the recipe's.
         threads: of torch.
         workers: processes that make crops.
-        start: a checkpoint (.pt), or a model (shipped name or folder), whose weights a new run begins with. The share
+        start: a checkpoint (.pt), a model (shipped name or folder), or dlib's face recognition network (.dat, for the
+            network "recognition"), whose weights a new run begins with. The share
             held out must be what it was there, or faces that were learnt from choose the best weights.
     """
 
@@ -169,7 +171,10 @@ def begin_with(task: ExpressionTask, start: str) -> None:
     """
     if not start.endswith(".pt"):
         some = [image for (image, _), _ in zip(task.batches(0), range(8), strict=False)]
-        warm_start(task.net, model_folder(start) / MODEL_FILE, some)
+        if start.endswith(".dat"):
+            begin_with_dlib(task.net, Path(start), some)
+        else:
+            warm_start(task.net, model_folder(start) / MODEL_FILE, some)
         return
     state = read_checkpoint(Path(start))
     try:

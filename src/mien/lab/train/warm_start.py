@@ -58,7 +58,7 @@ def warm_start(net: nn.Module, model: Path, batches: Sequence[Tensor]) -> nn.Mod
         filled.add(module)
     if not filled:
         raise ModelError(f"{model}: names no part of the network: exported by something else than mien.lab.export")
-    _unfold(net, {norm: shifts[m] for m, norm in _followed(net, batches[0]) if m in shifts}, batches)
+    unfold(net, {norm: shifts[m] for m, norm in _followed(net, batches[0]) if m in shifts}, batches)
     return net.train()
 
 
@@ -148,10 +148,15 @@ class _Moments:
         return take
 
 
-def _unfold(net: nn.Module, shifts: dict[nn.BatchNorm2d, Tensor], batches: Sequence[Tensor]) -> None:
+def unfold(net: nn.Module, shifts: dict[nn.BatchNorm2d, Tensor], batches: Sequence[Tensor]) -> None:
     """Statistics of real batches, and a scale and shift that undo them.
 
     A folded layer computes w·x + b. A layer that had a bias of its own keeps it, and its normalisation adds nothing.
+
+    Args:
+        net: in evaluation mode, its convolutions filled with w.
+        shifts: b (C,) of each normalisation.
+        batches: inputs of the network.
     """
     moments = {n: _Moments(torch.zeros(len(s)).double(), torch.zeros(len(s)).double()) for n, s in shifts.items()}
     own = {norm: layer.bias is not None for layer, norm in _followed(net, batches[0])}

@@ -27,6 +27,7 @@ from mien.lab.models.expression.poker_face import PokerFace, PokerFaceSpec
 from mien.lab.models.expression.poster import Poster, PosterSpec
 from mien.lab.models.expression.poster_plus import PosterPlus, PosterPlusSpec
 from mien.lab.models.expression.pyramid import Pyramid, PyramidSpec
+from mien.lab.models.expression.recognition import Recognition, RecognitionSpec
 from mien.lab.models.expression.references import Mobile, MobileSpec, ResNet, ResNetSpec
 from mien.lab.models.ssd import SsdSpec
 from mien.lab.train.recipe import settings
@@ -93,6 +94,7 @@ _TINY_POINTS = MobileFaceSpec(8, ((16, 8, 1, 16), (16, 16, 1, 16), (16, 16, 1, 1
 
 NETWORKS: Mapping[str, Entry] = {
     "compact": Entry(Compact, CompactSpec(), CompactSpec(widths=(8, 16), blocks=(1, 1), dropout=0.0), 48),
+    "recognition": Entry(Recognition, RecognitionSpec(), RecognitionSpec((8, 16), (1, 1), 3, dropout=0.0), 96),
     "mobile": Entry(
         Mobile,
         MobileSpec(),
