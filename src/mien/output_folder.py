@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mien.errors import MienError, RequestError, SinkError
@@ -78,6 +80,23 @@ def check_folder(
             f"{folder} already holds {', '.join(there)}, which the capture would replace: choose another --out, or "
             "say --overwrite"
         )
+
+
+@contextmanager
+def kept_if_used(folder: Path) -> Iterator[None]:
+    """A folder that is made in the block goes again at its end, and those above it that were made for it, as far as
+    nothing lies in them. What was there before stays."""
+    new = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
+    try:
+        yield
+    finally:
+        for path in new:
+            try:
+                path.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:  # something lies in it
+                break
 
 
 def check_writable(folder: Path) -> None:

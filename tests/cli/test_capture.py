@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -116,7 +117,44 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_span_without_frames_is_an_error_and_leaves_nothing(clip: Path, tmp_path: Path) -> None:
     run = mien("capture", clip, "--out", tmp_path / "o", *LIGHT, "--start", "100", code=1)
     assert "there is no frame in the part asked for" in run.stderr
-    assert list((tmp_path / "o").iterdir()) == []
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_capture_that_cannot_start_leaves_no_folder_but_one_that_was_there(clip: Path, tmp_path: Path) -> None:
+    mien("capture", tmp_path / "gone.mp4", "--out", tmp_path / "new" / "o", *LIGHT, code=1)
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "there").mkdir()
+    bad = ["--set", "landmarks.model=./nowhere"]
+    mien("capture", clip, "--out", tmp_path / "there" / "o", *bad, code=1)
+    assert list((tmp_path / "there").iterdir()) == []
+    mien("capture", tmp_path / "gone.mp4", "--out", tmp_path / "there", *LIGHT, code=1)
+    assert (tmp_path / "there").is_dir()
+
+
+def test_stopped_before_the_first_frame_nothing_is_written_and_nothing_lost(clip: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    request = Request(str(clip), tmp_path / "new" / "o", overrides=LIGHT[1::2])
+    assert capture_to_folder(request, stop=stop).summary.state == "interrupted"
+    assert not (tmp_path / "new").exists()
+    taken = Request(str(clip), tmp_path / "taken", overrides=LIGHT[1::2], overwrite=True)
+    assert capture_to_folder(taken).summary.frames == 50
+    assert capture_to_folder(taken, stop=stop).summary.frames == 0
+    assert len(load_take(tmp_path / "taken")) == 50
+
+
+def test_stopped_as_the_first_frame_is_asked_for_nothing_is_written(clip: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    class Stopping:
+        def started(self, *_: object) -> None:
+            stop.set()
+
+    request = Request(str(clip), tmp_path / "new" / "o", overrides=[LIGHT[1], 'outputs=["overlay", "report"]'])
+    outcome = capture_to_folder(request, stop=stop, watcher=Stopping())  # type: ignore[arg-type]
+    assert outcome.summary.state == "interrupted"
+    assert outcome.error is None
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:

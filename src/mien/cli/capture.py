@@ -110,6 +110,7 @@ def _time_ns(option: str, text: str | None) -> int | None:
 
 def _perform(request: Request, json_output: bool) -> None:
     from mien.cli.progress import CaptureProgress
+    from mien.output_folder import has_take
     from mien.recorder import capture_to_folder
 
     stop = threading.Event()
@@ -124,7 +125,8 @@ def _perform(request: Request, json_output: bool) -> None:
         with CaptureProgress() as progress:
             outcome = capture_to_folder(request, stop=stop, watcher=progress)
     except KeyboardInterrupt:
-        say(f"Stopped at once; finished parts of the take are kept. {_way_on(request)}")
+        if has_take(request.folder):
+            say(f"Stopped at once; finished parts of the take are kept. {_way_on(request)}")
         raise
     finally:
         for s, handler in previous.items():
@@ -176,7 +178,9 @@ def _tell(request: Request, outcome: Outcome) -> None:
         say(f"  {path}")
     if outcome.missing:
         say(f"Not written: {', '.join(outcome.missing)}.")
-    if summary.state == "interrupted":
+    if summary.state == "interrupted" and not summary.frames:
+        say("Interrupted before the first frame: nothing was written.")
+    elif summary.state == "interrupted":
         say(f"Interrupted; what was captured is kept. {_way_on(request)}")
     elif outcome.missing or (outcome.error is not None and summary.frames):
         say(f"What was captured is kept. {_way_on(request)}")

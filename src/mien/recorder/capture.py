@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 from mien.errors import ConfigError, MienError, RequestError, SourceError
-from mien.output_folder import check_folder, check_writable, has_take, holds_demo, remove_take
+from mien.output_folder import check_folder, check_writable, has_take, holds_demo, kept_if_used, remove_take
 from mien.pipeline.compose import Pipeline, check_options, compose, doubts, options_for
 from mien.pipeline.registry import SINKS, load
 from mien.pipeline.runner import SinkThread, run
@@ -44,11 +44,13 @@ def capture_to_folder(
     config = resolve(request)
     check_options(config)
     stop, audience = stop or threading.Event(), Audience(watcher)
-    check_writable(request.folder)
-    with locked(request.folder):
-        only = _unmade(request, config)
-        outcome = _finished(request, config) if only else _captured(request, config, stop, audience)
-        export(request.folder, config, outcome, stop, audience, only=only or None)
+    with kept_if_used(request.folder):
+        check_writable(request.folder)
+        with locked(request.folder):
+            only = _unmade(request, config)
+            outcome = _finished(request, config) if only else _captured(request, config, stop, audience)
+            if outcome.summary.frames or outcome.error is not None:
+                export(request.folder, config, outcome, stop, audience, only=only or None)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -94,6 +96,8 @@ def _captured(request: Request, config: Mapping[str, Any], stop: threading.Event
             header = _header(request, span, source.info, config, pipeline)
             if point is not None:
                 _go_on(point, header, pipeline)
+            if stop.is_set() and point is None:  # told to stop while it started: an earlier take is not given up for it
+                return Outcome(TakeSummary("interrupted", 0))
             sinks = _sinks(config, request, pipeline, source.info)
             if not request.resume and (overwrite or has_take(folder)):
                 remove_take(folder, outputs)
@@ -186,8 +190,11 @@ def _run(work: _Work, stop: threading.Event, audience: Audience) -> Outcome:
     names = PathNames(work.request)
     warnings = tuple(names.shortened(w) for w in (*work.pipeline.notes, *work.source.warnings))
     summary = TakeSummary(state, written, warnings, names.shortened(str(error)) if error else None)
+    if written == 0 and error is None:
+        summary = TakeSummary("interrupted", 0, warnings)
     try:
-        work.sinks.close(summary)
+        # A take that failed before its first frame leaves nothing behind.
+        work.sinks.close(summary if written else replace(summary, state="failed"))
     except MienError as failure:
         error = error or failure
         summary = TakeSummary("failed", written, warnings, names.shortened(str(error)))

@@ -24,7 +24,7 @@ from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.core.text import counted
 from mien.errors import MienError, SourceError
-from mien.output_folder import check_folder, check_writable, has_take, remove_take
+from mien.output_folder import check_folder, check_writable, has_take, kept_if_used, remove_take
 from mien.pipeline.runner import SinkThread
 from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
 from mien.recorder.listening import Packets, open_packets
@@ -95,30 +95,38 @@ def receive(
     Returns:
         The outcome. Where no face came it has an error, and there is no take.
     """
-    from mien.sinks.parquet import ParquetSink
     from mien.take.folder_lock import locked
-    from mien.take.reader import TAKE_FILE
 
     stop = stop or threading.Event()
     target = parse_target(request.address)
-    check_writable(request.folder)
-    with locked(request.folder):
-        how = {"resume": False, "overwrite": request.overwrite, "resumable": False}
-        check_folder(request.folder, request.address, ["parquet"], **how)
-        packets = open_packets(target)
-        try:
-            if request.overwrite or has_take(request.folder):
-                remove_take(request.folder, ["parquet"])
-            info = SourceInfo(target.protocol, "stream", live=True, clock="monotonic")
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            config = {"preset": "receive", "stages": [], "outputs": ["parquet"]}
-            header = TakeHeader(info, config, version("mien"), now, pixels=False)
-            sinks = SinkThread([ParquetSink(folder=request.folder)], header)
-            outcome = _run(request, target, packets, sinks, stop, watcher)
-            outcome.path = request.folder / TAKE_FILE if (request.folder / TAKE_FILE).exists() else None
-            return outcome
-        finally:
-            packets.close()
+    with kept_if_used(request.folder):
+        check_writable(request.folder)
+        with locked(request.folder):
+            return _received(request, target, stop, watcher)
+
+
+def _received(
+    request: ReceiveRequest, target: Target, stop: threading.Event, watcher: ReceiveWatcher | None
+) -> ReceiveOutcome:
+    from mien.sinks.parquet import ParquetSink
+    from mien.take.reader import TAKE_FILE
+
+    how = {"resume": False, "overwrite": request.overwrite, "resumable": False}
+    check_folder(request.folder, request.address, ["parquet"], **how)
+    packets = open_packets(target)
+    try:
+        if request.overwrite or has_take(request.folder):
+            remove_take(request.folder, ["parquet"])
+        info = SourceInfo(target.protocol, "stream", live=True, clock="monotonic")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        config = {"preset": "receive", "stages": [], "outputs": ["parquet"]}
+        header = TakeHeader(info, config, version("mien"), now, pixels=False)
+        sinks = SinkThread([ParquetSink(folder=request.folder)], header)
+        outcome = _run(request, target, packets, sinks, stop, watcher)
+        outcome.path = request.folder / TAKE_FILE if (request.folder / TAKE_FILE).exists() else None
+        return outcome
+    finally:
+        packets.close()
 
 
 def _run(
