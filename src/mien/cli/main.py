@@ -67,9 +67,19 @@ def _root(
     pass
 
 
+def _one_thread_for_products() -> None:
+    """NumPy multiplies small matrices here, many a frame: OpenBLAS's second thread gains nothing by them and waits
+    busily between two of them, on a core that the capture needs. What the user says goes first; the laboratory
+    multiplies large ones.
+    """
+    if sys.argv[1:2] != ["lab"]:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is loaded, which it is not yet
+
+
 def main() -> None:
     """Entry point of the console script."""
     keep_standard_streams()
+    _one_thread_for_products()
     try:
         app()
     except MienError as error:

@@ -204,4 +204,4 @@ def _rasterise(out: AnyArray, texture: AnyArray, xy: AnyArray, uv: AnyArray, tri
                     out[y, x, c] = np.uint8(out[y, x, c] * (1 - alpha) + shade * colour * alpha + 0.5)
 
 
-_draw: Any = numba.njit(_rasterise)
+_draw: Any = numba.njit(cache=True, nogil=True)(_rasterise)  # the live capture works meanwhile
