@@ -120,12 +120,16 @@ def _because(problem: str | None) -> str:
 
 
 class _ReceiveNews:
-    def __init__(self) -> None:
+    def __init__(self, connects_to: str | None) -> None:
         self._told = time.monotonic()
         self._frames = 0
+        self._did = "Listening to"
+        if connects_to is not None:
+            say(f"Connecting to {connects_to} ...")
+            self._did = "Connected to"
 
     def started(self, name: str) -> None:
-        say(f"Listening to {name}; Ctrl-C ends it")
+        say(f"{self._did} {name}; Ctrl-C ends it")
 
     def frame(self, record: FrameRecord) -> None:
         self._frames += 1
@@ -148,9 +152,12 @@ def receive(
     """Make a take of what another program or a phone sends, until Ctrl-C."""
     from mien.recorder.receive import ReceiveRequest
     from mien.recorder.receive import receive as run
+    from mien.sinks.protocols.table import parse_target
 
+    target = parse_target(address)
+    news = _ReceiveNews(target.name if target.wire.carrier == "websocket" else None)
     with _stopping() as stop:
-        outcome = run(ReceiveRequest(address, out, overwrite, seconds), stop=stop, watcher=_ReceiveNews())
+        outcome = run(ReceiveRequest(address, out, overwrite, seconds), stop=stop, watcher=news)
     dropped = sum(outcome.dropped.values())
     table = {
         "frames": outcome.summary.frames,

@@ -17,6 +17,8 @@ from mien.core.text import counted, storable
 if TYPE_CHECKING:
     from types import FrameType
 
+_EVERY_S = 3.0
+
 
 def render(
     take: Annotated[Path, typer.Argument(metavar="TAKE", help="take.parquet, or the folder of a capture.")],
@@ -34,6 +36,7 @@ def render(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Draw a character that plays TAKE; Ctrl-C keeps what is drawn."""
+    from mien.cli.steps import StepProgress
     from mien.errors import RequestError
     from mien.recorder.render import RenderRequest
     from mien.recorder.render import render as run
@@ -49,13 +52,12 @@ def render(
             raise KeyboardInterrupt
         stop.set()
 
-    def told(done: int, whole: int) -> None:
-        if done % 500 == 0:
-            say(f"  {done:,} of {counted(whole, 'frame')}")
-
+    request = RenderRequest(take, out, avatar, profile, face, wh, at, not raw, overwrite)
     before = signal.signal(signal.SIGINT, on_signal)
     try:
-        frames = run(RenderRequest(take, out, avatar, profile, face, wh, at, not raw, overwrite), stop, told)
+        with StepProgress(f"Drawing {storable(str(out))}", "frames", every_s=_EVERY_S) as progress:
+            progress.opening("reading the take and the character")
+            frames = run(request, stop, progress.reached)
     finally:
         signal.signal(signal.SIGINT, before)
     say(f"{counted(frames, 'frame')} in {storable(str(out))}")
