@@ -39,3 +39,9 @@ def test_receive_says_that_it_connects_where_it_does(tmp_path: Path) -> None:
     assert said.startswith("Connecting to ws://127.0.0.1:9")
     assert "Listening" not in said
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("command", [["capture", "gone.mp4", "--out", "o"], ["live", "gone.mp4", "--to", "vmc://"]])
+def test_what_loads_networks_says_so_before_anything_else(command: list[str], tmp_path: Path) -> None:
+    command = [str(tmp_path / "o") if word == "o" else word for word in command]
+    assert CliRunner().invoke(app, command).stderr.startswith("Loading networks ...\n")

@@ -1,11 +1,11 @@
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from mien.core.measures import Box
 from mien.core.record import Face, FrameRecord, Stamp
-from mien.errors import ConfigError, StageError, WiringError
+from mien.errors import ConfigError, ModelError, StageError, WiringError
 from mien.pipeline import registry
 from mien.pipeline.compose import Pipeline, build_stage, compose
 from mien.pipeline.config import load_config
@@ -108,6 +108,56 @@ def test_compose_closes_what_it_built_when_it_fails(widget: None, monkeypatch: p
     with pytest.raises(ConfigError):
         compose(config, SourceInfo("x", "video"))
     assert closed == [1]
+
+
+class Watching(StageBase):
+    """Says what is built, and what of it is closed."""
+
+    reads = frozenset({"image", "faces"})
+    Options = Widget.Options
+    made: ClassVar[list[Any]] = []
+
+    def __init__(self, options: Widget.Options) -> None:
+        if options.size > 9:
+            raise ModelError("too large")
+        self.options, self.closed = options, False
+        self.made.append(self)
+
+    @staticmethod
+    def for_still(options: Widget.Options) -> Widget.Options:
+        return Widget.Options(size=0)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    monkeypatch.setattr(registry, "stage_table", lambda: {"test/watching": f"{__name__}:Watching"})
+    monkeypatch.setattr(Watching, "made", [])
+    monkeypatch.setattr(Watching, "reads", frozenset({"image"}))
+    return Watching.made
+
+
+def test_what_a_recorded_take_cannot_use_is_not_even_built(watching: list[Any]) -> None:
+    config = {"stages": ["a"], "a": {"use": "test/watching"}}
+    assert compose(config, SourceInfo("take", "replay")).notes == ("no pixels in a recorded take: a kept as recorded",)
+    assert watching == []
+
+
+def test_for_one_picture_a_stage_may_do_without_something(watching: list[Any]) -> None:
+    config = {"stages": ["a", "b"], "a": {"use": "test/watching"}, "b": {"use": "test/watching"}}
+    compose(config, SourceInfo("p.png", "photo"))
+    compose(config, SourceInfo("v.mp4", "video"))
+    assert [stage.options.size for stage in watching] == [0, 0, 1, 1]
+
+
+def test_of_stages_built_side_by_side_the_first_failure_counts_and_nothing_stays_open(watching: list[Any]) -> None:
+    sizes = {"a": 1, "b": 2, "c": 10, "d": 3}
+    config = {"stages": list(sizes), **{k: {"use": "test/watching", "size": v} for k, v in sizes.items()}}
+    with pytest.raises(ModelError, match="too large"):
+        compose(config, SourceInfo("v.mp4", "video"))
+    assert [stage.closed for stage in watching] == [True] * 3
 
 
 @pytest.mark.parametrize("kind", ["video", "replay"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.saying import printed, say
+from mien.cli.saying import printed, say, say_loading
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -37,6 +37,7 @@ def calibrate(
 
     With a camera you are told what to do, for just under two minutes. Then: mien capture ... --profile FILE.
     """
+    say_loading()
     from mien.recorder.calibrate import CalibrationRequest
     from mien.recorder.calibrate import calibrate as run
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.saying import printed, say
+from mien.cli.saying import printed, say, say_loading
 from mien.core.text import counted, storable
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def _time_ns(option: str, text: str | None) -> int | None:
 
 
 def _perform(request: Request, json_output: bool) -> None:
+    say_loading()
     from mien.cli.progress import CaptureProgress
     from mien.output_folder import has_take
     from mien.recorder import capture_to_folder

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mien.cli.saying import printed, say
+from mien.cli.saying import printed, say, say_loading
 from mien.core.text import counted, storable
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def live(
     studio: Annotated[bool, typer.Option("--studio", help="Show it in the browser instead of here.")] = False,
 ) -> None:
     """Send the face in SOURCE to other programs, several at once, until Ctrl-C."""
+    if not studio:
+        say_loading()
     from mien.errors import RequestError, SinkError
     from mien.recorder.live import LiveRequest
     from mien.recorder.live import live as run

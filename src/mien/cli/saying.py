@@ -20,6 +20,11 @@ def say(text: str) -> None:
         _silence(sys.stderr)
 
 
+def say_loading() -> None:
+    """Said before the first slow import: networks take seconds to load, compiling them for the first time more."""
+    say("Loading networks ...")
+
+
 def printed(text: str) -> bool:
     """Put a result on standard output; False = it could not be written, which standard error was told."""
     try:

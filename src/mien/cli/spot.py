@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.saying import printed, say
+from mien.cli.saying import printed, say, say_loading
 from mien.micro.threshold import THRESHOLD
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def spot(
     Frame rates below 50 are degraded, below 25 refused. Blinks, head movement, speech and flicker are rejected as far
     as they can be told apart; the model card says how many false alarms per minute are left.
     """
+    say_loading()
     from mien.cli.capture import parse_span
     from mien.cli.progress import CaptureProgress
     from mien.recorder.spot import SpotRequest

@@ -5,6 +5,7 @@ A vector never travels without its schema; conversions go by name, never by inde
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,14 +68,22 @@ def _positions(schema_name: str) -> Mapping[str, int]:
     return {name: i for i, name in enumerate(load_schema(schema_name).names)}
 
 
-@cache
+_alone = threading.RLock()
+
+
 def load_schema(name: str) -> Schema:
-    """Load a schema that ships with Mien by name.
+    """Load a schema that ships with Mien by name: the same object for everybody, whichever thread asks.
 
     Raises:
         KeyError: there is no such schema.
         ValueError: the file contradicts itself (duplicate names, mirror that is not its own inverse).
     """
+    with _alone:
+        return _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> Schema:
     file = files("mien.core") / "schemas" / f"{name}.toml"
     if not name.isidentifier() or not file.is_file():
         raise KeyError(f"there is no schema {name!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from mien.core.arrays import Float32, Float64
 from mien.core.geometry import CropTransform, iou
@@ -128,10 +127,21 @@ def _assigned(
 ) -> tuple[list[tuple[Track, Face]], list[Face]]:
     if not tracks or not faces:
         return [], faces
-    rows, columns = linear_sum_assignment(-score)
+    rows, columns = _paired(-score)
     good = [(r, c) for r, c in zip(rows, columns, strict=True) if score[r, c] > least]
     taken = {c for _, c in good}
     return [(tracks[r], faces[c]) for r, c in good], [f for c, f in enumerate(faces) if c not in taken]
+
+
+def _paired(cost: Float64) -> tuple[list[int], list[int]]:
+    """The cheapest pairs of a row and a column, each at most once."""
+    if 1 in cost.shape:  # one face: what needs no choice needs no SciPy, whose import takes a third of a second
+        row, column = np.unravel_index(int(np.argmin(cost)), cost.shape)
+        return [int(row)], [int(column)]
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(cost)
+    return rows.tolist(), columns.tolist()
 
 
 def crowd_out_repeats(tracks: list[Track]) -> list[Track]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from pydantic import Field
@@ -64,14 +65,22 @@ class HeatmapLandmarks(NetworkLandmarks):
         self._decoding, self._mirrored = chosen.decoding, (chosen.mirrored, chosen.mirrored or chosen.mirrored_new)
         self._order = load_schema(SCHEMA).mirror
         outputs = {"maps": (None, POINTS, None, None), "visible": (None, POINTS)}
-        super().__init__(chosen, outputs)
         self._quick: Model | None = None
-        if _wants_twin(chosen):
+        with ThreadPoolExecutor(1, thread_name_prefix="mien-load") as pool:  # each takes long to compile
+            self.options = chosen
+            twin = pool.submit(self._opened, chosen.model + TWIN, outputs) if _wants_twin(chosen) else None
+            super().__init__(chosen, outputs)
+        if twin is not None:
             try:
-                self._quick = self._opened(chosen.model + TWIN, outputs)
+                self._quick = twin.result()
             except BaseException:
                 self.close()
                 raise
+
+    @staticmethod
+    def for_still(options: Options) -> Options:
+        """One picture has no followed faces to be read by the twin."""
+        return options if options.eight_bit is not None else options.model_copy(update={"eight_bit": False})
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from inspect import Parameter, signature
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 
 from mien.core.record import FrameRecord, Trace
 from mien.errors import ConfigError, MienError, StageError
+from mien.pipeline.loading import built_together, close_all, reads_of
 from mien.pipeline.registry import EXPORTERS, SINKS, load, stage_class, suggestion
 from mien.pipeline.stage import Options, Source, SourceInfo, Stage
 from mien.pipeline.wiring import WHERE, check_wiring, fields_of_source, in_order, measured_anew
@@ -42,12 +44,17 @@ def options_for(part: Any, table: Mapping[str, Any], where: str) -> Any:
         raise ConfigError(f"{where}.{key}: {first['msg']}, got {first['input']!r}") from None
 
 
-def build_stage(table: Mapping[str, Any], where: str) -> Stage:
-    """Build the stage that `table["use"]` names; sub-tables with a `use` of their own are built and passed in."""
+def build_stage(table: Mapping[str, Any], where: str, *, still: bool = False) -> Stage:
+    """Build the stage that `table["use"]` names; sub-tables with a `use` of their own are built and passed in.
+
+    `still`: for one picture only. A class may say by `for_still`, options → options, what it can do without then.
+    """
     if not isinstance(table.get("use"), str):
         raise ConfigError(f'{where}: needs use = "room/part"')
     part = stage_class(table["use"], where)
-    inner = {k: build_stage(v, f"{where}.{k}") for k, v in table.items() if isinstance(v, dict) and "use" in v}
+    inner = {
+        k: build_stage(v, f"{where}.{k}", still=still) for k, v in table.items() if isinstance(v, dict) and "use" in v
+    }
     plain = {k: v for k, v in table.items() if k != "use" and k not in inner}
     wanted = {n: p for n, p in signature(part).parameters.items() if p.kind is Parameter.KEYWORD_ONLY}
     if unknown := inner.keys() - wanted.keys():
@@ -55,7 +62,10 @@ def build_stage(table: Mapping[str, Any], where: str) -> Stage:
     for name, parameter in wanted.items():
         if parameter.default is Parameter.empty and name not in inner:
             raise ConfigError(f'{where}: {table["use"]} needs a table [{where}.{name}] with use = "room/part"')
-    stage: Stage = part(options_for(part, plain, where), **inner)
+    options = options_for(part, plain, where)
+    if still and callable(less := getattr(part, "for_still", None)):
+        options = less(options)
+    stage: Stage = part(options, **inner)
     return stage
 
 
@@ -190,19 +200,19 @@ def compose(config: Mapping[str, Any], source: SourceInfo) -> Pipeline:
         ConfigError, WiringError: before the first frame.
     """
     provided = fields_of_source(source)
-    built: list[tuple[str, Stage]] = []
-    left_out: list[str] = []
+    slots = [slot for slot in config["stages"] if "image" in provided or "image" not in reads_of(config[slot], slot)]
+    build = partial(build_stage, still=source.kind == "photo")
+    built = built_together([(slot, partial(build, config[slot], slot)) for slot in slots])
     try:
-        for slot in config["stages"]:
-            built.append((slot, build_stage(config[slot], slot)))
-            if "image" not in provided and "image" in built[-1][1].reads:
-                left_out.append(slot)
-                built.pop()[1].close()
+        for slot, stage in built.copy():
+            if "image" not in provided and "image" in stage.reads:
+                built.remove((slot, stage))
+                stage.close()
+        left_out = [slot for slot in config["stages"] if slot not in dict(built)]
         notes = [f"no pixels in a recorded take: {', '.join(left_out)} kept as recorded"] if left_out else []
         return Pipeline(in_order(built), provided, notes)
     except BaseException:
-        for _, stage in built:
-            stage.close()
+        close_all(built)
         raise
 
 

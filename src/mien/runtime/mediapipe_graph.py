@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -51,9 +52,18 @@ _CHATTER = re.compile(
 _INSTALLED_MODEL = re.compile(r"^(mediapipe/modules/face_\w+/\w+\.tflite),(\w+)=([\w-]+),", re.MULTILINE)
 
 
+_alone = threading.Lock()
+"""There is one file descriptor 2; two that lead it elsewhere at once would lose it."""
+
+
 @contextmanager
 def _known_chatter_dropped() -> Iterator[None]:
     """Hold back what is written to file descriptor 2; afterwards pass on all lines but the known chatter."""
+    with _alone:
+        yield from _held_back()
+
+
+def _held_back() -> Iterator[None]:
     try:
         saved = os.dup(2)
     except OSError:  # no standard error at all (a windowed program): nothing to keep clean

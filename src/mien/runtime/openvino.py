@@ -7,6 +7,7 @@ nothing anywhere, so that package is hidden while OpenVINO is imported.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 from mien.core.arrays import AnyArray
 from mien.errors import ModelError
+from mien.runtime.compiled import Compiled, cache_folder, keep, kept, key_of
 from mien.runtime.session import Precision, TensorSpec, check_feeds, model_bytes
 
 
@@ -36,15 +38,23 @@ def _import_without_telemetry() -> Any:
 _ov = _import_without_telemetry()
 
 
-@cache
+_alone = threading.Lock()
+
+
 def _core() -> Any:
+    with _alone:
+        return _the_core()
+
+
+@cache
+def _the_core() -> Any:
     """One for the whole process: as it is made, OpenVINO's CPU plug-in gives the thread a stack for signals, and as it
     goes it may leave the thread with the freed stack of another one: the next Ctrl-C ends in a segmentation fault."""
     return _ov.Core()
 
 
 class OpenVINOSession:
-    """An ONNX model compiled for the CPU.
+    """An ONNX model compiled for the CPU; what was compiled before on this machine is taken from there (`compiled`).
 
     Args:
         model: the ONNX file or its content.
@@ -71,17 +81,12 @@ class OpenVINOSession:
         if precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = precision
         try:
-            core = _core()
-            network = core.read_model(model=content)
-            if batch is not None:
-                _fix_batch(network, batch)
-            compiled = core.compile_model(network, "CPU", settings)
+            network, compiled = _compiled(content, settings, batch)
+            self._request: Any = compiled.create_infer_request()
         except RuntimeError as error:
             raise ModelError(f"{self._who}: OpenVINO cannot open it: {_last_line(error)}") from error
-        # Compiling moves nodes past each other and then may report the name of a tensor in between.
-        self._inputs = MappingProxyType(_specs(network.inputs, compiled.inputs))
-        self._outputs = MappingProxyType(_specs(network.outputs, compiled.outputs))
-        self._request: Any = compiled.create_infer_request()
+        self._inputs = MappingProxyType({s.name: s for s in network.inputs})
+        self._outputs = MappingProxyType({s.name: s for s in network.outputs})
 
     @property
     def inputs(self) -> Mapping[str, TensorSpec]:
@@ -111,6 +116,36 @@ class OpenVINOSession:
         self._request = None
 
 
+def _compiled(content: bytes, settings: Mapping[str, Any], batch: int | None) -> tuple[Compiled, Any]:
+    """What is known of the network, and OpenVINO's compiled model: from the cache, else compiled and kept there."""
+    core, key = _core(), key_of(content, _ov.__version__, settings, batch)
+    known = kept(key)
+    if known is not None:
+        try:
+            compiled = core.import_model(known.blob, "CPU", settings)
+            names = [[s.name for s in specs] for specs in (known.inputs, known.outputs)]
+            if (_specs(names[0], compiled.inputs), _specs(names[1], compiled.outputs)) == known[:2]:
+                return known._replace(blob=b""), compiled
+        except (RuntimeError, ValueError):
+            pass  # not to be read by this OpenVINO: as if it were not there
+    network = core.read_model(model=content)
+    if batch is not None:
+        _fix_batch(network, batch)
+    compiled = core.compile_model(network, "CPU", settings)
+    # Compiling moves nodes past each other and then may report the name of a tensor in between.
+    ports = ((network.inputs, compiled.inputs), (network.outputs, compiled.outputs))
+    specs = [_specs([p.get_any_name() for p in named], there) for named, there in ports]
+    found = Compiled(specs[0], specs[1], b"")
+    if cache_folder() is not None:
+        keep(key, found._replace(blob=_exported(compiled)))
+    return found, compiled
+
+
+def _exported(compiled: Any) -> bytes:
+    out = compiled.export_model()
+    return bytes(out) if isinstance(out, bytes) else bytes(out.getvalue())
+
+
 def _fix_batch(network: Any, batch: int) -> None:
     shapes = {}
     for port in network.inputs:
@@ -121,13 +156,13 @@ def _fix_batch(network: Any, batch: int) -> None:
     network.reshape(shapes)
 
 
-def _specs(named: Any, compiled: Any) -> dict[str, TensorSpec]:
-    """Name → spec: names as in the file, shapes and types as compiled; both lists have the same order."""
-    out = {}
-    for name, port in zip((p.get_any_name() for p in named), compiled, strict=True):
+def _specs(names: list[str], compiled: Any) -> tuple[TensorSpec, ...]:
+    """Names as in the file, shapes and types as compiled; both lists have the same order."""
+    out = []
+    for name, port in zip(names, compiled, strict=True):
         shape = tuple(n.get_length() if n.is_static else None for n in port.partial_shape)
-        out[name] = TensorSpec(name, shape, np.dtype(port.element_type.to_dtype()).name)
-    return out
+        out.append(TensorSpec(name, shape, np.dtype(port.element_type.to_dtype()).name))
+    return tuple(out)
 
 
 def _last_line(error: Exception) -> str:

@@ -1,0 +1,118 @@
+"""Compiled networks that are kept: the same answers, and nothing that is not sound or not ours is read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mien.runtime import compiled
+from mien.runtime.session import open_session
+
+FEEDS = {"x": np.array([[1, 2, 3]], np.float32), "image": np.full((1, 3, 4, 5), 7, np.uint8)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(compiled.CACHE_VARIABLE, str(tmp_path / "cache" / "networks"))
+    return tmp_path / "cache" / "networks"
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with every network that is compiled."""
+    module = pytest.importorskip("mien.runtime.openvino")
+    real, seen = module._core(), []
+
+    class Counting:
+        def compile_model(self, *args: Any) -> Any:
+            seen.append(1)
+            return real.compile_model(*args)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    monkeypatch.setattr(module, "_core", Counting)
+    return seen
+
+
+def answers(model: bytes, **how: Any) -> tuple[Any, dict[str, Any]]:
+    session = open_session(model, backend="openvino", threads=1, precision="f32", **how)
+    return (dict(session.inputs), dict(session.outputs)), session.run(FEEDS)
+
+
+def test_the_second_time_nothing_is_compiled_and_the_answer_is_the_same(
+    tiny_model: bytes, folder: Path, compilations: list[int]
+) -> None:
+    first, second = answers(tiny_model), answers(tiny_model)
+    assert len(compilations) == 1
+    assert first[0] == second[0]
+    for name, values in first[1].items():
+        np.testing.assert_array_equal(values, second[1][name])
+    answers(tiny_model, batch=1)
+    assert len(compilations) == 2, "another shape is another network"
+    if os.name == "posix":
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "text"])
+def test_a_damaged_file_is_as_good_as_none(
+    tiny_model: bytes, folder: Path, compilations: list[int], damage: str
+) -> None:
+    before = answers(tiny_model)
+    (file,) = folder.iterdir()
+    good = file.read_bytes()
+    changed = bytearray(good)
+    changed[-5] ^= 1
+    file.write_bytes({"cut": good[:-9], "changed": bytes(changed), "empty": b"", "text": b"x" * 100}[damage])
+    after = answers(tiny_model)
+    np.testing.assert_array_equal(before[1]["y"], after[1]["y"])
+    assert len(compilations) == 2
+    assert compiled.kept(file.stem) is not None, "made anew"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+def test_a_folder_that_others_may_write_is_not_trusted(
+    tiny_model: bytes, folder: Path, compilations: list[int]
+) -> None:
+    answers(tiny_model)
+    folder.chmod(0o777)
+    answers(tiny_model)
+    assert len(compilations) == 2
+
+
+def test_it_can_be_switched_off_and_a_folder_that_cannot_be_is_no_error(
+    tiny_model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(compiled.CACHE_VARIABLE, "off")
+    answers(tiny_model)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv(compiled.CACHE_VARIABLE, str(tmp_path / "file" / "networks"))
+    answers(tiny_model)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_name_depends_on_all_that_decides() -> None:
+    keys = {
+        compiled.key_of(b"model", "1", {"a": 1}, None),
+        compiled.key_of(b"model2", "1", {"a": 1}, None),
+        compiled.key_of(b"model", "2", {"a": 1}, None),
+        compiled.key_of(b"model", "1", {"a": 2}, None),
+        compiled.key_of(b"model", "1", {"a": 1}, 1),
+    }
+    assert len(keys) == 5
+
+
+def test_what_was_not_used_for_longest_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = compiled.Compiled((), (), b"x" * 1000)
+    compiled.keep("a", network)
+    compiled.keep("b", network)
+    os.utime(folder / "a.ovblob", (1, 1))
+    assert compiled.kept("a") == network, "and is used again"
+    os.utime(folder / "b.ovblob", (1, 1))
+    monkeypatch.setattr(compiled, "MOST_BYTES", 2500)
+    compiled.keep("c", network)
+    assert sorted(p.name for p in folder.iterdir()) == ["a.ovblob", "c.ovblob"]
