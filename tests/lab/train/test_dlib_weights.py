@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="needs the lab extra")
 
+from mien.action_units.face_crop import HALF, HEIGHT  # noqa: E402
 from mien.errors import ModelError  # noqa: E402
 from mien.lab.models.expression.catalogue import make  # noqa: E402
 from mien.lab.models.expression.recognition import Recognition, RecognitionSpec  # noqa: E402
+from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec  # noqa: E402
 from mien.lab.train.dlib_weights import begin_with_dlib, dlib_tensors  # noqa: E402
 
 SPEC = RecognitionSpec((32, 48), (1, 1), 3)
@@ -49,15 +51,17 @@ def _file(layers: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -
     return out
 
 
-def _by_hand(layers: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], grey: torch.Tensor) -> torch.Tensor:
-    """What dlib computes of a grey picture, with this network's edges."""
+def _of_colours(
+    layers: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], rgb: torch.Tensor, edge: int
+) -> torch.Tensor:
+    """What dlib computes of a standardised picture, with this network's edges."""
 
     def layer(n: int, x: torch.Tensor, stride: int = 1, pad: int = 1) -> torch.Tensor:
         kernel, bias, gain, shift = (torch.from_numpy(np.float32(a)) for a in layers[n])
         y = torch.nn.functional.conv2d(x, kernel, bias, stride, pad)
         return y * gain[:, None, None] + shift[:, None, None]
 
-    x = torch.relu(layer(0, grey.expand(-1, 3, -1, -1) * 56 / 256, 2))
+    x = torch.relu(layer(0, rgb * 56 / 256, 2, edge))
     x = torch.nn.functional.max_pool2d(x, 3, 2, 1)
     x = torch.relu(layer(2, torch.relu(layer(1, x))) + x)
     inner = torch.relu(layer(3, torch.nn.functional.pad(x, (0, 1, 0, 1)), 2, 0))
@@ -75,7 +79,9 @@ def test_answers_as_dlibs_layers_do(tmp_path: Path) -> None:
     net.eval()
     with torch.no_grad():
         grey = net.grey(x)
-        np.testing.assert_allclose(net.body(net.narrow(net.stem(grey))), _by_hand(layers, grey), atol=2e-4)
+        np.testing.assert_allclose(
+            net.body(net.narrow(net.stem(grey))), _of_colours(layers, grey.expand(-1, 3, -1, -1), 1), atol=2e-4
+        )
 
 
 def test_running_statistics_are_those_of_the_batches(tmp_path: Path) -> None:
@@ -112,12 +118,26 @@ def test_a_wrong_file_is_refused(tmp_path: Path, what: str) -> None:
         begin_with_dlib(Recognition(SPEC), path, [torch.randn(2, 3, 32, 32)])
 
 
-def test_only_its_network_takes_them(tmp_path: Path) -> None:
+def test_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.dat"
     path.write_bytes(_file(_layers(np.random.default_rng(1))))
     net = make({"name": "compact", "widths": [8], "blocks": [1]}, 3)
-    with pytest.raises(ModelError, match="recognition, not compact"):
+    with pytest.raises(ModelError, match=r"no layer of 8 filters 3×3 over 3"):
         begin_with_dlib(net, path, [torch.randn(2, 3, 32, 32)])
+
+
+def test_the_reader_of_shapes_begins_with_them(tmp_path: Path) -> None:
+    layers = _layers(np.random.default_rng(1))
+    kernel = np.random.default_rng(2).normal(0, 0.1, (32, 3, 7, 7))
+    layers[0] = (kernel, *layers[0][1:])
+    path = tmp_path / "some.dat"
+    path.write_bytes(_file(layers))
+    net = ShapeReader(ShapeReaderSpec(trunk="pooled", widths=(32, 48), blocks=(1, 1), features=8, hidden=8))
+    x = torch.randn(4, 3, HEIGHT, HALF, generator=torch.Generator().manual_seed(2))
+    begin_with_dlib(net.trunk(), path, [x])
+    net.eval()
+    with torch.no_grad():
+        np.testing.assert_allclose(net.trunk()(x), _of_colours(layers, x, 3), atol=5e-4)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(32, 90), max_size=3))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from mien.action_units.face_crop import HALF, HEIGHT
 from mien.action_units.features import FEATURES, POINTS, mirror_features
 from mien.core.schema import load_schema
 from mien.lab.models.blocks.convolution import ConvBnAct, ConvSpec
+from mien.lab.models.blocks.pooled_residual import pooled_stages
 from mien.lab.models.blocks.residual import BasicBlock
 
 SHAPES = 52
@@ -33,7 +34,9 @@ class ShapeReaderSpec:
     """Size of a reader.
 
     Attributes:
-        stem: channels of the first convolution; it and the next one halve the resolution.
+        trunk: "basic" = basic blocks, all trained from nothing; "pooled" = as dlib's face recognition network, whose
+            weights it can begin with (`train.dlib_weights`): a stem of 7×7, widths 32, 64, 128, blocks 3, 4, 3.
+        stem: channels of the first convolution ("pooled": of no meaning); the resolution is halved twice there.
         widths: channels of the stages; all but the first halve the resolution.
         blocks: basic blocks of each stage.
         squeezed: channels that are left of each place before the places are joined.
@@ -42,6 +45,7 @@ class ShapeReaderSpec:
         dropout: share of the hidden features that is dropped while training.
     """
 
+    trunk: Literal["basic", "pooled"] = "basic"
     stem: int = 16
     widths: tuple[int, ...] = (24, 48, 96)
     blocks: tuple[int, ...] = (1, 1, 1)
@@ -74,13 +78,9 @@ class ShapeReader(nn.Module):
     def __init__(self, spec: ShapeReaderSpec | None = None) -> None:
         super().__init__()
         s = spec or ShapeReaderSpec()
-        layers: list[nn.Module] = [ConvBnAct(3, s.stem, ConvSpec(3, 2)), ConvBnAct(s.stem, s.widths[0], ConvSpec(3, 2))]
-        before = s.widths[0]
-        for stage, (width, count) in enumerate(zip(s.widths, s.blocks, strict=True)):
-            for i in range(count):
-                layers.append(BasicBlock(before, width, 2 if stage and i == 0 else 1))
-                before = width
-        layers += [ConvBnAct(before, s.squeezed, ConvSpec(1)), nn.Flatten()]
+        trunk = _pooled(s) if s.trunk == "pooled" else _basic(s)
+        self.trunk_layers = len(trunk)
+        layers = [*trunk, ConvBnAct(s.widths[-1], s.squeezed, ConvSpec(1)), nn.Flatten()]
         places = (HEIGHT >> (len(s.widths) + 1)) * (HALF >> (len(s.widths) + 1))
         self.one_side = nn.Sequential(*layers, nn.Linear(places * s.squeezed, s.features), nn.ReLU(inplace=True))
         self.both = nn.Sequential(nn.Linear(2 * s.features, s.hidden), nn.ReLU(inplace=True), nn.Dropout(s.dropout))
@@ -95,6 +95,10 @@ class ShapeReader(nn.Module):
         self.points = nn.Sequential(*dense, nn.Dropout(s.dropout), nn.Linear(widths[-1], 2 * SHAPES))
         self.register_buffer("mirror", torch.tensor(load_schema("arkit52").mirror.copy()), persistent=False)
 
+    def trunk(self) -> nn.Sequential:
+        """What one half goes through before its places are squeezed: (B, 3, HEIGHT, HALF) → (B, C, H, W)."""
+        return nn.Sequential(*list(self.one_side)[: self.trunk_layers])
+
     def forward(self, pairs: Tensor, features: Tensor) -> ShapeLogits:
         """See the class."""
         b = pairs.shape[0]
@@ -107,3 +111,17 @@ class ShapeReader(nn.Module):
         turned = self.points(features[..., self.order] * self.signs * self.scale).view(b, 2, 2, SHAPES)
         told = 0.5 * (ahead + turned[..., self.mirror])
         return ShapeLogits(seen[:, 0] + told[:, 0, 0], seen[:, 1] + told[:, 1, 1], seen[:, 2])
+
+
+def _basic(s: ShapeReaderSpec) -> list[nn.Module]:
+    layers: list[nn.Module] = [ConvBnAct(3, s.stem, ConvSpec(3, 2)), ConvBnAct(s.stem, s.widths[0], ConvSpec(3, 2))]
+    before = s.widths[0]
+    for stage, (width, count) in enumerate(zip(s.widths, s.blocks, strict=True)):
+        for i in range(count):
+            layers.append(BasicBlock(before, width, 2 if stage and i == 0 else 1))
+            before = width
+    return layers
+
+
+def _pooled(s: ShapeReaderSpec) -> list[nn.Module]:
+    return [ConvBnAct(3, s.widths[0], ConvSpec(7, 2)), nn.MaxPool2d(3, 2, 1), *pooled_stages(s.widths, s.blocks)]

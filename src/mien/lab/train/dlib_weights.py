@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from mien.core.arrays import Float32
 from mien.errors import ModelError
-from mien.lab.models.expression.recognition import Recognition
 from mien.lab.train.warm_start import unfold
 
 _VERSION = b"\x01\x02"
 _ONES = b"\x01\x01" * 3
 _MOST = 100 << 20
+_COLOURS = 3
 _CONTRAST = 56 / 256
 """dlib's network sees (RGB − mean) / 256; a standardised crop times this has a photograph's usual spread."""
 
@@ -71,33 +71,35 @@ def _numbers(data: bytes, at: int) -> tuple[int, int] | None:
     return place + len(_ONES), count
 
 
-def begin_with_dlib(net: nn.Module, path: Path, batches: Sequence[Tensor]) -> nn.Module:
-    """Fill the trunk of a `Recognition` network; its classifier keeps what it has.
+def begin_with_dlib(trunk: nn.Module, path: Path, batches: Sequence[Tensor]) -> nn.Module:
+    """Fill a trunk of dlib's shape: every convolution of it followed by a batch normalisation, in dlib's order.
 
-    dlib's fixed scale and shift behind every convolution become a batch normalisation that does the same, with the
-    running statistics of real batches, so that training does not begin with a jump.
+    dlib's fixed scale and shift behind every convolution become a normalisation that does the same, with the running
+    statistics of real batches, so that training does not begin with a jump.
 
     Args:
-        net: of the published widths.
+        trunk: `Recognition`, whose classifier keeps what it has, or `ShapeReader.trunk()`; fewer stages are filled with
+            dlib's first ones.
         path: dlib's file.
-        batches: at least one input of the network, as training shows it.
+        batches: at least one input of the trunk, as training shows it.
+
+    Returns:
+        `trunk`, in training mode.
 
     Raises:
-        ModelError: another file, or a network of another size.
+        ModelError: another file, or a trunk of another size.
     """
-    if not isinstance(net, Recognition):
-        raise ModelError(f"{path}: dlib's weights fit the network recognition, not {type(net).__name__.lower()}")
     rest = iter(dlib_tensors(path))
     shifts: dict[nn.BatchNorm2d, Tensor] = {}
     with torch.no_grad():
-        for conv, norm in _layers(net):
+        for conv, norm in _layers(trunk):
             weights, scale = next(rest, None), next(rest, None)
             shifts[norm] = _fill(conv, weights, scale, path)
-    unfold(net.eval(), shifts, batches)
-    return net.train()
+    unfold(trunk.eval(), shifts, batches)
+    return trunk.train()
 
 
-def _layers(net: Recognition) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def _layers(net: nn.Module) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     modules = [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
     pairs = zip(modules[::2], modules[1::2], strict=True)
     return [(c, n) for c, n in pairs if isinstance(c, nn.Conv2d) and isinstance(n, nn.BatchNorm2d)]
@@ -106,13 +108,15 @@ def _layers(net: Recognition) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
 def _fill(conv: nn.Conv2d, weights: Float32 | None, scale: Float32 | None, path: Path) -> Tensor:
     """Scale times weights into the convolution; the shift that remains. dlib: scale · (w ∗ x + b) + shift."""
     outputs, inputs, height, width = conv.weight.shape
-    colours = 3 if inputs == 1 else inputs
+    colours = _COLOURS if inputs == 1 else inputs
     size = outputs * colours * height * width
     if weights is None or scale is None or len(weights) != size + outputs or len(scale) != 2 * outputs:
         raise ModelError(f"{path}: has no layer of {outputs} filters {height}×{width} over {colours} where it should")
     kernel = torch.from_numpy(weights[:size].reshape(outputs, colours, height, width))
     bias, gain, shift = (torch.from_numpy(a) for a in (weights[size:], scale[:outputs], scale[outputs:]))
     if inputs == 1:
-        kernel = kernel.sum(dim=1, keepdim=True) * _CONTRAST
+        kernel = kernel.sum(dim=1, keepdim=True)
+    if inputs <= _COLOURS:
+        kernel = kernel * _CONTRAST
     conv.weight.copy_(kernel * gain[:, None, None, None])
     return gain * bias + shift

@@ -19,6 +19,7 @@ from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.command import named_places, order_of, trainer_parser
+from mien.lab.train.dlib_weights import begin_with_dlib
 from mien.lab.train.loop import LAST, Run, Schedule
 from mien.lab.train.recipe import LANDMARK_KEYS, settings
 from mien.lab.train.shape_task import SHAKEN, ShapeSet, ShapeSpec, ShapeTask
@@ -63,18 +64,37 @@ def mean_face() -> Float32:
         solver.close()
 
 
+def begin_with(task: ShapeTask, start: Path) -> None:
+    """Weights of another run, or of dlib's face recognition network, instead of random ones.
+
+    Raises:
+        ModelError: it cannot be read, or does not fit.
+    """
+    net = task.net
+    assert isinstance(net, ShapeReader)
+    if start.suffix == ".dat":
+        some = [batch.pairs.flatten(0, 2) for batch, _ in zip(task.batches(0), range(4), strict=False)]
+        begin_with_dlib(net.trunk(), start, some)
+        return
+    lacking = net.load_state_dict(read_checkpoint(start)["net"], strict=False).missing_keys
+    log.info("began with %s; new: %s", start, ", ".join(lacking) or "nothing")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """See the module."""
     parser = trainer_parser(__doc__, workers=0, threads=1)
-    parser.add_argument("--start", type=Path, help="begin with the weights of another run's checkpoint, where they fit")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="begin with the weights of another run's checkpoint, where they fit, or of dlib's network (.dat)",
+    )
     options = parser.parse_args(arguments)
     order = order_of(options, LANDMARK_KEYS, named_places)
     recipe, schedule = order.recipe, order.schedule
     task = make_task(recipe, order.places, schedule, options.workers)
     facts = {"model": dict(recipe.get("model", {})), "task": dict(recipe.get("task", {}))}
     if options.start is not None and not (options.out / LAST).is_file():
-        lacking = task.net.load_state_dict(read_checkpoint(options.start)["net"], strict=False).missing_keys
-        log.info("began with %s; new: %s", options.start, ", ".join(lacking) or "nothing")
+        begin_with(task, options.start)
     run = Run(task, schedule, options.out, facts)
     if run.resume():
         log.info("going on at step %d", run.step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,3 +32,14 @@ class PooledBlock(nn.Module):
         if self.more > 0:
             short = F.pad(short, (0, 0, 0, 0, 0, self.more))
         return torch.relu(self.second(self.first(self.edge(x))) + short)
+
+
+def pooled_stages(widths: Sequence[int], blocks: Sequence[int]) -> list[nn.Module]:
+    """Stages of pooled blocks, `blocks` of each; each stage but the first halves the resolution."""
+    out: list[nn.Module] = []
+    before = widths[0]
+    for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+        for i in range(count):
+            out.append(PooledBlock(before, width, halve=stage > 0 and i == 0))
+            before = width
+    return out

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from mien.lab.models.blocks.convolution import ConvBnAct, ConvSpec
-from mien.lab.models.blocks.pooled_residual import PooledBlock
+from mien.lab.models.blocks.pooled_residual import pooled_stages
 from mien.lab.models.blocks.standardise import GreyStandardised
 from mien.lab.models.expression.answer import ExpressionAnswer, ExpressionNetwork
 
@@ -46,15 +46,9 @@ class Recognition(ExpressionNetwork):
         self.grey = GreyStandardised()
         self.stem = ConvBnAct(1, s.widths[0], ConvSpec(s.stem, 2))
         self.narrow = nn.MaxPool2d(3, 2, 1)
-        layers: list[nn.Module] = []
-        before = s.widths[0]
-        for stage, (width, count) in enumerate(zip(s.widths, s.blocks, strict=True)):
-            for i in range(count):
-                layers.append(PooledBlock(before, width, halve=stage > 0 and i == 0))
-                before = width
-        self.body = nn.Sequential(*layers)
+        self.body = nn.Sequential(*pooled_stages(s.widths, s.blocks))
         self.dropout = nn.Dropout(s.dropout)
-        self.classifier = nn.Linear(before, s.classes)
+        self.classifier = nn.Linear(s.widths[-1], s.classes)
 
     def forward(self, image: Tensor) -> ExpressionAnswer:
         """See the class."""
