@@ -3,6 +3,7 @@
 The landmark solver goes first; the pixel reader looks at the aligned crop. Of each shape so much comes from the pixels
 as proved best on people that neither was trained on (`PixelReader.share`). Everything else is the solver's: pairs that
 exclude each other, lids that close together, units by the one table, NaN where a region is hidden or turned away.
+How far the jaw is open is asked once more where teeth are seen (`teeth`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.options import Options as SolverOptions
 from mien.action_units.pixel_reader import AtRest, PixelReader
 from mien.action_units.seen import Seen
-from mien.action_units.visibility import GAZE_SHAPES, Visibility, look_shapes, looked
+from mien.action_units.teeth import open_share, with_bared_teeth
+from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes, looked
 from mien.core.arrays import Float32, UInt8
 from mien.core.measures import Gaze
 from mien.core.record import Face, FrameRecord
@@ -110,6 +112,7 @@ class FusedSolver(LandmarkSolver):
         looks, _ = look_shapes(Gaze(left, right, np.ones(2, np.float32)))
         joined[GAZE_SHAPES] = looks[GAZE_SHAPES]  # one eye does not look up and down at once
         joined[_BLINKS] = np.fmax(joined[_BLINKS], weights[_BLINKS])  # lids that the landmarks show shut are shut
+        joined = with_bared_teeth(joined, *open_share(self._image, seen.xy), lip_gap(seen.front))
         yaw_pitch = np.degrees(seen.turn[0])
         both = self._both.confidence(landmarks.confidence, seen.xy, yaw_pitch, pose.confidence)
         both *= (0.7 + 0.3 * known) * (1 - _DOUBT * apart * 2 * np.minimum(share, 1 - share))
