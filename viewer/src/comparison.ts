@@ -1,7 +1,7 @@
 // Shapes as bars, as read and with the profile, live; and how far each has reached so far.
 
 import { h } from "./dom";
-import { numbersPace } from "./drawing";
+import { NumbersPace } from "./drawing";
 
 interface Row {
   element: HTMLElement;
@@ -17,7 +17,7 @@ export class Comparison {
   private rows: Row[];
   private reached: Float32Array;
   private saidAt = 0;
-  private bars = numbersPace();
+  private bars = new NumbersPace();
 
   /** `shapes` = all names in their order; those that follow the gaze are left out, for no profile changes them. */
   constructor(shapes: string[]) {

@@ -39,8 +39,15 @@ function asked(): Renderer {
 }
 
 /** How often the numbers of a page change. */
-export function numbersPace(): Pace {
-  return new Pace(renderer().software ? NUMBERS_MS : 0);
+export class NumbersPace extends Pace {
+  constructor() {
+    super(clock().numbersMs);
+  }
+
+  override takes(nowMs: number): boolean {
+    this.everyMs = clock().numbersMs;
+    return super.takes(nowMs);
+  }
 }
 
 /** Calls everybody at the screen's rate, or as often as the processor can draw. */
@@ -75,9 +82,19 @@ class Clock {
     return () => this.everybody.delete(draw);
   }
 
-  /** Share of the pixels a side that are drawn: where the processor draws, fewer pictures of the camera help more. */
+  /** Share of the pixels a side that are drawn: where the processor draws, rarer pictures of the camera and numbers help more. */
   get fineness(): number {
     return 0.8 ** Math.max(0, this.quality.level - (this.spares ? 1 : 0));
+  }
+
+  /** Between two changes of the numbers. */
+  get numbersMs(): number {
+    return this.spares ? NUMBERS_MS * this.rarer : 0;
+  }
+
+  /** Where pictures come too slowly, what surrounds the character comes more rarely. */
+  private get rarer(): number {
+    return 1 + this.quality.level / 2;
   }
 
   /** There is something new to show: it need not wait for its turn if that is near. */
@@ -92,7 +109,7 @@ class Clock {
     if (!this.pace.takes(now, this.news)) return;
     this.news = false;
     if (!Number.isNaN(this.last) && this.quality.came(now, now - this.last)) {
-      if (this.spares) this.camera.everyMs = CAMERA_MS * (1 + this.quality.level / 2);
+      if (this.spares) this.camera.everyMs = CAMERA_MS * this.rarer;
     }
     this.last = now;
     for (const draw of [...this.everybody]) draw(now);

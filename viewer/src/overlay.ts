@@ -98,12 +98,20 @@ function drawPoints(c: CanvasRenderingContext2D, face: Face, names: Names, px: n
   let extent = 0;
   for (let i = 0; i < 33; i++) extent = Math.max(extent, Math.hypot(p[2 * i]! - p[0]!, p[2 * i + 1]! - p[1]!));
   const radius = Math.min(3 * px, Math.max(1.5 * px, extent / 140));
+  // All points of a colour at once: each fill is a call to what draws, and a processor that draws minds.
+  const discs = new Map<string, Path2D>();
   for (let i = 0; i < p.length / 2; i++) {
-    if (Number.isNaN(p[2 * i]!)) continue;
-    c.fillStyle = RAMP[Math.round(20 * Math.min(1, Math.max(0, face.pointConfidence[i]!)))]!;
-    c.beginPath();
-    c.arc(p[2 * i]!, p[2 * i + 1]!, radius, 0, 7);
-    c.fill();
+    const [x, y] = [p[2 * i]!, p[2 * i + 1]!];
+    if (Number.isNaN(x)) continue;
+    const colour = RAMP[Math.round(20 * Math.min(1, Math.max(0, face.pointConfidence[i]!)))]!;
+    const disc = discs.get(colour) ?? new Path2D();
+    discs.set(colour, disc);
+    disc.moveTo(x + radius, y);
+    disc.arc(x, y, radius, 0, 7);
+  }
+  for (const [colour, disc] of discs) {
+    c.fillStyle = colour;
+    c.fill(disc);
   }
 }
 

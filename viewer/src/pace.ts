@@ -4,7 +4,9 @@
 const EARLY_MS = 2;
 /** What is drawn at the screen's own rate may come at 30 Hz without being slow. */
 const SLOW_MS = 34;
-const MEAN_OF = 20;
+/** What has a rate of its own is to keep it but for so much. */
+const SLOWER = 1.045;
+const MEAN_OF = 40;
 const REST_MS = 1500;
 const TRY_AGAIN_MS = 5000;
 const MOST_FAILURES = 4;
@@ -43,7 +45,7 @@ export class Quality {
     everyMs: number,
     private lowest: number,
   ) {
-    this.slowMs = Math.max(SLOW_MS, everyMs * 1.08);
+    this.slowMs = everyMs ? everyMs * SLOWER : SLOW_MS;
     this.meanMs = this.slowMs / 2;
   }
 

@@ -15,6 +15,7 @@ export class Readout {
   private receivers = h("ul", { class: "receivers" });
   private poseShown = 0;
   private poseSaid = "";
+  private warned = "";
 
   /** @param page what the page measured itself. */
   constructor(private page: PageFigures) {
@@ -33,7 +34,8 @@ export class Readout {
     this.figures.title = Object.entries(s.stages_ms)
       .map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`)
       .join(", ");
-    this.warnings.replaceChildren(...s.warnings.map((w) => h("li", {}, w)));
+    if (s.warnings.join() !== this.warned) this.warnings.replaceChildren(...s.warnings.map((w) => h("li", {}, w)));
+    this.warned = s.warnings.join();
     this.receivers.replaceChildren(
       ...s.receivers.map((r) => {
         const how = r.problem ?? `${r.sent} sent, ${r.p50_ms === null ? "–" : r.p50_ms.toFixed(1)} ms`;

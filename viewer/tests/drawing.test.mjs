@@ -60,6 +60,18 @@ test("less is drawn where pictures come too slowly, and more again where there i
   assert.equal(quality.level, 0);
 });
 
+test("29 pictures a second are too few where 31 are due, and enough where the screen says when", () => {
+  const [own, screen] = [new Quality(32, 4), new Quality(0, 6)];
+  for (const quality of [own, screen]) play(quality, 0, 33.9, 6);
+  assert.deepEqual([own.level, screen.level], [1, 0]);
+});
+
+test("pictures that come in turns early and late are in time", () => {
+  const quality = new Quality(32, 4);
+  for (let k = 0, now = 0; k < 3000; k++) quality.came((now += k % 12 ? 33.34 : 16.66), k % 12 ? 33.34 : 16.66);
+  assert.equal(quality.level, 0);
+});
+
 test("what turned out to be too much is tried again less and less often", () => {
   const quality = new Quality(32, 4);
   let [now, changes, last] = [0, 0, 0];

@@ -167,41 +167,46 @@ def _rasterise(out: AnyArray, texture: AnyArray, xy: AnyArray, uv: AnyArray, tri
     """Draw textured triangles over `out`, mixing by the texture's alpha; bilinear."""
     height, width = out.shape[0], out.shape[1]
     last_y, last_x = texture.shape[0] - 1.001, texture.shape[1] - 1.001
+    one, opaque = np.uintp(1), np.uintp(3)  # indices that are never negative need no wrapping
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, bx, by, cx, cy = xy[i, 0], xy[i, 1], xy[j, 0], xy[j, 1], xy[k, 0], xy[k, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if abs(area) < 1e-6:
             continue
+        ux, uy, vx, vy, wx, wy = uv[i, 0], uv[i, 1], uv[j, 0], uv[j, 1], uv[k, 0], uv[k, 1]
+        left, right = max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), width - 1)
         for y in range(max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1) + 1):
-            for x in range(max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), width - 1) + 1):
+            for x in range(left, right + 1):
                 v = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                 w = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 u = 1 - v - w
                 if u < -1e-4 or v < -1e-4 or w < -1e-4:
                     continue
-                sx = min(max(u * uv[i, 0] + v * uv[j, 0] + w * uv[k, 0], 0.0), last_x)
-                sy = min(max(u * uv[i, 1] + v * uv[j, 1] + w * uv[k, 1], 0.0), last_y)
-                x0, y0 = int(sx), int(sy)
+                sx = min(max(u * ux + v * vx + w * wx, 0.0), last_x)
+                sy = min(max(u * uy + v * vy + w * wy, 0.0), last_y)
+                x0, y0 = np.uintp(sx), np.uintp(sy)
                 fx, fy = sx - x0, sy - y0
+                x1, y1 = x0 + one, y0 + one
                 w00, w10 = (1 - fx) * (1 - fy), fx * (1 - fy)
                 w01, w11 = (1 - fx) * fy, fx * fy
                 alpha = (
-                    w00 * texture[y0, x0, 3]
-                    + w10 * texture[y0, x0 + 1, 3]
-                    + w01 * texture[y0 + 1, x0, 3]
-                    + w11 * texture[y0 + 1, x0 + 1, 3]
+                    w00 * texture[y0, x0, opaque]
+                    + w10 * texture[y0, x1, opaque]
+                    + w01 * texture[y1, x0, opaque]
+                    + w11 * texture[y1, x1, opaque]
                 ) / 255.0
                 if alpha <= 0.0:
                     continue
                 for c in range(3):
                     colour = (
                         w00 * texture[y0, x0, c]
-                        + w10 * texture[y0, x0 + 1, c]
-                        + w01 * texture[y0 + 1, x0, c]
-                        + w11 * texture[y0 + 1, x0 + 1, c]
+                        + w10 * texture[y0, x1, c]
+                        + w01 * texture[y1, x0, c]
+                        + w11 * texture[y1, x1, c]
                     )
                     out[y, x, c] = np.uint8(out[y, x, c] * (1 - alpha) + shade * colour * alpha + 0.5)
 
 
-_draw: Any = numba.njit(cache=True, nogil=True)(_rasterise)  # the live capture works meanwhile
+_draw: Any = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(_rasterise)
+"""In a live run the capture works meanwhile, so it must be quick and hold nobody up."""

@@ -2,10 +2,10 @@
 
 import type { Connection } from "../connection";
 import { h, toast } from "../dom";
-import { clock, numbersPace } from "../drawing";
+import { NumbersPace, clock } from "../drawing";
 import { LiveForm } from "../live_form";
 import { MarkStrip } from "../marks";
-import type { FromServer, Hello, Marks, Session } from "../messages";
+import type { FromServer, Hello, Marks, Session, Status } from "../messages";
 import { Meters } from "../meters";
 import { Readout } from "../readout";
 import { Stage } from "../stage";
@@ -25,7 +25,8 @@ class LivePage {
   private marksBox = h("div", { class: "marks-box" });
   private metersBox = h("section", { class: "card meters-card" });
   private newest: Frame | null = null;
-  private numbers = numbersPace();
+  private status: Status | null = null;
+  private numbers = new NumbersPace();
   private ends: (() => void)[];
 
   constructor(private connection: Connection) {
@@ -56,7 +57,7 @@ class LivePage {
   private hear(m: FromServer): void {
     if (m.type === "hello") this.greet(m);
     if (m.type === "session") this.show(m);
-    if (m.type === "status") this.readout.show(m);
+    if (m.type === "status") this.status = m;
     if (m.type === "marks") this.showMarks(m);
     if (m.type === "problem") toast(m.what, "error");
   }
@@ -89,10 +90,13 @@ class LivePage {
     this.element.classList.toggle("with-marks", this.marks?.wanted ?? false);
   }
 
+  /** All at once: every change of the page's text is drawn anew. */
   private showNumbers(now: number): void {
-    const frame = this.newest;
-    if (!frame || !this.numbers.takes(now)) return;
-    this.newest = null;
+    const { newest: frame, status } = this;
+    if ((!frame && !status) || !this.numbers.takes(now)) return;
+    this.newest = this.status = null;
+    if (status) this.readout.show(status);
+    if (!frame) return;
     const face = frame.faces.find((f) => f.id === frame.followed) ?? frame.faces[0];
     this.meters?.show(face);
     this.readout.turn(face, frame.faces.length);
