@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -189,3 +190,31 @@ def test_at_rest_the_reader_reads_the_familiar_answer() -> None:
 def test_another_network_is_refused() -> None:
     with pytest.raises(ModelError, match="is no pixel reader of shapes"):
         PixelReader("immtcnn-p")
+
+
+def mouth_between(one: Face, inside: tuple[int, int, int]) -> UInt8:
+    """A plain face with lips, and something between them."""
+    assert one.landmarks is not None
+    image = np.full((SIZE, SIZE, 3), (205, 160, 135), np.uint8)
+    for group, colour in (("outer_lip", (165, 100, 95)), ("inner_lip", inside)):
+        outline = one.landmarks.xy[list(W.groups[group])].round().astype(np.int32)
+        cv2.fillPoly(image, [outline], colour)
+    return image
+
+
+def test_teeth_that_fill_the_mouth_close_the_jaw_and_part_the_lips(solver: FusedSolver) -> None:
+    one = face(solver.reference, 0.14)
+    jaw, lower, units = A.index("jawOpen"), A.index("mouthLowerDownLeft"), load_schema("facs")
+    read = {}
+    for what, colour in {"teeth": (225, 215, 195), "gap": (25, 12, 12)}.items():
+        image = mouth_between(one, colour)
+        out = solver.step(FrameRecord(Stamp(what, 0, 0), (SIZE, SIZE), image, faces=(one,))).faces[0]
+        assert out.blendshapes is not None
+        assert out.action_units is not None
+        read[what] = out.blendshapes.values
+        assert out.action_units.presence[units.index("AU25")]
+        assert out.action_units.presence[units.index("AU26")] == (what == "gap")
+        solver.reset()
+    assert read["gap"][jaw] > 0.2
+    assert read["teeth"][jaw] < 0.08
+    assert read["teeth"][lower] > read["gap"][lower] + 0.2
