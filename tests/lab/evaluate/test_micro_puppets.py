@@ -117,10 +117,25 @@ def test_a_stopped_run_goes_on_and_says_how_long_it_will_take(
     assert f"film 2 of {every} or fewer" in caplog.messages[-1]
     assert f"3.0 s each, {(every - 2) * 3 / 60:.1f} minutes left" in caplog.messages[-1]
     again = Diary(file, camera)
-    assert len(again.trials) == 2
+    assert len(again.rows) == 2
     assert len(list(run([(0, sitter)], camera, again, every))) == every - 2
     assert list(run([(0, sitter)], camera, Diary(file, camera), every)) == []
-    assert len(Diary(file, camera).trials) == every
+    assert len(Diary(file, camera).rows) == every
+
+
+def test_a_film_whose_line_was_cut_off_is_made_again(
+    sitter: Sitter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(micro_puppets, "trial", _quick)
+    file, camera, every = tmp_path / "films.jsonl", Camera(), len(MOTIONS) * len(AMPLITUDES)
+    assert len(list(run([(0, sitter)], camera, Diary(file, camera), every))) == every
+    whole = Diary(file, camera).rows
+    for cut in (1, 20):  # the end of the line alone, and half of it
+        file.write_bytes(file.read_bytes()[:-cut])
+        again = Diary(file, camera)
+        assert again.rows == whole[:-1]
+        assert len(list(run([(0, sitter)], camera, again, every))) == 1
+        assert Diary(file, camera).rows == whole
 
 
 def test_films_made_otherwise_are_not_mixed(tmp_path: Path) -> None:

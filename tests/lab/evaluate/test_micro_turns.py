@@ -16,7 +16,7 @@ def test_a_turn_comes_back_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "turns.jsonl"
     TurnFile(file, HOW).add(TURN)
     again = TurnFile(file, HOW)
-    assert again.turns == [TURN]
+    assert again.rows == [TURN]
     assert again.find("mdmd", "x/1") == TURN
     assert again.find("mdmd", "x/2") is None
     again.add(replace(TURN, fold="x/0"))
@@ -30,9 +30,9 @@ def test_a_line_cut_off_by_a_stop_is_left_out(tmp_path: Path) -> None:
     kept.add(replace(TURN, fold="x/2"))
     file.write_bytes(file.read_bytes()[:-20])
     again = TurnFile(file, HOW)
-    assert again.turns == [TURN]
+    assert again.rows == [TURN]
     again.add(replace(TURN, fold="x/3"))
-    assert len(TurnFile(file, HOW).turns) == 2
+    assert len(TurnFile(file, HOW).rows) == 2
 
 
 @pytest.mark.parametrize("text", ["not one\n", "", '{"steps": 3, "classes": ["a", "b"]}\n{"method": "mdmd"}\n'])

@@ -10,7 +10,6 @@ soon as it was judged; the same command goes on where it was stopped.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -20,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.errors import RequestError, SourceError
+from mien.errors import SourceError
 from mien.lab.evaluate.micro_films import MOTIONS, SECONDS, Camera, Trial, trial
 from mien.lab.evaluate.micro_portraits import Sitter, sitters
+from mien.lab.evaluate.row_file import RowFile
 from mien.lab.pseudo.puppet import Puppet
 from mien.micro.threshold import THRESHOLD
 
@@ -32,46 +32,20 @@ AMPLITUDES = (0.5, 0.75, 1.0, 1.5)
 """% of the distance between the outer eye corners."""
 
 
-class Diary:
-    """The films judged so far, one JSON object per line; the first line says how they were filmed.
+class Diary(RowFile[Trial]):
+    """The films judged so far; see `RowFile`.
 
     Args:
         path: made if it is missing; None = nothing is kept.
-        camera: how this run films.
-
-    Raises:
-        RequestError: the file holds films made otherwise, or is no such file.
+        camera: how this run films; films made otherwise are refused.
     """
 
     def __init__(self, path: Path | None, camera: Camera) -> None:
-        self.trials: list[Trial] = []
-        self._path = path
-        how = asdict(camera)
-        if path is None:
-            return
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(how) + "\n", encoding="utf-8")
-            return
-        lines = path.read_text(encoding="utf-8").splitlines()
-        try:
-            before, rows = json.loads(lines[0]), [Trial(**json.loads(line)) for line in lines[1:]]
-        except (ValueError, TypeError, IndexError) as error:
-            raise RequestError(f"{path}: is no file of this command ({error}): name another one") from None
-        if before != how:
-            raise RequestError(f"{path}: its films were made with {before}, these are with {how}: name another file")
-        self.trials += rows
-
-    def add(self, one: Trial) -> None:
-        """Keep a film."""
-        self.trials.append(one)
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(one)) + "\n")
+        super().__init__(path, asdict(camera), lambda row: Trial(**row), "films")
 
     def missing(self, sitter: Sitter) -> list[tuple[str, float]]:
         """(motion, amplitude) of a sitter's films that were not made yet."""
-        own = [t for t in self.trials if (t.source, t.portrait) == (sitter.source, sitter.portrait.name)]
+        own = [t for t in self.rows if (t.source, t.portrait) == (sitter.source, sitter.portrait.name)]
         done = {(t.motion, t.amplitude) for t in own}
         return [(m, a) for m in MOTIONS for a in AMPLITUDES if (m, a) not in done]
 
@@ -114,10 +88,10 @@ def run(
             made += 1
             gone = now() - began
             each = gone / made
-            left = max(0, most - len(diary.trials)) * each / 60
+            left = max(0, most - len(diary.rows)) * each / 60
             text = "film %d of %d or fewer: %s, %s, %g %%: %s; %.1f s each, %.1f minutes left"
             what = one.portrait, motion, amplitude, one.kind or "not found"
-            log.info(text, len(diary.trials), most, *what, each, left)
+            log.info(text, len(diary.rows), most, *what, each, left)
             yield gone
 
 
@@ -170,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
                 log.info("stopped after %.1f minutes", gone / 60)
                 break
     finally:
-        print(table(diary.trials))  # noqa: T201  a command's answer
+        print(table(diary.rows))  # noqa: T201  a command's answer
 
 
 if __name__ == "__main__":

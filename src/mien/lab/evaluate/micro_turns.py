@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mien.errors import RequestError
+from mien.lab.evaluate.row_file import RowFile
 from mien.lab.micro.clips import MicroClip
 
 Span = tuple[int, int]
@@ -48,49 +47,20 @@ def fingerprint(clips: Iterable[MicroClip]) -> str:
     return digest.hexdigest()[:16]
 
 
-class TurnFile:
-    """The turns finished so far, one JSON object per line; the first line says what was asked for.
+class TurnFile(RowFile[Turn]):
+    """The turns finished so far; see `RowFile`.
 
     Args:
         path: made if it is missing; None = nothing is kept.
         how: plain data; turns of anything else are refused.
-
-    Raises:
-        RequestError: the file holds turns of another request, or is no such file.
     """
 
     def __init__(self, path: Path | None, how: Mapping[str, Any]) -> None:
-        self.turns: list[Turn] = []
-        self._path = path
-        if path is None:
-            return
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(how) + "\n", encoding="utf-8")
-            return
-        whole = path.read_bytes()
-        kept = whole[: whole.rfind(b"\n") + 1]  # a stop may have cut the last line off
-        try:
-            first, *rest = kept.decode("utf-8").splitlines()
-            before, turns = json.loads(first), [_turn(json.loads(line)) for line in rest]
-        except (ValueError, TypeError, KeyError) as error:
-            raise RequestError(f"{path}: is no file of this command ({error}): name another one") from None
-        if before != json.loads(json.dumps(how)):
-            raise RequestError(f"{path}: {_difference(before, how)}: name another file")
-        if len(kept) < len(whole):
-            path.write_bytes(kept)
-        self.turns += turns
-
-    def add(self, turn: Turn) -> None:
-        """Keep a turn."""
-        self.turns.append(turn)
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(turn)) + "\n")
+        super().__init__(path, how, _turn, "turns")
 
     def find(self, method: str, fold: str) -> Turn | None:
         """A turn that is finished."""
-        return next((t for t in self.turns if (t.method, t.fold) == (method, fold)), None)
+        return next((t for t in self.rows if (t.method, t.fold) == (method, fold)), None)
 
     def of(self, method: str, folds: Sequence[str]) -> list[Turn]:
         """The finished turns of a method in these folds, in their order."""
@@ -104,11 +74,3 @@ def _turn(row: Mapping[str, Any]) -> Turn:
     spans = tuple((int(a), int(b)) for a, b in row["spans"])
     spotted = tuple(tuple((int(a), int(b)) for a, b in clip) for clip in row["spotted"])
     return Turn(str(row["method"]), str(row["fold"]), float(row["seconds"]), **texts, spans=spans, spotted=spotted)
-
-
-def _difference(before: Any, now: Mapping[str, Any]) -> str:
-    names = [k for k in now if not isinstance(before, dict) or before.get(k) != now[k]]
-    if not isinstance(before, dict) or not names:
-        return "its turns are of another request"
-    parts = [f"{k} was {before.get(k)}, is {now[k]}" for k in names]
-    return f"its turns are of another request ({'; '.join(parts)})"
