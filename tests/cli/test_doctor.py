@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,20 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
     found = {f.area: f for f in checks.run_checks() if "boom" in f.value}
     assert found["video"].state == "problem"
     assert found["cameras"].state == "warning"
+
+
+def test_each_check_is_shown_as_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    def slowly() -> Iterator[Finding]:
+        yield Finding("system", "first", "seen")
+        assert any("first: seen" in line for line in shown), "before the next one is looked at"
+        yield Finding("space", "second", "seen")
+
+    monkeypatch.setattr(checks, "run_checks", slowly)
+    monkeypatch.setattr("typer.echo", lambda text, err=False: shown.append(text))
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == 0
+    assert shown[-1] == "Mien can run here."
 
 
 def test_space_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -59,30 +59,29 @@ class Finding:
     advice: str = ""
 
 
-def run_checks() -> list[Finding]:
-    """Every check, in the order in which it is shown."""
+def run_checks() -> Iterator[Finding]:
+    """Every check, each as soon as it is finished; those that load networks come last."""
     checks: list[tuple[str, Callable[[], list[Finding]]]] = [
         ("system", check_system),
         ("packages", check_packages),
         ("conflicts", check_conflicts),
+        ("video", check_codecs),
+        ("cameras", check_cameras),
+        ("space", lambda: check_space(Path("out"))),
         ("inference", check_inference),
         ("mediapipe", check_mediapipe),
         ("default preset", check_preset),
         ("other presets", check_other_presets),
-        ("video", check_codecs),
-        ("cameras", check_cameras),
-        ("space", lambda: check_space(Path("out"))),
     ]
-    findings: list[Finding] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # other packages' news on import
-        for area, check in checks:
-            try:
-                findings += check()
-            except Exception as error:  # noqa: BLE001  a broken package must not hide the other findings
-                state: State = "warning" if area in OPTIONAL_AREAS else "problem"
-                findings.append(Finding(area, area, f"the check failed: {_text(error)}", state, _advice(error)))
-    return findings
+    for area, check in checks:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # other packages' news on import
+                found = check()
+        except Exception as error:  # noqa: BLE001  a broken package must not hide the other findings
+            state: State = "warning" if area in OPTIONAL_AREAS else "problem"
+            found = [Finding(area, area, f"the check failed: {_text(error)}", state, _advice(error))]
+        yield from found
 
 
 def _text(error: BaseException) -> str:

@@ -15,19 +15,21 @@ def doctor(
     """Check versions, inference backends, cameras, codecs and space. Exit code 0 when `mien capture` can run."""
     from mien.cli.checks import run_checks
 
-    findings = run_checks()
+    findings = []
+    area = ""
+    for finding in run_checks():
+        findings.append(finding)
+        if json_output:
+            continue
+        if finding.area != area:
+            area = finding.area
+            typer.echo(area)
+        mark = {"ok": " ", "note": "-", "warning": "!", "problem": "X"}[finding.state]
+        typer.echo(f"  {mark} {finding.name}: {finding.value}")
     problems = [f for f in findings if f.state == "problem"]
     if json_output:
-        table = {"ok": not problems, "findings": [asdict(f) for f in findings]}
-        typer.echo(json.dumps(table, indent=2))
+        typer.echo(json.dumps({"ok": not problems, "findings": [asdict(f) for f in findings]}, indent=2))
     else:
-        area = ""
-        for finding in findings:
-            if finding.area != area:
-                area = finding.area
-                typer.echo(area)
-            mark = {"ok": " ", "note": "-", "warning": "!", "problem": "X"}[finding.state]
-            typer.echo(f"  {mark} {finding.name}: {finding.value}")
         for state in ("warning", "problem"):
             for finding in findings:
                 if finding.state == state:
