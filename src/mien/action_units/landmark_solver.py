@@ -85,6 +85,11 @@ class LandmarkSolver(StageBase):
         if self.options.profile is not None:
             self.use(read_profile(self.options.profile), self.options.profile)
 
+    @property
+    def looks_at(self) -> dict[str, str]:
+        """What is used if an earlier stage wrote it, and for what."""
+        return {"faces.expression": "the correction of false smiles (its option mood)"} if self.options.mood else {}
+
     def use(self, profile: Profile, name: str = "profile") -> None:
         """Measure everybody by a person's calibration from now on; no neutral is learned any more.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,7 +134,7 @@ def _perform(request: Request, json_output: bool) -> None:
         for s, handler in previous.items():
             signal.signal(s, handler)
     result_told = printed(json.dumps(_figures(outcome), indent=2)) if json_output else True
-    _tell(request, outcome)
+    _tell(request, outcome, progress.told)
     if outcome.error is not None:
         raise outcome.error
     if outcome.summary.state == "interrupted" or outcome.missing:
@@ -167,11 +168,12 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _tell(request: Request, outcome: Outcome) -> None:
-    """What a person wants to know, on standard error."""
+def _tell(request: Request, outcome: Outcome, told: Container[str]) -> None:
+    """What a person wants to know, on standard error; `told` is known already."""
     summary = outcome.summary
     for line in (*summary.warnings, *outcome.warnings):
-        say(f"warning: {line}")
+        if line not in told:
+            say(f"warning: {line}")
     for line in outcome.notes:
         say(f"note: {line}")
     say(_in_words(outcome))

@@ -37,9 +37,15 @@ class _LiveNews:
         self._told = time.monotonic()
         self._frames = 0
         self._problems: dict[str, str | None] = {}
+        self.told: set[str] = set()
 
     def started(self, info: SourceInfo, receivers: Sequence[str]) -> None:
         say(f"{storable(info.name)} → {', '.join(receivers)}; Ctrl-C ends it")
+
+    def noted(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            say(f"warning: {storable(line)}")
+        self.told.update(lines)
 
     def frame(self, record: FrameRecord, outlets: Outlets) -> None:
         self._frames += 1
@@ -98,12 +104,14 @@ def live(
         open_studio(Path(), None, "127.0.0.1", PORT, (source, preset, tuple(to or ()), not raw), browser=True)
         return
     request = LiveRequest(source, tuple(to or ()), preset, tuple(set_ or ()), faces, not raw, chosen, seconds)
+    news = _LiveNews()
     with _stopping() as stop:
-        outcome = run(request, stop=stop, watcher=_LiveNews())
+        outcome = run(request, stop=stop, watcher=news)
     table = {k: v for k, v in asdict(outcome).items() if k != "error"}
     told = printed(json.dumps(table, indent=2)) if json_output else True
     for warning in outcome.warnings:
-        say(f"warning: {storable(warning)}")
+        if warning not in news.told:
+            say(f"warning: {storable(warning)}")
     found = f", the face in {outcome.frames_with_face:,}" if outcome.frames else ""
     say(f"{counted(outcome.frames, 'frame')}{found}, {outcome.seconds:.1f} s. Capture → packet, p50 / p95:")
     for figures in outcome.receivers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from rich.console import Console
@@ -22,7 +23,11 @@ class _Console(Console):
 
 class CaptureProgress:
     """Draws the progress of `mien.recorder.capture_to_folder`; silent where standard error is no terminal,
-    but for one line at the start and one every ten seconds."""
+    but for one line at the start and one every ten seconds.
+
+    Attributes:
+        told: warnings that were said already.
+    """
 
     def __init__(self) -> None:
         self._console = _Console(stderr=True, highlight=False)
@@ -39,6 +44,7 @@ class CaptureProgress:
         self._frames = 0
         self._total: int | None = None
         self._done_before = 0
+        self.told: set[str] = set()
 
     def __enter__(self) -> CaptureProgress:
         with suppress(Exception):  # a terminal that is gone ends no capture
@@ -63,6 +69,12 @@ class CaptureProgress:
             again = f", resuming after {counted(done, 'frame')}" if done else ""
             frames = counted(info.frame_count, "frame") if info.frame_count else "? frames"
             self._console.print(f"Capturing {info.name} ({info.kind}, {size}, {frames}{again})", markup=False)
+
+    def noted(self, lines: Sequence[str]) -> None:
+        """What to know about the capture before it runs."""
+        for line in lines:
+            self._console.print(f"warning: {line}", markup=False)
+        self.told.update(lines)
 
     def frame(self, record: FrameRecord) -> None:
         """A record is finished."""

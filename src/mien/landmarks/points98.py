@@ -38,6 +38,16 @@ class PointLandmarks(NetworkLandmarks):
         points = (None, POINTS)
         super().__init__(options or Options(), {"xy": (*points, 2), "spread": points, "visible": points})
 
+    @property
+    def caution(self) -> str:
+        """Of the network that ships; what another one can do is not known here."""
+        if self.options.model != Options().model:
+            return ""
+        return (
+            "the points come from an experimental network (preset fast; error about 10 %): head and gaze follow, "
+            "expressions and action units are hardly read; preset balanced reads them"
+        )
+
     def _read(self, outputs: Mapping[str, AnyArray]) -> Answer:
         sure = 1 / (1 + (np.nan_to_num(outputs["spread"], nan=np.inf) / _DOUBTFUL) ** 2)
         crop_xy = outputs["xy"] * np.float32(self.size_px) - np.float32(0.5)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from mien.core.record import FrameRecord, Trace
 from mien.errors import ConfigError, MienError, StageError
+from mien.pipeline.cautions import cautions
 from mien.pipeline.loading import built_together, close_all, reads_of
 from mien.pipeline.registry import EXPORTERS, SINKS, load, stage_class, suggestion
 from mien.pipeline.stage import Options, Source, SourceInfo, Stage
@@ -95,7 +96,7 @@ class Pipeline:
     Attributes:
         stages: (slot, stage) in order.
         fields: what records carry at the end.
-        notes: what the composition left out, in words.
+        notes: what the composition left out, and what else to know about it, in words.
         models: ids of all models, in the order of the stages, without repeats.
     """
 
@@ -210,7 +211,8 @@ def compose(config: Mapping[str, Any], source: SourceInfo) -> Pipeline:
                 stage.close()
         left_out = [slot for slot in config["stages"] if slot not in dict(built)]
         notes = [f"no pixels in a recorded take: {', '.join(left_out)} kept as recorded"] if left_out else []
-        return Pipeline(in_order(built), provided, notes)
+        ordered = in_order(built)
+        return Pipeline(ordered, provided, [*notes, *cautions(ordered)])
     except BaseException:
         close_all(built)
         raise

@@ -167,6 +167,7 @@ def _run(work: _Work, stop: threading.Event, audience: Audience) -> Outcome:
     info = work.source.info
     try:
         audience.started(replace(info, frame_count=_expected(work.span, info)), work.before)
+        audience.noted(work.pipeline.notes)
         for record in run(work.source, work.pipeline, stop=stop):
             work.sinks.write(record)
             written += 1

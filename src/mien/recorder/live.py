@@ -20,7 +20,7 @@ from mien.pipeline.compose import check_options, compose
 from mien.pipeline.runner import run
 from mien.pipeline.stage import Source, SourceInfo
 from mien.pipeline.timing import StageTimes
-from mien.recorder.request import Request, resolve
+from mien.recorder.request import Request, resolve, tell_notes
 from mien.sinks.live.opening import open_outlets
 from mien.sinks.live.outlet import WINDOW, Outlets
 from mien.sinks.protocols.table import parse_target
@@ -131,6 +131,7 @@ def live(
             try:
                 if watcher is not None:
                     watcher.started(paced.info, [o.name for o in outlets.outlets])
+                    tell_notes(watcher, pipeline.notes)
                 outcome = _run(request, run(paced, pipeline, stop=stop), outlets, watcher, show)
             finally:
                 outlets.close()

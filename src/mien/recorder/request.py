@@ -100,6 +100,10 @@ class Audience:
     def started(self, info: SourceInfo, done: int) -> None:
         self._tell(lambda watcher: watcher.started(info, done))
 
+    def noted(self, lines: Sequence[str]) -> None:
+        """What to know before the first frame, for a watcher that has a method `noted` too."""
+        self._tell(lambda watcher: tell_notes(watcher, lines))
+
     def frame(self, record: FrameRecord) -> None:
         self._tell(lambda watcher: watcher.frame(record))
 
@@ -113,6 +117,13 @@ class Audience:
             call(self._watcher)
         except Exception:  # noqa: BLE001  whatever it is, the frames matter more
             self._watcher = None
+
+
+def tell_notes(watcher: object, lines: Sequence[str]) -> None:
+    """Hand lines to a watcher that wants them: one that has a method `noted`."""
+    noted = getattr(watcher, "noted", None)
+    if lines and callable(noted):
+        noted(lines)
 
 
 def resolve(request: Request) -> dict[str, Any]:
