@@ -163,7 +163,7 @@ export class CharacterView {
 
   private tick(now: number): void {
     if (!this.canvas.isConnected) return;
-    const delta = Math.min(100, now - this.last);
+    const delta = Math.max(0, Math.min(100, now - this.last)); // a picture's time can lie before the page was made
     this.last = now;
     const share = 1 - Math.exp(-delta / SOFTEN_MS);
     let moved = this.changed;
