@@ -68,10 +68,14 @@ def test_the_report_shows_curves_and_how_often_both_readings_agree(tmp_path: Pat
     wrong = replace(face(), expression=reading(anger=1.0))
     take = store(tmp_path, [record(i, one) for i, one in enumerate([smiling(), smiling(), calm, wrong])])
     track = facts_of(take).tracks[0]
-    assert "name the same in 75% of 4 frames" in agreement(track)
+    assert "name the same in 75% of 4 frames" in agreement(track, {})
+    own = {"stages": ["expression"], "expression": {"use": "expression/action_units"}}
+    assert "the same source" in agreement(track, own)
+    assert "75%" not in agreement(track, own)
+    assert "75%" in agreement(track, {**own, "stages": []}), "named, but not run"
     page = export(take, tmp_path / "report.html")[0].read_text(encoding="utf-8")
     assert "not what its owner feels" in page
     assert "happiness" in page
     plain = store(tmp_path / "plain", [record(i, face()) for i in range(4)])
-    assert agreement(facts_of(plain).tracks[0]) == ""
+    assert agreement(facts_of(plain).tracks[0], {}) == ""
     assert "not what its owner feels" not in export(plain, tmp_path / "plain.html")[0].read_text(encoding="utf-8")

@@ -171,6 +171,28 @@ def test_warnings_say_what_is_wrong(tmp_path: Path, records: list, words: str) -
     assert words in said(tmp_path, records)
 
 
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        (
+            [record(i, *[face()] * (i % 5 == 0), t_ns=i * 33_000_000) for i in range(COUNT)],
+            "hardly of use: a face was found in 24 frames of 120 only",
+        ),
+        (clip(step_ns=33_000_000, quality=Quality(10.0, 20.0, 160.0)), "hardly of use: the face is dark in 100%"),
+    ],
+)
+def test_a_worthless_take_is_called_so_first_and_praised_for_nothing(tmp_path: Path, records: list, words: str) -> None:
+    verdict = judged(store(tmp_path / "take", records))
+    assert words in verdict.warnings[0]
+    assert verdict.notes == []
+    assert sum("dark" in line for line in verdict.warnings) <= 1
+    assert not any("blurred" in line for line in verdict.warnings), "dark, which says nothing about blur"
+
+
+def test_without_any_face_nothing_is_praised(tmp_path: Path) -> None:
+    assert judged(store(tmp_path / "take", [record(i, t_ns=i * 33_000_000) for i in range(COUNT)])).notes == []
+
+
 def test_two_people_are_two_ids(tmp_path: Path) -> None:
     assert said(tmp_path, [record(i, face(1), face(2), t_ns=i * FAST_NS) for i in range(COUNT)]) == ""
 

@@ -6,6 +6,7 @@ It loads nothing from anywhere. Text from the take is escaped. Without pixels in
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from mien.take.stored_config import stored_config
 
 OVERLAY_FILE = "overlay.mp4"
 _FEW_FRAMES = 3
+_FROM_UNITS = "expression/action_units"
 _TRACKS_SHOWN = 12
 
 
@@ -60,7 +62,7 @@ def export(take: Take, path: Path, *, overlay: Path | None = None) -> list[Path]
         tracks=[_track_row(t, facts) for t in facts.tracks[:_TRACKS_SHOWN]],
         tracks_hidden=max(0, len(facts.tracks) - _TRACKS_SHOWN),
         main=main,
-        charts=_charts(main, facts) if main and len(facts.t_ns) >= _FEW_FRAMES else [],
+        charts=_charts(main, facts, take.header.config) if main and len(facts.t_ns) >= _FEW_FRAMES else [],
         still=[_still(t) for t in facts.tracks[:_TRACKS_SHOWN]] if len(facts.t_ns) < _FEW_FRAMES else [],
         moments=moments,
         zero_ns=int(facts.t_ns[0]) if len(facts.t_ns) else 0,
@@ -114,7 +116,7 @@ def _range(values: Float32) -> str:
     return f"{np.percentile(known, 1):.0f}° … {np.percentile(known, 99):.0f}°" if len(known) else "–"
 
 
-def _charts(track: Track, facts: TakeFacts) -> list[dict[str, Any]]:
+def _charts(track: Track, facts: TakeFacts, config: Mapping[str, Any]) -> list[dict[str, Any]]:
     frames = len(facts.t_ns)
     times = (facts.t_ns - facts.t_ns[0]) / 1e9
     units, shapes = track.series("action_units", frames), track.series("blendshapes", frames)
@@ -130,7 +132,7 @@ def _charts(track: Track, facts: TakeFacts) -> list[dict[str, Any]]:
         ("Blendshapes", "the eight that move most; 0–1", _shape_curves(shapes), (0, 1), True),
         (
             "Expression",
-            "what the face looks like, not what its owner feels; probabilities 0–1" + agreement(track),
+            "what the face looks like, not what its owner feels; probabilities 0–1" + agreement(track, config),
             _expression_curves(track.series("expression", frames)),
             (0, 1),
             False,
@@ -177,14 +179,23 @@ def _expression_curves(values: Float32) -> list[Curve]:
     return [Curve(n, values[:, k], k) for k, n in enumerate(load_schema("expression8").names)]
 
 
-def agreement(track: Track) -> str:
+def agreement(track: Track, config: Mapping[str, Any]) -> str:
     """How often the expression is the one that the action units alone would name, where both name one; in words."""
     found, other = track.seen("expression"), track.seen("units_expression")
     both = np.isfinite(found).any(axis=1) & np.isfinite(other).any(axis=1)
     if not both.any():
         return ""
+    if _FROM_UNITS in _parts_used(config):
+        return "; read from the action units: the same source, so that both agreeing proves nothing"
     same = np.nan_to_num(found[both], nan=-1).argmax(axis=1) == np.nan_to_num(other[both], nan=-1).argmax(axis=1)
     return f"; the action units alone name the same in {same.mean():.0%} of {int(both.sum()):,} frames"
+
+
+def _parts_used(config: Mapping[str, Any]) -> set[object]:
+    """Names of the stages that ran; of a configuration that somebody else stored anything may be missing."""
+    stages = config.get("stages")
+    tables = (config.get(str(slot)) for slot in (stages if isinstance(stages, list) else ()))
+    return {table.get("use") for table in tables if isinstance(table, Mapping)}
 
 
 def _shape_curves(values: Float32) -> list[Curve]:

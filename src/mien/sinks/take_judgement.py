@@ -20,6 +20,8 @@ DARK, BRIGHT = 50.0, 215.0
 UNMEASURED = 0.05
 FEW_FRAMES = 10
 """Fewer say nothing about a frame rate."""
+MOST_LOST, NEARLY_ALL_DARK = 0.5, 0.8
+"""Shares of frames without a face, and of dark ones among those with it, beyond which a take is of hardly any use."""
 GAP_NS = 100_000_000
 UNEVEN = 0.5
 
@@ -70,11 +72,43 @@ def _warnings(facts: TakeFacts, take: Take) -> list[str]:
         frames = len(facts.faces)
         where = "the one frame" if frames == 1 else f"any of the {frames:,} frames"
         return [*out, f"No face was found in {where}."]
-    return [*out, *_lost(facts), *_ids(facts), *_unmeasured(facts), *_neutral(facts), *_seeing(facts)]
+    return [
+        *_worthless(facts),
+        *out,
+        *_lost(facts),
+        *_ids(facts),
+        *_unmeasured(facts),
+        *_neutral(facts),
+        *_seeing(facts),
+    ]
+
+
+def _worthless(facts: TakeFacts) -> list[str]:
+    """What outweighs everything else that is said about a take."""
+    frames = len(facts.faces)
+    out = []
+    if frames >= 3 and facts.found < MOST_LOST:
+        out.append(
+            f"This take is hardly of use: a face was found in {counted(int((facts.faces > 0).sum()), 'frame')} of "
+            f"{frames:,} only. Everything below is about these few."
+        )
+    if facts.tracks and (share := _dark_share(facts)) > NEARLY_ALL_DARK:
+        out.append(
+            f"This take is hardly of use: the face is dark in {share:.0%} of its frames. Points and expressions are "
+            "less exact than in light, small movements are lost in the noise: light it from the front and record again."
+        )
+    return out
+
+
+def _dark_share(facts: TakeFacts) -> float:
+    brightness = facts.tracks[0].seen("quality")[:, 1]
+    return _share(brightness < DARK, brightness)
 
 
 def _notes(facts: TakeFacts) -> list[str]:
     rate = facts.rate_hz
+    if facts.found == 0 or _worthless(facts):
+        return []
     if len(facts.t_ns) < FEW_FRAMES or not SMOOTH_HZ - 0.5 <= rate < FAST_HZ - 0.5:
         return []
     return [f"{rate:.2f} frames per second: enough for expressions; micro-expressions need {FAST_HZ:.0f} or more."]
@@ -178,11 +212,12 @@ def _seeing(facts: TakeFacts) -> list[str]:
             f"The head is turned by more than {TURNED_DEG:.0f}° in {share:.0%} of its frames: "
             "values of the far side of the face are less certain there."
         )
-    if (share := _share(sharpness < BLURRED, sharpness)) > 0.2:
+    # Darkness alone makes edges weak: of a dark face nothing says whether it is blurred too.
+    if (share := _share((sharpness < BLURRED) & ~(brightness < DARK), sharpness)) > 0.2:
         out.append(f"The face is blurred in {share:.0%} of its frames: small movements cannot be seen.")
     if (share := _share(size < SMALL_PX, size)) > 0.5:
         out.append(f"The face is small ({np.nanmedian(size):.0f} px): come closer or record at a higher resolution.")
-    if (share := _share(brightness < DARK, brightness)) > 0.3:
+    if 0.3 < (share := _share(brightness < DARK, brightness)) <= NEARLY_ALL_DARK:
         out.append(f"The face is dark in {share:.0%} of its frames: light it from the front.")
     if (share := _share(brightness > BRIGHT, brightness)) > 0.3:
         out.append(f"The face is overexposed in {share:.0%} of its frames: reduce the light or the exposure.")
