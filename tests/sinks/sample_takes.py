@@ -60,7 +60,7 @@ def record(
 ) -> FrameRecord:
     """Frame `index` of a 25 Hz clip; the picture is a grey level that tells the frame."""
     w, h = size_wh
-    pixels = np.full((h, w, 3), (index * 8) % 200 + 30, np.uint8) if image else None
+    pixels = np.full((h, w, 3), (index * 8) % 180 + 70, np.uint8) if image else None
     stamp = Stamp("clip.mp4", index, index * STEP_NS if t_ns is None else t_ns)
     return FrameRecord(stamp, size_wh, pixels, faces, (), Trace({"detect": 1_000_000 + index}, ("m",)))
 

@@ -4,12 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sample_takes import face, record, store
 
 from mien.core.measures import Expression
 from mien.core.record import Face
 from mien.core.schema import load_schema
-from mien.sinks.overlay_drawing import person_colour
+from mien.sinks import overlay_expression, overlay_panel
+from mien.sinks.overlay_drawing import person_colour, text_width
 from mien.sinks.overlay_expression import Meters
 from mien.sinks.overlay_panel import Panel
 from mien.sinks.report import agreement, export
@@ -61,6 +63,24 @@ def test_the_panel_makes_room_for_meters_only_if_there_is_a_reading() -> None:
     )
     assert without.shape == with_it.shape
     assert lit(with_it[-90:]) > lit(without[-90:])
+
+
+@pytest.mark.parametrize("size_wh", [(80, 120), (160, 240), (144, 320), (16, 16), (240, 360), (1080, 1080)])
+def test_a_panel_of_any_size_cuts_nothing_off(size_wh: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    outside: list[str] = []
+
+    def measured(picture: np.ndarray, xy: tuple[float, float], text: str, height_px: float, *more: object) -> int:
+        width = text_width(text, height_px)
+        if xy[0] + width > picture.shape[1] or xy[1] + height_px > picture.shape[0] or height_px < 5:
+            outside.append(text)
+        return width
+
+    for module in (overlay_panel, overlay_expression):
+        monkeypatch.setattr(module, "draw_text", measured)
+    panel = Panel(size_wh, character=True, bars=True)
+    drawn = panel.draw(record(0, smiling()))
+    assert drawn.shape == (size_wh[1], size_wh[0], 3)
+    assert outside == []
 
 
 def test_the_report_shows_curves_and_how_often_both_readings_agree(tmp_path: Path) -> None:

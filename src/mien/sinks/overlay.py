@@ -19,6 +19,7 @@ from mien.core.timebase import timecode
 from mien.errors import ConfigError, SinkError
 from mien.pipeline import stage
 from mien.pipeline.stage import TakeHeader, TakeSummary
+from mien.runtime.light import in_light
 from mien.sinks.overlay_drawing import DARK, Placing, chip, draw_face, text_px
 from mien.sinks.overlay_panel import Panel
 from mien.sinks.video_segment import SegmentWriter, explained, facts_of, join
@@ -140,26 +141,29 @@ class OverlaySink:
             draw_face(picture, face, placing, record.size_wh)
         height = text_px(picture)
         at = (height * 0.6, self._picture_wh[1] - height * 2.4)
-        chip(picture, at, f"{timecode(record.stamp.t_ns)}  #{record.stamp.index}")
+        lit = "  shown brighter" if self._pixels and _brighter(record.image) is not record.image else ""
+        chip(picture, at, f"{timecode(record.stamp.t_ns)}  #{record.stamp.index}{lit}")
         if not record.faces:
             chip(picture, (at[0], height * 0.6), "no face")
         return picture if self._panel is None else np.hstack([picture, self._panel.draw(record)])
 
     def _background(self, record: FrameRecord) -> UInt8:
-        """(H, W, 3) copy of the frame, scaled to fit; later frames of another size get bars at the sides."""
+        """(H, W, 3) copy of the frame as the networks see it, scaled to fit; later frames of another size get bars at
+        the sides."""
         w, h = self._picture_wh
         out = np.empty((h, w, 3), np.uint8)
-        if record.image is None or not self._pixels:
+        image = _brighter(record.image)
+        if image is None or not self._pixels:
             out[:] = DARK
             return out
         if record.size_wh == self._picture_wh:
-            np.copyto(out, record.image)
+            np.copyto(out, image)
             return out
         placing = Placing.fit(record.size_wh, self._picture_wh)
         out[:] = 0
         (x, y), (pw, ph) = placing.offset_xy, placing.size_wh
         mode = cv2.INTER_AREA if placing.scale < 0.99 else cv2.INTER_LINEAR
-        out[y : y + ph, x : x + pw] = cv2.resize(record.image, (pw, ph), interpolation=mode)
+        out[y : y + ph, x : x + pw] = cv2.resize(image, (pw, ph), interpolation=mode)
         return out
 
     def close(self, summary: TakeSummary) -> None:
@@ -195,6 +199,11 @@ class OverlaySink:
         for part in parts:
             part.unlink(missing_ok=True)
         return None
+
+
+def _brighter(image: UInt8 | None) -> UInt8 | None:
+    """The picture as it is shown: brighter if it was taken in the dark, or nothing would be seen below the drawing."""
+    return None if image is None else in_light(image)
 
 
 def _even(value: float) -> int:

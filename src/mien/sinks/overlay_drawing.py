@@ -149,7 +149,8 @@ def draw_face(picture: UInt8, face: Face, placing: Placing, source_wh: tuple[int
     label = f"id {face.track_id}" if face.track_id is not None else f"{face.box.confidence:.2f}"
     height = text_px(picture)
     y = box[1] - height * 2.1 if box[1] > height * 2.1 else box[1] + height * 0.5
-    chip(picture, (float(np.clip(box[0], 0, picture.shape[1])), y), label, colour)
+    room = picture.shape[1] - text_width(label, height) - height
+    chip(picture, (float(np.clip(box[0], 0, max(0.0, room))), y), label, colour)
 
 
 def _fixed(points: npt.ArrayLike | Sequence[Sequence[float] | Float64]) -> npt.NDArray[np.int32]:

@@ -25,6 +25,8 @@ _TRACK = (52, 58, 72)
 _FAINT = (150, 158, 174)
 _MEMORY_NS = 1_500_000_000
 _MARGIN = 0.35
+_LEAST_TEXTS = 4.8
+"""Heights of text that a heading and one bar take."""
 _OVERSAMPLE = 1.5
 _RENDERED_PX = 220_000
 """Pixels drawn of the character at most: drawing costs about 60 ns each, a larger panel is scaled up."""
@@ -128,7 +130,7 @@ class Bars:
         """Fill the panel. The subject's right side points left, as in the picture."""
         panel[:] = _GROUND
         h, w = panel.shape[:2]
-        text = float(np.clip(w / 22, 10.0, 26.0))
+        text = _text_px(w)
         row, head = text * 2.5, text * 1.9
         count = min(len(self._units), int((h - head - text * 0.4) // row))
         if count < 1 or not self._values:
@@ -173,6 +175,10 @@ class Bars:
         strip[:, round(middle) - gap : round(middle) + gap] = _GROUND
 
 
+def _text_px(width: int) -> float:
+    return float(np.clip(width / 22, 10.0, 26.0))
+
+
 class Panel:
     """Character above, bars below.
 
@@ -186,6 +192,8 @@ class Panel:
         self._size_wh = size_wh
         tall = min(h, w) if bars else h
         self._split = round(min(tall, h * 0.62)) if bars and character else h if character else 0
+        if character and h - self._split < _LEAST_TEXTS * _text_px(w):
+            self._split = h  # not even one bar would fit
         self._view = CharacterView((w, self._split)) if character else None
         self._bars = Bars() if bars else None
         self._meters = Meters()
