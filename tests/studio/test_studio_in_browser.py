@@ -96,6 +96,7 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert seen["picture"] > 0.3, "the built-in clip is seen"
     assert seen["character"] > 0.1, "the character is drawn"
     assert seen["units"] > 10
+    assert seen["moods"] >= 8, "expressions, valence and arousal"
     assert seen["pictureInPrivate"] == 0
     assert seen["report"] == "52"
     assert seen["mapping"] == "0.5 jawOpen"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mien.animate.signal import signal_of
-from mien.core.measures import Box
+from mien.core.measures import Box, Expression
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
-from mien.studio.wire import FACE_FLOATS, HEAD, POINTS, SIGNAL_FLOATS, UNITS, FrameNews, pack_frame
+from mien.studio.wire import FACE_FLOATS, HEAD, MOODS, POINTS, SIGNAL_FLOATS, UNITS, FrameNews, pack_frame
 from small_takes import HIGH, JAW, WIDE, face, weights_at
 
 RECORD = FrameRecord(Stamp("c", 7, 123), (WIDE, HIGH), None, (face(weights_at(6, 25), 10.0),))
@@ -26,7 +26,7 @@ def floats(data: bytes, at: int, count: int) -> np.ndarray:
 def test_the_head_is_48_bytes_and_says_what_follows() -> None:
     data = pack_frame(RECORD, signal_of(RECORD, RECORD.faces[0]), NEWS)
     assert HEAD.size == 48
-    assert data[:8] == b"MIEN\x02\x03\x01\x00"
+    assert data[:8] == b"MIEN\x03\x03\x01\x00"
     assert struct.unpack_from("<dd", data, 8) == (1.5, 2.5)
     assert struct.unpack_from("<IIHHIfi", data, 24) == (7, 3, WIDE, HIGH, len(NEWS.picture), 29.5, 1)
     assert len(data) == 48 + 4 * (SIGNAL_FLOATS + FACE_FLOATS) + len(NEWS.picture)
@@ -50,7 +50,21 @@ def test_signal_and_face_are_where_the_layout_says() -> None:
     assert row[17:21] == pytest.approx([5, 1, 4, 1])
     assert row[21 : 21 + UNITS] == pytest.approx(1.5)
     assert row[21 + 2 * UNITS :][: 2 * POINTS].reshape(98, 2) == pytest.approx(one.landmarks.xy)  # type: ignore[union-attr]
-    assert row[21 + 2 * UNITS + 2 * POINTS :] == pytest.approx(0.8)
+    assert row[21 + 2 * UNITS + 2 * POINTS :][:POINTS] == pytest.approx(0.8)
+    assert np.isnan(row[21 + 2 * UNITS + 3 * POINTS :]).all(), "no expression was read"
+
+
+def test_an_expression_of_seven_classes_finds_its_places_among_eight() -> None:
+    seven = load_schema("expression7")
+    read = Expression(np.where(np.array(seven.names) == "happiness", 0.7, 0.05).astype(np.float32), np.ones(7), seven)
+    happy = replace(RECORD, faces=(replace(RECORD.faces[0], expression=read),))
+    data = pack_frame(happy, signal_of(happy, happy.faces[0]), NEWS)
+    sent = floats(data, 48 + 4 * SIGNAL_FLOATS, FACE_FLOATS)[21 + 2 * UNITS + 3 * POINTS :]
+    assert len(sent) == MOODS + 2
+    eight = dict(zip(load_schema("expression8").names, sent[:MOODS].tolist(), strict=True))
+    assert (eight["happiness"], eight["anger"]) == (pytest.approx(0.7), pytest.approx(0.05))
+    assert np.isnan(eight["contempt"])
+    assert sent[MOODS] > 0.4, "pleasant"
 
 
 def test_what_is_not_known_is_nan_and_no_picture_sets_no_flag() -> None:
@@ -68,7 +82,7 @@ def test_what_is_not_known_is_nan_and_no_picture_sets_no_flag() -> None:
 
 
 def test_names_and_numbers_agree_with_the_schemas() -> None:
-    assert (len(load_schema("facs")), len(load_schema("wflw98"))) == (UNITS, POINTS)
+    assert [len(load_schema(n)) for n in ("facs", "wflw98", "expression8")] == [UNITS, POINTS, MOODS]
 
 
 def test_weights_without_the_profile_follow_the_faces() -> None:

@@ -2,12 +2,13 @@
 
 export const PROTOCOL = 1;
 export const FRAME_MAGIC = 1313163597;
-export const FRAME_VERSION = 2;
+export const FRAME_VERSION = 3;
 export const FRAME_HEAD_BYTES = 48;
 export const SIGNAL_FLOATS = 67;
 export const UNITS = 42;
 export const POINTS = 98;
-export const FACE_FLOATS = 399;
+export const MOODS = 8;
+export const FACE_FLOATS = 409;
 
 /** A character and what it can do. */
 export interface Avatar {
@@ -183,6 +184,7 @@ export interface Names {
   unit_titles: Record<string, string>;
   points: string[];
   point_groups: Record<string, number[]>;
+  expressions: string[];
 }
 
 /** A performance without a camera, to become a take. */

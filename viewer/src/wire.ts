@@ -5,6 +5,7 @@ import {
   FRAME_HEAD_BYTES,
   FRAME_MAGIC,
   FRAME_VERSION,
+  MOODS,
   POINTS,
   SIGNAL_FLOATS,
   UNITS,
@@ -23,6 +24,9 @@ export interface Face {
   unitConfidence: Float32Array;
   points: Float32Array;
   pointConfidence: Float32Array;
+  expressions: Float32Array;
+  /** Valence and arousal. */
+  affect: Float32Array;
 }
 
 export interface Signal {
@@ -82,6 +86,8 @@ export function readFrame(buffer: ArrayBuffer): Frame | null {
       unitConfidence: floats(UNITS),
       points: floats(2 * POINTS),
       pointConfidence: floats(POINTS),
+      expressions: floats(MOODS),
+      affect: floats(2),
     });
   }
   const plain = plainFloats ? floats(plainFloats) : null;

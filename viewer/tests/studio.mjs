@@ -51,6 +51,8 @@ async function live() {
   seen.picture = await drawn(".picture-pane canvas");
   seen.character = await drawn(".character-pane canvas");
   seen.units = await page.locator(".meter:not(.unknown)").count();
+  await page.locator(".moods:visible .mood.most").waitFor(WAIT);
+  seen.moods = await page.locator(".mood:not(.unknown)").count();
   await page.evaluate(() => document.querySelector("#privacy").click());
   await page.waitForFunction(() => window.mien.figures.pictures === 0, null, WAIT); // the server has said so
   const before = await page.evaluate(() => window.mien.figures.shown);

@@ -90,6 +90,7 @@ class Names(Message):
     unit_titles: dict[str, str]
     points: list[str]
     point_groups: dict[str, list[int]]
+    expressions: list[str]
 
 
 class Choice(Message):

@@ -59,6 +59,7 @@ def hello() -> Hello:
         unit_titles=dict(units.attributes["titles"]),
         points=list(points.names),
         point_groups={k: list(v) for k, v in points.groups.items()},
+        expressions=list(load_schema("expression8").names),
     )
     presets = [Choice(name=n, what=str(load_config(n).get("description", ""))) for n in preset_names()]
     outputs = [Choice(name=parse_target(f"{p}://").name, what=w.what) for p, w in WIRES.items()]

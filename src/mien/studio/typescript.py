@@ -57,6 +57,7 @@ def _constants() -> str:
         "SIGNAL_FLOATS": wire.SIGNAL_FLOATS,
         "UNITS": wire.UNITS,
         "POINTS": wire.POINTS,
+        "MOODS": wire.MOODS,
         "FACE_FLOATS": wire.FACE_FLOATS,
     }
     return "".join(f"export const {name} = {value};\n" for name, value in table.items())

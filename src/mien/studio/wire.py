@@ -3,7 +3,7 @@
 A frame, little-endian, every number on a multiple of its size, so that a page looks at it without copying:
 
     bytes   0-3    uint32   0x4E45494D ("MIEN")
-            4      uint8    version of this layout: 2
+            4      uint8    version of this layout: 3
             5      uint8    flags: 1 = a picture follows, 2 = the followed face is seen now, 4 = weights without the
                             person's profile follow
             6      uint8    number of faces F
@@ -18,12 +18,14 @@ A frame, little-endian, every number on a multiple of its size, so that a page l
             44-47  int32    track id of the followed face
             48-315 float32×67  the signal: 52 weights (schema "arkit52"), head x y z w, left eye x y z w,
                             right eye x y z w, head place in mm x y z (`mien.animate.signal`)
-    then F times `FACE_FLOATS` float32 (schemas "facs" with U entries, "wflw98"); NaN = not measured:
+    then F times `FACE_FLOATS` float32 (schemas "facs" with U entries, "wflw98", "expression8"); NaN = not
+    measured:
             track id, confidence of the box, left, top, right, bottom in px,
             yaw, pitch, roll in degrees,
             head axes in the picture in px: origin x y, ends of x, y and z axis x y,
             gaze of left and right eye: yaw, pitch, yaw, pitch in degrees,
-            U intensities 0-5, U confidences 0-1, 98 points x y in px, 98 confidences 0-1
+            U intensities 0-5, U confidences 0-1, 98 points x y in px, 98 confidences 0-1,
+            8 expressions 0-1, valence and arousal -1-1 (`mien.expression.affect`)
     then, with flag 4, 52 float32: the weights of the followed face as read without the profile
     then P bytes of JPEG.
 
@@ -42,13 +44,14 @@ from mien.core.arrays import Float32
 from mien.core.geometry import default_camera
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
+from mien.expression.affect import valence_arousal
 
-MAGIC, VERSION = 0x4E45494D, 2
+MAGIC, VERSION = 0x4E45494D, 3
 PICTURE, SEEN, PLAIN = 1, 2, 4
 HEAD = struct.Struct("<IBBBxddIIHHIfi")
-UNITS, POINTS = len(load_schema("facs")), len(load_schema("wflw98"))
+UNITS, POINTS, MOODS = len(load_schema("facs")), len(load_schema("wflw98")), len(load_schema("expression8"))
 SIGNAL_FLOATS = 67
-FACE_FLOATS = 2 + 4 + 3 + 8 + 4 + 2 * UNITS + 3 * POINTS
+FACE_FLOATS = 2 + 4 + 3 + 8 + 4 + 2 * UNITS + 3 * POINTS + MOODS + 2
 MOST_FACES = 64
 CAMERA_HEAD = struct.Struct("<d")
 _AXIS_MM = 60.0
@@ -117,7 +120,12 @@ def _face_row(face: Face, size_wh: tuple[int, int]) -> Float32:
     at += 2 * UNITS
     if face.landmarks is not None and face.landmarks.schema.name == "wflw98":
         row[at : at + 2 * POINTS] = face.landmarks.xy.reshape(-1)
-        row[at + 2 * POINTS :] = face.landmarks.confidence
+        row[at + 2 * POINTS : at + 3 * POINTS] = face.landmarks.confidence
+    if face.expression is not None:
+        at += 3 * POINTS
+        read = dict(zip(face.expression.names, face.expression.values, strict=True))
+        row[at : at + MOODS] = [read.get(name, np.nan) for name in load_schema("expression8").names]
+        row[at + MOODS :] = valence_arousal(face.expression)
     return row
 
 

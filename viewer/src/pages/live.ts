@@ -7,6 +7,7 @@ import { LiveForm } from "../live_form";
 import { MarkStrip } from "../marks";
 import type { FromServer, Hello, Marks, Session, Status } from "../messages";
 import { Meters } from "../meters";
+import { Moods } from "../moods";
 import { Readout } from "../readout";
 import { Stage } from "../stage";
 import type { Frame } from "../wire";
@@ -21,6 +22,8 @@ class LivePage {
   private stage: Stage;
   private readout: Readout;
   private meters: Meters | null = null;
+  private moods: Moods | null = null;
+  private side = h("aside", { class: "side" });
   private marks: MarkStrip | null = null;
   private marksBox = h("div", { class: "marks-box" });
   private metersBox = h("section", { class: "card meters-card" });
@@ -38,9 +41,10 @@ class LivePage {
       "div",
       { class: "live" },
       this.stage.element,
-      h("aside", { class: "side" }, this.form.element, this.readout.element),
+      this.side,
       h("div", { class: "column" }, this.marksBox, this.metersBox),
     );
+    this.side.append(this.form.element, this.readout.element);
     this.form.onoverlay = () => this.stage.redraw();
     this.stage.onframe = (frame) => (this.newest = frame);
     this.ends = [connection.listen((m) => this.hear(m)), clock().each((now) => this.showNumbers(now))];
@@ -67,6 +71,8 @@ class LivePage {
     this.element.classList.remove("with-marks");
     if (this.meters) return;
     this.meters = new Meters(hello.names);
+    this.moods = new Moods(hello.names);
+    this.side.append(this.moods.element);
     this.metersBox.append(h("h2", {}, "Action units", h("small", {}, "right of the face · left")), this.meters.element);
     this.marks = new MarkStrip(hello.names, () => this.connection.serverMs());
     this.marksBox.append(this.marks.element);
@@ -99,6 +105,7 @@ class LivePage {
     if (!frame) return;
     const face = frame.faces.find((f) => f.id === frame.followed) ?? frame.faces[0];
     this.meters?.show(face);
+    this.moods?.show(face);
     this.readout.turn(face, frame.faces.length);
   }
 }
