@@ -29,6 +29,33 @@ def test_a_line_stays_a_line_at_every_rate(rate: float) -> None:
     assert not grid.broken.any()
 
 
+@pytest.mark.parametrize("rate", [17.0, 60.0, 100.0, 130.0, 240.0, 1000.0])
+def test_the_grid_is_that_of_one_line_after_the_other(rate: float) -> None:
+    rng = np.random.default_rng(8)
+    t = np.sort(rng.choice(round(2000 * rate), round(2 * rate), replace=False)) / (1000 * rate)
+    rows = rng.normal(0, 1, (len(t), N, 2)).astype(np.float32)
+    head = rng.normal(0, 1, (len(t), 8)).astype(np.float32)
+    light = rng.uniform(0, 255, len(t))
+    moves = [
+        Moved(round(1e9 * s), *v, 0.0, w, False) for s, v, w in zip(t, zip(rows, head, strict=True), light, strict=True)
+    ]
+    grid = to_grid(moves, rate)
+    assert grid is not None
+    since = np.array([m.t_ns - moves[0].t_ns for m in moves]) / STEP_NS
+    cell = np.round(since).astype(int)
+    own = [cell == c for c in np.unique(cell)]
+    at = [since[k].mean() for k in own]
+    told = {(0, 0): rows[:, 0, 0], (N - 1, 1): rows[:, N - 1, 1]}
+    for (region, axis), values in told.items():
+        line = np.interp(np.arange(len(grid)), at, [values[k].astype(float).mean() for k in own])
+        assert grid.regions[:, region, axis] == pytest.approx(line, abs=1e-6)
+    assert grid.light == pytest.approx(np.interp(np.arange(len(grid)), at, [light[k].mean() for k in own]), abs=1e-4)
+    steps = np.diff([m.t_ns for m in moves])
+    speed = head[:, 3] / np.maximum(np.r_[np.median(steps), steps] / 1e9, 1e-4)
+    line = np.interp(np.arange(len(grid)), at, [speed[k].mean() for k in own])
+    assert grid.head[:, 3] == pytest.approx(line, rel=1e-5, abs=1e-5)
+
+
 def test_pieces_are_joined_at_the_same_height_and_the_joint_is_marked() -> None:
     t = np.arange(0, 1.0, 0.01)
     values = np.where(t < 0.5, 0.1, 0.0)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from mien.micro import face_crop
-from mien.micro.movement import FaceMovement
+from mien.micro.head_motion import HeadMotion, fit_heads
+from mien.micro.movement import FaceMovement, Moved
 from mien.micro.regions import load_regions
 
 SIZE = 220
@@ -85,6 +86,53 @@ def test_what_moved_is_carried_over_a_new_reference() -> None:
         told.append(_brow(moved.regions) * 90)
     assert not np.any(np.diff(told[5:]) > 0.2)
     assert told[-1] == pytest.approx(told[6], abs=0.25)
+
+
+class _LongFlow:
+    """What `PlaceFlow` stands for, the long way."""
+
+    def __init__(self, places: np.ndarray) -> None:
+        self.at = places.astype(np.float32)
+
+    def read(self, flow: np.ndarray) -> np.ndarray:
+        mean = cv2.blur(2 * cv2.resize(flow, (face_crop.SIDE, face_crop.SIDE)), (5, 5))
+        at = self.at[:, 0], self.at[:, 1]
+        return cv2.remap(mean, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(-1, 2).astype(float)
+
+
+class _LongFit:
+    """What `HeadFit` stands for, the long way."""
+
+    def __init__(self, *face: np.ndarray) -> None:
+        self.face = face
+
+    def of(self, after: np.ndarray) -> HeadMotion:
+        before, depth, steady = self.face
+        own, found, misfit = (v[0] for v in fit_heads(before, after[None], depth, steady))
+        linear = np.array([[1 + found[2], -found[3]], [found[3], 1 + found[2]]])
+        return HeadMotion(own, linear, found[:2], found, float(misfit))
+
+
+def test_a_film_is_followed_as_the_long_way_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over many frames and four references: the crop is settled, so that last digits do not grow."""
+    rng = np.random.default_rng(3)
+    drifts, raised = np.cumsum(rng.normal(0, 0.3, 200)), np.abs(np.cumsum(rng.normal(0, 0.2, 200)))
+    film = [_frame(r, d) for d, r in zip(drifts, raised, strict=True)]
+    points = [POINTS + np.array([d, 0]) + rng.normal(0, 0.3, POINTS.shape) for d in drifts]
+
+    def followed() -> list[Moved]:
+        face = FaceMovement()
+        return [m for k, (f, p) in enumerate(zip(film, points, strict=True)) if (m := face.step(f, p, k * 25_000_000))]
+
+    short = followed()
+    monkeypatch.setattr("mien.micro.movement.PlaceFlow", _LongFlow)
+    monkeypatch.setattr("mien.micro.movement.HeadFit", _LongFit)
+    for ours, long in zip(short, followed(), strict=True):
+        assert (ours.fresh, ours.light) == (long.fresh, long.light)
+        assert np.abs(ours.regions - long.regions).max() < 1e-6
+        assert np.abs(ours.head - long.head).max() < 1e-6
+        assert ours.misfit == pytest.approx(long.misfit, abs=1e-6)
+    assert np.abs(short[-1].regions).max() > 0.003
 
 
 def test_a_gap_begins_a_new_piece() -> None:

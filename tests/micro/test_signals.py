@@ -73,3 +73,19 @@ def test_facts_and_lengths() -> None:
     assert facts["pixels"] == 0.0
     assert facts["rate"] == pytest.approx(np.log(0.5))
     assert signals_of(grid_of(np.zeros((301, len(R), 2)))).rows[7, 4 * len(R) + FACTS.index("pixels")] == 1.0
+
+
+@pytest.mark.parametrize("length", [700, 701])
+def test_a_part_of_the_rows_is_that_part_of_all(length: int) -> None:
+    grid = grid_of(np.random.default_rng(2).normal(0, 0.004, (length, len(R), 2)))
+    whole, part = signals_of(grid), signals_of(grid, 201)
+    assert np.array_equal(part.rows, whole.rows[201:])
+    assert np.array_equal(part.smooth, whole.smooth)
+
+
+@pytest.mark.parametrize("length", [700, 701])
+def test_noise_is_the_median_of_what_is_brief(length: int) -> None:
+    grid = grid_of(np.random.default_rng(2).normal(0, 0.004, (length, len(R), 2)))
+    smooth = gaussian(grid.regions.reshape(length, -1).T, 0.02)
+    sizes = np.median(np.abs(smooth - gaussian(smooth, 0.25)), axis=1).reshape(-1, 2)
+    assert signals_of(grid).noise == pytest.approx(1.4826 * sizes.mean(axis=1), rel=1e-6)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.core.arrays import Float32, Float64, Int64
+from mien.micro.history import HEAD, History
 from mien.micro.movement import Moved
 
 STEP_NS = 10_000_000
+_PART = 128
 BREAK_NS = 250_000_000
 """Frames further apart than this are not joined by a line."""
 
@@ -48,46 +50,75 @@ class Grid:
         return int(np.clip(round((t_ns - int(self.t_ns[0])) / STEP_NS), 0, len(self) - 1))
 
 
-def to_grid(moves: Sequence[Moved], rate_hz: float) -> Grid | None:
+def to_grid(moves: History | Sequence[Moved], rate_hz: float) -> Grid | None:
     """Put frames on the grid; None if they span less than 0.2 s.
 
     Several frames within a step are averaged, which lowers their noise; between frames that are further apart the
     grid runs in a straight line. Where a piece ends (`Moved.fresh`) the next one is put on at the same height.
     """
-    if len(moves) < 3 or moves[-1].t_ns - moves[0].t_ns < 200_000_000:
+    seen = moves if isinstance(moves, History) else History(moves)
+    t = seen.t_ns
+    if len(t) < 3 or t[-1] - t[0] < 200_000_000:
         return None
-    t = np.array([m.t_ns for m in moves], dtype=np.int64)
-    regions = np.array([m.regions for m in moves], dtype=np.float64)
-    fresh = np.array([m.fresh for m in moves])
-    fresh[0] = False
-    for k in np.flatnonzero(fresh):
-        regions[k:] += regions[k - 1] - regions[k]
-    seconds = np.maximum(np.diff(t, prepend=t[0] - np.median(np.diff(t)).astype(np.int64)) / 1e9, 1e-4)
-    head = np.array([m.head for m in moves], dtype=np.float64) / seconds[:, None]
+    fresh = 1 + np.flatnonzero(seen.fresh[1:])
+    rows = _joined(seen.rows, fresh) if len(fresh) else seen.rows
+    steps = np.diff(t)
+    seconds = np.maximum(np.concatenate([[int(np.median(steps))], steps]) / 1e9, 1e-4)
     grid_t = np.arange(t[0], t[-1] + 1, STEP_NS, dtype=np.int64)
-    whole = np.concatenate(
-        [regions.reshape(len(t), -1).T, head.T, [[m.misfit for m in moves], [m.light for m in moves]]]
-    )
-    out = _resampled(t, whole, grid_t)
-    r = regions.shape[1]
+    out = _resampled(t, rows, seconds, grid_t)
     broken = _near(grid_t, t[fresh], 60_000_000) | _between(grid_t, t)
-    cells = out[: 2 * r].reshape(r, 2, -1).transpose(2, 0, 1)  # what filters it wants channel after channel
-    return Grid(grid_t, cells, out[2 * r : 2 * r + 8].T, out[-2], out[-1], broken, float(rate_hz))
+    cells = out[: -HEAD - 2].reshape(-1, 2, len(grid_t)).transpose(2, 0, 1)
+    return Grid(grid_t, cells, out[-HEAD - 2 : -2].T, out[-2], out[-1], broken, float(rate_hz))
 
 
-def _resampled(t: Int64, values: Float64, grid_t: Int64) -> Float32:
-    """(C, N) of (C, M) values at M times."""
-    cell = np.round((t - grid_t[0]) / STEP_NS).astype(np.int64)
-    first = np.flatnonzero(np.diff(cell, prepend=-1))
+def _joined(rows: Float32, fresh: Int64) -> Float64:
+    """The rows with every piece at the height at which the one before ends."""
+    joined = rows.astype(np.float64)
+    regions = joined[:, : -HEAD - 2]
+    for k in fresh:
+        regions[k:] += regions[k - 1] - regions[k]
+    return joined
+
+
+def _resampled(t: Int64, rows: Float32 | Float64, seconds: Float64, grid_t: Int64) -> Float32:
+    """(C, N) of (M, C) rows at M times, the head by how long it took; part by part, for memory that is not at hand
+    costs more than what is reckoned in it."""
     since = (t - grid_t[0]).astype(np.float64)
-    if len(first) < len(cell):
-        count = np.diff(np.append(first, len(cell)))
-        values, since = np.add.reduceat(values, first, axis=1) / count, np.add.reduceat(since, first) / count
+    cell = np.round(since / STEP_NS).astype(np.int64)
+    first = np.flatnonzero(np.diff(cell, prepend=-1))
+    count = np.diff(np.append(first, len(t)))
+    middle = np.add.reduceat(since, first) / count
     at = (grid_t - grid_t[0]).astype(np.float64)
-    out = np.empty((len(values), len(grid_t)), dtype=np.float32)
-    for row, own in zip(out, values, strict=True):
-        row[:] = np.interp(at, since, own)
+    low = np.clip(np.searchsorted(middle, at, side="right") - 1, 0, len(first) - 2)
+    share = np.clip((at - middle[low]) / (middle[low + 1] - middle[low]), 0.0, 1.0)
+    out = np.empty((rows.shape[1], len(grid_t)), dtype=np.float32)
+    for start in range(0, len(grid_t), _PART):
+        own = slice(start, start + _PART)
+        begin, end = int(low[start]), int(low[own][-1]) + 2
+        top = int(first[begin])
+        part = rows[top : int(first[end - 1] + count[end - 1])].astype(np.float64)
+        part[:, -HEAD - 2 : -2] /= seconds[top : top + len(part), None]
+        means = _means(part, first[begin:end] - top, count[begin:end])
+        here = means.take(low[own] - begin, axis=0)
+        way = means.take(low[own] + (1 - begin), axis=0)
+        way -= here
+        way *= share[own, None]
+        way += here
+        out[:, own] = way.T  # what filters it wants channel after channel
     return out
+
+
+def _means(values: Float64, first: Int64, count: Int64) -> Float64:
+    """Means of the `count` rows from each `first` on."""
+    most = int(count.max())
+    if most == 1:
+        return values
+    total = values.take(first, axis=0)
+    for k in range(1, most):
+        more = np.flatnonzero(count > k)
+        total[more] += values.take(first[more] + k, axis=0)
+    total /= count[:, None]
+    return total
 
 
 def _near(grid_t: Int64, moments: Int64, within_ns: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

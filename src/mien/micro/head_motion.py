@@ -10,8 +10,11 @@ a nod.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import cache
 
+import cv2
 import numpy as np
 
 from mien.core.arrays import Float64
@@ -52,53 +55,84 @@ def fit_head(before: Float64, after: Float64, depth: Float64, steady: Float64) -
         steady: (P,) weights, 0–1.
     """
     known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
+    if known.all():
+        return HeadFit(before, depth, steady).of(after)
     start, end = np.where(known[:, None], before, 0.0), np.where(known[:, None], after, 0.0)
-    own, found, misfit = _fit_one(start, end - start, depth, np.where(known, steady, 0.0))
-    tx, ty, scale, roll = found[:4].tolist()
-    linear = np.array([[1 + scale, -roll], [roll, 1 + scale]])
-    rest = np.where(known[:, None], own, np.nan)
-    return HeadMotion(rest, linear, np.array([tx, ty]), found, misfit)
+    found = HeadFit(start, depth, np.where(known, steady, 0.0)).of(end)
+    return replace(found, own=np.where(known[:, None], found.own, np.nan))
 
 
-def _fit_one(before: Float64, moved: Float64, depth: Float64, steady: Float64) -> tuple[Float64, Float64, float]:
-    """`fit_heads` of one picture, x above y in one column: half the time, which every frame of a camera takes."""
-    (x, y), n = before.T, len(before)
-    basis = np.zeros((2 * n, len(_HELD)))
-    basis[:n, 0] = basis[n:, 1] = 1.0
-    basis[:n, 2] = basis[n:, 3] = basis[:n, 4] = basis[n:, 5] = x
-    basis[n:, 2] = basis[:n, 5] = y
-    basis[:n, 3] = basis[n:, 4] = -y
-    basis[:n, 6] = basis[n:, 7] = depth
-    wanted, hold = moved.T.reshape(-1), np.diag(_hold())
-    weight, solution, rest, size = np.tile(steady, 2), np.zeros(len(_HELD)), wanted, np.zeros(n)
-    for _ in range(_ROUNDS):
-        weighted = basis * weight[:, None]
-        left = weighted.T @ basis + max(float(weight[:n].sum()), 1e-3) * hold
-        solution = np.linalg.solve(left, wanted @ weighted)
-        rest = wanted - basis @ solution
-        square = rest * rest
-        size = square[:n] + square[n:]
-        weight = np.tile(steady / (1.0 + size / _NOISE**2) ** 2, 2)
-    misfit = float(np.sqrt((size @ steady) / max(float(steady.sum()), 1e-9)))
-    return np.asarray(rest.reshape(2, n).T, dtype=np.float64), np.asarray(solution, dtype=np.float64), misfit
+class HeadFit:
+    """`fit_head` of many pictures, one after the other, against one: what hangs on that one is made once.
+
+    Args:
+        before: (P, 2) places without NaN.
+        depth, steady: (P,).
+    """
+
+    def __init__(self, before: Float64, depth: Float64, steady: Float64) -> None:
+        self._before, self._steady, self._total = before, steady, max(float(steady.sum()), 1e-9)
+        across, down = _basis(before, depth)
+        self._across, self._down = across, down
+        self._basis = np.concatenate([across, down])
+        squares = across[:, :, None] * across[:, None, :] + down[:, :, None] * down[:, None, :]
+        size = len(_HELD)
+        self._table = np.empty((len(before), size * size + size + 1))
+        """For each place what it adds to both sides of the equations, which `of` fills in, and to the weight."""
+        self._table[:, : size * size] = squares.reshape(len(before), -1)
+        self._table[:, -1] = 1.0
+
+    def of(self, after: Float64) -> HeadMotion:
+        """The head's movement to (P, 2) places without NaN."""
+        n, size = len(after), len(_HELD)
+        moved = after - self._before
+        np.add(moved[:, :1] * self._across, moved[:, 1:] * self._down, out=self._table[:, size * size : -1])
+        wanted, hold, weight = moved.T.reshape(-1), _hold(), self._steady
+        solution, rest, far = np.zeros(size), wanted, np.zeros(n)
+        for _ in range(_ROUNDS):
+            sums = weight @ self._table
+            left = sums[: size * size].reshape(size, size)
+            left.flat[:: size + 1] += max(float(sums[-1]), 1e-3) * hold
+            solution = _solved(left, sums[size * size : -1])
+            rest = wanted - self._basis @ solution
+            square = rest * rest
+            far = square[:n] + square[n:]
+            weight = self._steady / (1.0 + far * (1 / _NOISE**2)) ** 2
+        scale, roll = solution[2:4].tolist()
+        linear = np.array([[1 + scale, -roll], [roll, 1 + scale]])
+        misfit = math.sqrt(float(far @ self._steady) / self._total)
+        return HeadMotion(rest.reshape(2, n).T, linear, solution[:2].copy(), solution, misfit)
 
 
+def _solved(left: Float64, right: Float64) -> Float64:
+    """left·x = right for a symmetric `left`; OpenCV's needs a fifth of the time of numpy's."""
+    found, x = cv2.solve(left, right, flags=cv2.DECOMP_CHOLESKY)
+    return np.asarray(x[:, 0] if found else np.linalg.solve(left, right), dtype=np.float64)
+
+
+def _basis(before: Float64, depth: Float64) -> tuple[Float64, Float64]:
+    """(P, 8) each: what every parameter moves each place by, across and down."""
+    x, y = before.T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    across = np.stack([one, none, x, -y, x, y, depth, none], axis=1)
+    return across, np.stack([none, one, y, x, -y, x, none, depth], axis=1)
+
+
+@cache
 def _hold() -> Float64:
     return np.where(_HELD > 0, (_DATA / np.where(_HELD > 0, _HELD, 1.0)) ** 2, 1e-9)
 
 
 def fit_heads(before: Float64, after: Float64, depth: Float64, steady: Float64) -> tuple[Float64, Float64, Float64]:
-    """The same for (T, P, 2) pictures `after` at once, without NaN.
+    """`fit_head` for (T, P, 2) pictures `after` at once, without NaN.
 
     Returns:
         `own` (T, P, 2), `parameters` (T, 8) and `misfit` (T,) of `HeadMotion`.
     """
-    (x, y), moved = before.T, after - before
-    one, none = np.ones_like(x), np.zeros_like(x)
-    across = np.stack([one, none, x, -y, x, y, depth, none], axis=1)
-    down = np.stack([none, one, y, x, -y, x, none, depth], axis=1)
+    moved = after - before
+    across, down = _basis(before, depth)
     squares = across[:, :, None] * across[:, None, :] + down[:, :, None] * down[:, None, :]  # (P, 8, 8)
-    flat = squares.reshape(len(x), -1)
+    flat = squares.reshape(len(before), -1)
     hold = _hold()
     weight = np.broadcast_to(steady, after.shape[:2])
     solution, rest = np.zeros((len(after), 8)), moved

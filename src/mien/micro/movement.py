@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from mien.core.arrays import Float32, Float64, UInt8
 from mien.micro import face_crop
-from mien.micro.head_motion import fit_head
+from mien.micro.head_motion import HeadFit, fit_head
+from mien.micro.place_flow import PlaceFlow, dense_flow, halved
 from mien.micro.regions import load_regions
 
 REFERENCE_NS = 1_200_000_000
@@ -31,7 +32,6 @@ _USUAL = 0.005
 _ASTRAY_PX = 6.0
 """Crop px by which the crop may stray from where the landmarks would put it."""
 _GAP_NS = 250_000_000
-_SMOOTH = (5, 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ class FaceMovement:
 
     def __init__(self) -> None:
         self._regions = load_regions()
-        self._flow = _dense_flow()
+        self._flow = dense_flow()
         self._reference: _Reference | None = None
         self._carried = np.zeros((len(self._regions), 2))
         self._before: npt.NDArray[np.float64] = np.zeros(8)
@@ -82,39 +82,43 @@ class FaceMovement:
         crop = face_crop.crop_from_landmarks(landmarks_xy)
         if crop is None:
             return None
+        crop = face_crop.settled(crop)
         if self._last_ns is not None and t_ns - self._last_ns > _GAP_NS:
             self._reference = None
         self._last_ns = t_ns
-        places = face_crop.apply(crop, self._regions.of(landmarks_xy))
+        places = self._regions.of(landmarks_xy)
         reference = self._reference
         if reference is None or (reference.grey is None) != (image is None):
             return self._begin(image, crop, places, t_ns)
         if image is None:
-            return self._by_landmarks(reference, places, t_ns)
+            return self._by_landmarks(reference, face_crop.apply(crop, places), t_ns)
         return self._by_flow(reference, image, crop, places, t_ns)
 
-    def _begin(self, image: UInt8 | None, crop: Float64, places: Float64, t_ns: int) -> Moved:
-        """A piece begins: everything that moved before is forgotten."""
+    def _begin(self, image: UInt8 | None, crop: Float64, places: Float32, t_ns: int) -> Moved:
+        """A piece begins: everything that moved before is forgotten. `places`: px of the image."""
         grey = None if image is None else face_crop.cut(image, crop)
-        self._reference = _Reference(grey, crop, places, t_ns)
+        self._refer(grey, crop, places, t_ns, np.zeros(8))
         self._carried[:] = 0.0
         self._before = np.zeros(8)
-        light = float("nan") if grey is None else float(grey.mean())
+        light = float("nan") if grey is None else _level(grey)
         return Moved(t_ns, self._carried.astype(np.float32), self._before.astype(np.float32), 0.0, light, True)
 
     def _by_landmarks(self, reference: _Reference, places: Float64, t_ns: int) -> Moved:
         before, after = face_crop.as_unit(reference.places), face_crop.as_unit(places)
-        motion = fit_head(before, after, *self._how)
+        known = np.isfinite(before).all() and np.isfinite(after).all()
+        motion = reference.fit.of(after) if known else fit_head(before, after, *self._how)
         own = self._regions.mean @ motion.own
         head, self._before = motion.parameters - self._before, motion.parameters
         return Moved(t_ns, own.astype(np.float32), head.astype(np.float32), motion.misfit, float("nan"), False)
 
-    def _by_flow(self, reference: _Reference, image: UInt8, crop: Float64, places: Float64, t_ns: int) -> Moved:
+    def _by_flow(self, reference: _Reference, image: UInt8, crop: Float64, places: Float32, t_ns: int) -> Moved:
         grey = face_crop.cut(image, reference.crop)
-        moved = self._flowed(reference, grey)
-        motion = fit_head(face_crop.as_unit(reference.places), face_crop.as_unit(moved), *self._how)
-        strayed = float(np.abs(np.median(moved - _seen(reference.crop, crop, places), axis=0)).max())
-        if motion.misfit > _LOST * max(self._usual, _USUAL) or strayed > _ASTRAY_PX or not np.isfinite(moved).all():
+        moved = reference.places + reference.flow.read(self._flowed(reference, halved(grey)))
+        if not np.isfinite(moved).all():
+            return self._begin(image, crop, places, t_ns)
+        motion = reference.fit.of(face_crop.as_unit(moved))
+        strayed = np.abs(_middle(moved - face_crop.apply(reference.crop, places))).max()
+        if motion.misfit > _LOST * max(self._usual, _USUAL) or strayed > _ASTRAY_PX:
             return self._begin(image, crop, places, t_ns)
         regions = self._carried + self._regions.mean @ motion.own
         parameters = reference.travelled + motion.parameters
@@ -123,57 +127,54 @@ class FaceMovement:
         age = t_ns - reference.t_ns
         if (age > REFERENCE_NS and motion.misfit < _QUIET * self._usual) or age > REFERENCE_MOST_NS:
             self._carried = regions
-            new = face_crop.cut(image, crop)
-            self._reference = _Reference(new, crop, places, t_ns, parameters)
+            self._refer(face_crop.cut(image, crop), crop, places, t_ns, parameters)
         else:
             shift = motion.shift * face_crop.EYES_PX
-            reference.follow(face_crop.moved_back(reference.crop, motion.linear, shift), motion.parameters)
-        light = float(grey.mean())
-        return Moved(t_ns, regions.astype(np.float32), head.astype(np.float32), motion.misfit, light, False)
+            back = face_crop.settled(face_crop.moved_back(reference.crop, motion.linear, shift))
+            reference.follow(back, motion.parameters)
+        return Moved(t_ns, regions.astype(np.float32), head.astype(np.float32), motion.misfit, _level(grey), False)
 
-    def _flowed(self, reference: _Reference, grey: UInt8) -> Float64:
-        """(P, 2) crop px: where the reference's places are in this frame."""
-        before = grey if reference.grey is None else reference.grey
-        dense: Float32 = self._flow.calc(before, grey, None)  # type: ignore[call-overload]  # begins with no flow
-        flow = cv2.blur(dense, _SMOOTH)
-        at = reference.places.astype(np.float32)
-        read = cv2.remap(flow, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(reference.places + read.reshape(-1, 2), dtype=np.float64)
+    def _flowed(self, reference: _Reference, half: UInt8) -> Float32:
+        """Halved flow from the reference."""
+        before = half if reference.grey is None else reference.grey
+        return self._flow.calc(before, half, None)  # type: ignore[call-overload,no-any-return]  # begins with no flow
+
+    def _refer(self, grey: UInt8 | None, crop: Float64, places: Float32, t_ns: int, travelled: Float64) -> None:
+        """Later frames are compared with this one."""
+        own = face_crop.apply(crop, places)
+        fit = HeadFit(face_crop.as_unit(own), *self._how)
+        half = None if grey is None else halved(grey)
+        self._reference = _Reference(half, crop, own, t_ns, travelled, PlaceFlow(own), fit)
 
     @property
     def _how(self) -> tuple[Float64, Float64]:
         return self._regions.depth, self._regions.steady
 
 
-def _dense_flow() -> cv2.DISOpticalFlow:
-    """Down to half resolution. Half the preset's steps of search, two of its five rounds of smoothing and patches
-    further apart cost 7 % of what stands out of the noise and save half the time (twelve movements of 1.2 % in four
-    portraits)."""
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow.setFinestScale(1)
-    flow.setGradientDescentIterations(8)
-    flow.setVariationalRefinementIterations(2)
-    flow.setPatchStride(5)
-    return flow
+def _middle(values: Float64) -> Float64:
+    """(K,) medians of (P, K) numbers, an odd P; those that are not numbers count as large."""
+    half = len(values) // 2
+    return np.asarray(np.partition(values, half, axis=0)[half])
 
 
-def _seen(crop_now: Float64, crop_landmarks: Float64, places: Float64) -> Float64:
-    """Places given under one crop transform, under another."""
-    inverse = np.linalg.inv(crop_landmarks[:, :2])
-    image = (places - crop_landmarks[:, 2]) @ inverse.T
-    return face_crop.apply(crop_now, image)
+def _level(grey: UInt8) -> float:
+    return float(cv2.mean(grey)[0])
 
 
+@dataclass(slots=True, eq=False)
 class _Reference:
-    """The frame that others are compared with, and the crop that follows the head since."""
+    """The frame that others are compared with, halved, and the crop that follows the head since."""
 
-    def __init__(
-        self, grey: UInt8 | None, crop: Float64, places: Float64, t_ns: int, travelled: Float64 | None = None
-    ) -> None:
-        self.grey, self.crop, self.places, self.t_ns = grey, crop, places, t_ns
-        self.travelled: Float64 = np.zeros(8) if travelled is None else travelled
+    grey: UInt8 | None
+    crop: Float64
+    places: Float64
+    t_ns: int
+    travelled: Float64
+    flow: PlaceFlow
+    fit: HeadFit
 
     def follow(self, crop: Float64, parameters: Float64) -> None:
         """Move the crop with the head; only the similarity part of its movement is in the crop."""
         self.crop = crop
-        self.travelled = self.travelled + np.concatenate([parameters[:4], np.zeros(4)])
+        self.travelled = self.travelled.copy()
+        self.travelled[:4] += parameters[:4]

@@ -6,6 +6,7 @@ made of three running means (Wells 1986), whose cost does not grow with its widt
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +23,7 @@ FACTS = ("head", "misfit", "light", "broken", "pixels", "rate", "noise")
 NOISE_FLOOR = 0.0005
 _FINE_S, _NOISE_S, _SHORT_S, _LONG_S = 0.02, 0.25, 0.5, 2.5
 _MOST = 30.0
+_MOST_KEPT = 200_000
 _HEAD = np.array([1, 1, 1, 1, 0.3, 0.3, 0.3, 0.3], dtype=np.float32)
 
 
@@ -35,8 +37,8 @@ class Signals:
     """A grid as the network sees it.
 
     Attributes:
-        rows: (M, width()) float32, a row every `STRIDE` rows of the grid: short band of every region (x, y), long
-            band, `FACTS`.
+        rows: (M, width()) float32, a row every `STRIDE` rows of the grid, from the first that was asked for on: short
+            band of every region (x, y), long band, `FACTS`.
         smooth: (N, R, 2) float32 displacement without its fastest noise, in distances between the outer eye corners.
         short: (N, R, 2) float32: the short band, same unit.
         noise: (R,) float32 robust standard deviation of one axis of each region, same unit.
@@ -48,19 +50,20 @@ class Signals:
     noise: Float32
 
 
-def signals_of(grid: Grid) -> Signals:
-    """Filter a grid."""
+def signals_of(grid: Grid, first: int = 0) -> Signals:
+    """Filter a grid. `first`: of the rows that are wanted; those before it lend their noise and level only."""
     smooth = gaussian(grid.regions.reshape(len(grid), -1).T, _FINE_S)
-    brief = _without(smooth, _NOISE_S)
-    np.abs(brief, out=brief)
-    noise = 1.4826 * _median(brief).reshape(-1, 2).mean(axis=1)
+    passing = _passing("band", smooth.shape)
+    brief = _without(smooth, _NOISE_S, passing)
+    noise = 1.4826 * _median_size(brief).reshape(-1, 2).mean(axis=1)
     noise = np.maximum(noise, NOISE_FLOOR).astype(np.float32)
     short, each = _without(smooth, _SHORT_S), np.repeat(noise, 2)[:, None]
-    rows = np.empty((-(-len(grid) // STRIDE), width()), dtype=np.float32)
+    wanted = slice(first * STRIDE, None, STRIDE)
+    rows = np.empty((-(-len(grid) // STRIDE) - first, width()), dtype=np.float32)
     c = len(smooth)
-    rows[:, :c] = _squashed(short[:, ::STRIDE] / each).T
-    rows[:, c : 2 * c] = _squashed(_without(smooth, _LONG_S)[:, ::STRIDE] / each).T
-    rows[:, 2 * c :] = _facts(grid, noise).T
+    rows[:, :c] = _squashed(short[:, wanted] / each).T
+    rows[:, c : 2 * c] = _squashed(_without(smooth, _LONG_S, passing)[:, wanted] / each).T
+    rows[:, 2 * c :] = _facts(grid, noise, wanted).T
     shape = grid.regions.shape
     return Signals(rows, smooth.T.reshape(shape), short.T.reshape(shape), noise)
 
@@ -74,27 +77,46 @@ def curve_of(grid: Grid) -> tuple[Float64, Float64]:
     return energy, np.asarray(-100 * lids, dtype=np.float64)
 
 
-def gaussian(values: Float32, seconds: float) -> Float32:
+def gaussian(values: Float32, seconds: float, out: Float32 | None = None) -> Float32:
     """(C, N) values smoothed along time by nearly a Gaussian of that standard deviation; ends are held."""
     size = max(1, round(float(np.sqrt(4 * (seconds / STEP_S) ** 2 + 1))))
     box, held = (size + 1 - size % 2, 1), cv2.BORDER_REPLICATE
-    once = cv2.blur(np.ascontiguousarray(values, dtype=np.float32), box, borderType=held)
-    twice = cv2.blur(once, box, borderType=held)
+    whole = np.ascontiguousarray(values, dtype=np.float32)
+    once = cv2.blur(whole, box, dst=out, borderType=held)
+    twice = cv2.blur(once, box, dst=_passing("blur", whole.shape), borderType=held)
     return np.asarray(cv2.blur(twice, box, dst=once, borderType=held), dtype=np.float32)
 
 
-def _without(values: Float32, seconds: float) -> Float32:
+def _without(values: Float32, seconds: float, out: Float32 | None = None) -> Float32:
     """What is left when what lasts longer is taken away."""
-    slow = gaussian(values, seconds)
+    slow = gaussian(values, seconds, out)
     return np.subtract(values, slow, out=slow)
 
 
-def _median(values: Float32) -> Float32:
-    """(C,) of (C, N) numbers, which are put in another order; `np.median` without its search for NaN."""
-    half, odd = divmod(values.shape[1], 2)
+_room = threading.local()
+
+
+def _passing(name: str, shape: tuple[int, ...]) -> Float32:
+    """Memory of this thread for numbers in passing: memory that is not at hand costs more than what is reckoned in it.
+    What is longer than a running spotter's window is not kept."""
+    length = int(np.prod(shape))
+    if length > _MOST_KEPT:
+        return np.empty(shape, dtype=np.float32)
+    kept: Float32 | None = getattr(_room, name, None)
+    if kept is None or len(kept) < length:
+        kept = np.empty(length, dtype=np.float32)
+        setattr(_room, name, kept)
+    return kept[:length].reshape(shape)
+
+
+def _median_size(values: Float32) -> Float32:
+    """(C,) medians of the sizes of (C, N) numbers, which are overwritten. Without NaN, and sizes of floats lie in the
+    order of their bits as integers, of which numpy finds the middle in two thirds of the time."""
+    sizes = np.abs(values, out=values)
+    half, odd = divmod(sizes.shape[1], 2)
     middle = [half] if odd else [half - 1, half]
-    values.partition(middle, axis=1)
-    return np.asarray(values[:, middle].mean(axis=1), dtype=np.float32)
+    sizes.view(np.int32).partition(middle, axis=1)
+    return np.asarray(sizes[:, middle].mean(axis=1), dtype=np.float32)
 
 
 def _squashed(z: Float32) -> Float32:
@@ -102,21 +124,18 @@ def _squashed(z: Float32) -> Float32:
     return np.arcsinh(np.clip(z, -_MOST, _MOST, out=z), out=z)
 
 
-def _facts(grid: Grid, noise: Float32) -> Float32:
+def _facts(grid: Grid, noise: Float32, wanted: slice) -> Float32:
     """(len(FACTS), M)."""
-    every = slice(None, None, STRIDE)
-    speed = np.sqrt(np.square(grid.head * _HEAD).sum(axis=1))
+    speed = np.sqrt(np.square(grid.head[wanted] * _HEAD).sum(axis=1))
     known = np.isfinite(grid.light)
     light = np.where(known, grid.light, 0.0)[None]
-    change = (light - gaussian(light, _SHORT_S))[0]
-    one = np.ones(len(grid), dtype=np.float32)
-    facts = [
-        np.log1p(100 * speed),
-        np.log1p(1000 * grid.misfit),
-        np.tanh(change / 3),
-        grid.broken,
-        known.any() * one,
-        np.log(grid.rate_hz / 100) * one,
-        np.log(1000 * np.median(noise)) * one,
-    ]
-    return np.array([f[every] for f in facts], dtype=np.float32)
+    change = (light - gaussian(light, _SHORT_S))[0, wanted]
+    facts = np.empty((len(FACTS), len(speed)), dtype=np.float32)
+    facts[0] = np.log1p(100 * speed)
+    facts[1] = np.log1p(1000 * grid.misfit[wanted])
+    facts[2] = np.tanh(change / 3)
+    facts[3] = grid.broken[wanted]
+    facts[4] = known.any()
+    facts[5] = np.log(grid.rate_hz / 100)
+    facts[6] = np.log(1000 * np.median(noise))
+    return facts

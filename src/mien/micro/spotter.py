@@ -19,7 +19,8 @@ from mien.core.timebase import frame_rate_hz
 from mien.micro.decision import EMOTIONS, MODEL, Decision
 from mien.micro.findings import SHARED, Finding, find
 from mien.micro.grid import STEP_NS, Grid, to_grid
-from mien.micro.movement import FaceMovement, Moved
+from mien.micro.history import History, pieces
+from mien.micro.movement import FaceMovement
 from mien.micro.regions import load_regions
 from mien.micro.signals import STRIDE, signals_of
 from mien.micro.threshold import THRESHOLD, checked
@@ -71,7 +72,7 @@ def rate_warning(rate_hz: float) -> str | None:
 @dataclass(slots=True)
 class _Track:
     movement: FaceMovement = field(default_factory=FaceMovement)
-    moves: list[Moved] = field(default_factory=list)
+    moves: History = field(default_factory=History)
     told: list[tuple[int, int]] = field(default_factory=list)
     looked_ns: int | None = None
     asked_ns: int | None = None
@@ -112,8 +113,7 @@ class Spotter:
             return
         track.moves.append(moved)
         if not self._keep:
-            while len(track.moves) > 2 and t_ns - track.moves[0].t_ns > _WINDOW_NS:
-                del track.moves[0]
+            track.moves.forget_before(t_ns - _WINDOW_NS)
 
     def decide(self, now_ns: int) -> list[Spotted]:
         """What can be said now of what ended 0.4 to 0.6 s ago; every expression is told at most once.
@@ -124,7 +124,7 @@ class Spotter:
         out: list[Spotted] = []
         if not self._keep:  # faces that are gone are looked at no more
             near = now_ns - _WINDOW_NS
-            self._tracks = {k: t for k, t in self._tracks.items() if not t.moves or t.moves[-1].t_ns >= near}
+            self._tracks = {k: t for k, t in self._tracks.items() if not len(t.moves) or t.moves.t_ns[-1] >= near}
         for track_id, track in self._tracks.items():
             if _soon_enough(track, now_ns):
                 continue
@@ -144,19 +144,19 @@ class Spotter:
         out: list[Spotted] = []
         for track_id, track in self._tracks.items():
             found: list[Spotted] = []
-            for part in _parts(track.moves):
+            for part in pieces(track.moves, _CHUNK_NS, _OVERLAP_NS):
                 found += self._judged(track_id, part)
             out += _without_doubles(found)
         return sorted(out, key=lambda s: (s.event.onset_ns, s.event.track_id))
 
     def rate_hz(self) -> float:
         """Frame rate of the faces seen; NaN for none."""
-        rates = [frame_rate_hz([m.t_ns for m in t.moves]) for t in self._tracks.values() if len(t.moves) > 2]
+        rates = [frame_rate_hz(t.moves.t_ns) for t in self._tracks.values() if len(t.moves) > 2]
         return float(np.median(rates)) if rates else float("nan")
 
     def grids(self) -> dict[int, Grid]:
         """Track → its movement on the grid, of what was kept."""
-        grids = {k: to_grid(t.moves, frame_rate_hz([m.t_ns for m in t.moves])) for k, t in self._tracks.items()}
+        grids = {k: to_grid(t.moves, frame_rate_hz(t.moves.t_ns)) for k, t in self._tracks.items()}
         return {k: g for k, g in grids.items() if g is not None}
 
     def forget(self, track_id: int | None = None) -> None:
@@ -170,8 +170,8 @@ class Spotter:
         """Release the model."""
         self._decision.close()
 
-    def _judged(self, track_id: int, moves: list[Moved]) -> list[Spotted]:
-        grid = to_grid(moves, frame_rate_hz([m.t_ns for m in moves]) if len(moves) > 2 else float("nan"))
+    def _judged(self, track_id: int, moves: History) -> list[Spotted]:
+        grid = to_grid(moves, frame_rate_hz(moves.t_ns) if len(moves) > 2 else float("nan"))
         back = None if self._keep else _LOOK_BACK_NS
         return [] if grid is None else judge(grid, self._decision, track_id, self.threshold, back)
 
@@ -180,10 +180,10 @@ def judge(
     grid: Grid, decision: Decision, track_id: int, threshold: float, look_back_ns: int | None = None
 ) -> list[Spotted]:
     """Every expression on a grid, or in its last part."""
-    signals = signals_of(grid)
-    rows = len(signals.rows)
+    rows = -(-len(grid) // STRIDE)
     first = 0 if look_back_ns is None else max(0, rows - look_back_ns // (STRIDE * STEP_NS))
-    found = find(signals, decision.of(signals.rows[first:]), threshold, first)
+    signals = signals_of(grid, first)
+    found = find(signals, decision.of(signals.rows), threshold, first)
     return [_spotted(grid, finding, track_id) for finding in found]
 
 
@@ -232,27 +232,8 @@ def _told(track: _Track, event: Event) -> bool:
     return any(event.onset_ns < offset and onset < event.offset_ns for onset, offset in track.told)
 
 
-def _recent(moves: list[Moved]) -> list[Moved]:
-    if not moves:
-        return []
-    since = moves[-1].t_ns - _WINDOW_NS
-    first = next(k for k, m in enumerate(moves) if m.t_ns >= since)
-    return moves[first:]
-
-
-def _parts(moves: list[Moved]) -> Iterable[list[Moved]]:
-    """Pieces of a minute that overlap, so that a long clip needs no more memory than a short one."""
-    if not moves:
-        return
-    start, end = moves[0].t_ns, moves[-1].t_ns
-    times = np.array([m.t_ns for m in moves], dtype=np.int64)
-    while True:
-        last = start + _CHUNK_NS
-        first_row, last_row = np.searchsorted(times, [start, last]).tolist()
-        yield moves[first_row:last_row]
-        if last >= end:
-            return
-        start = last - _OVERLAP_NS
+def _recent(moves: History) -> History:
+    return moves.since(int(moves.t_ns[-1]) - _WINDOW_NS) if len(moves) else moves
 
 
 __all__ = ["THRESHOLD", "Spotted", "Spotter", "judge", "rate_warning"]
