@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.action_units.calibration import Calibration, blink_peaks, fit
-from mien.action_units.guide import GUIDE, guide_seconds, reached_shapes, step_at
+from mien.action_units.guide import GUIDE, Step, guide_seconds, reached_shapes, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.options import Options
 from mien.action_units.profile import Profile, read_profile, write_profile
@@ -58,12 +59,26 @@ def guided(share: float) -> tuple[tuple[int, Face], ...]:
     for t, row in zip(clip.times_ns.tolist(), clip.shapes, strict=True):
         done = {n: float(w) * (1 if n.startswith("eyeBlink") else share) for n, w in zip(NAMES, row, strict=True)}
         frames.append((t, face_of({n: w for n, w in done.items() if w > 0 and not n.startswith("eyeLook")})))
-    return tuple(frames)
+    return read(frames)
+
+
+def read(frames: list[tuple[int, Face]]) -> tuple[tuple[int, Face], ...]:
+    """As a capture without a profile reads them."""
+    with contextlib.closing(LandmarkSolver()) as solver:
+        return tuple(
+            (t, solver.step(FrameRecord(Stamp("t", k, t), (640, 640), faces=(face,))).faces[0])
+            for k, (t, face) in enumerate(frames)
+        )
+
+
+def fitted(frames: Sequence[tuple[int, Face]], guide: Sequence[Step] | None = None) -> Calibration:
+    with contextlib.closing(LandmarkSolver()) as solver:
+        return fit(frames, solver, {"source": "portrait", "guided": guide is not None}, guide)
 
 
 @cache
 def calibrated() -> Calibration:
-    return fit(guided(0.5), LandmarkSolver, {"source": "portrait", "guided": True}, SHORT)
+    return fitted(guided(0.5), SHORT)
 
 
 def test_what_was_asked_for_reaches_its_full_range_and_rest_stays_at_rest() -> None:
@@ -102,7 +117,7 @@ def test_a_profile_that_would_shorten_a_shape_cannot_be_made(offset: float, more
 
 
 def test_without_a_guide_little_is_stretched_and_silence_is_not() -> None:
-    found = fit(guided(0.5), LandmarkSolver, {"source": "x"})
+    found = fitted(guided(0.5))
     assert (found.step == -1).all()
     full = 1 / (1 - found.profile.offset)
     assert (found.profile.gain / full).max() <= 2.6
@@ -114,7 +129,7 @@ def test_without_a_guide_little_is_stretched_and_silence_is_not() -> None:
 
 def test_too_little_of_a_face_is_refused() -> None:
     with pytest.raises(RequestError, match="needs 30"):
-        fit(guided(0.5)[:12], LandmarkSolver, {})
+        fitted(guided(0.5)[:12])
     hidden = []
     for t, face in guided(0.5)[:60]:
         assert face.landmarks is not None
@@ -122,7 +137,7 @@ def test_too_little_of_a_face_is_refused() -> None:
         confidence[76:96] = 0.0
         hidden.append((t, replace(face, landmarks=Landmarks(face.landmarks.xy, confidence, W))))
     with pytest.raises(RequestError, match="mouth were not seen"):
-        fit(hidden, LandmarkSolver, {})
+        fitted(read(hidden))
 
 
 def test_a_profile_reads_back_as_written(tmp_path: Path) -> None:
@@ -145,7 +160,7 @@ def test_damaged_profiles_are_named(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     cases = {
         "cannot be read": "format = ",
-        "is of format 7": text.replace("format = 1", "format = 7"),
+        "is of format 7": text.replace("format = 2", "format = 7"),
         "model is missing": text.replace("model = ", "# model = "),
         "no shape jawOpn": text.replace("[shapes.jawOpen]", "[shapes.jawOpn]"),
         "gain is missing": text.replace("gain = ", "# gain = ", 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from mien.action_units.features import features, front_view
 from mien.action_units.fused import FusedSolver, Options
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.pixel_reader import AtRest, PixelReader, Reading
+from mien.action_units.profile import Profile
 from mien.action_units.visibility import look_shapes
 from mien.core.arrays import Float32, UInt8
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Box, Gaze, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
-from mien.errors import ModelError
+from mien.errors import ConfigError, ModelError
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
 from mien.lab.train.shape_export import Mixture, export_reader
 from mien.runtime.card import TrainingCard
@@ -218,3 +220,54 @@ def test_teeth_that_fill_the_mouth_close_the_jaw_and_part_the_lips(solver: Fused
     assert read["gap"][jaw] > 0.2
     assert read["teeth"][jaw] < 0.08
     assert read["teeth"][lower] > read["gap"][lower] + 0.2
+
+
+def profile_of(solver: FusedSolver, *, pictures: bool) -> Profile:
+    """Everything below a half is rest; the face at rest is the mean face, and looks to the pixel reader as it does."""
+    solver_sees = solver.reference[:, :2] / np.ptp(solver.reference[[60, 72], 0])
+    half, double = np.full(52, 0.5, np.float32), np.full(52, 2.0, np.float32)
+    by = solver.calibrates(pictures=pictures)
+    return Profile(by, solver_sees, half, double, {}, {}, (), np.full(52, 0.3, np.float32) if pictures else None)
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_a_profile_changes_what_it_was_fitted_to(model: Path, pictures: bool) -> None:
+    with (
+        closing(FusedSolver(Options(pixels=str(model)))) as plain,
+        closing(FusedSolver(Options(pixels=str(model)))) as calibrated,
+    ):
+        ranged = profile_of(calibrated, pictures=pictures)
+        calibrated.use(ranged)
+        same = replace(ranged, offset=np.zeros(52), gain=np.ones(52))
+        plain.use(same)
+        for image in (picture(), None):
+            record = FrameRecord(Stamp("t", 0, 0), (SIZE, SIZE), image, (face(plain.reference, 0.3),))
+            before, after = (s.step(record).faces[0].blendshapes for s in (plain, calibrated))
+            assert before is not None
+            assert after is not None
+            moved = np.nanmax(np.abs(before.values - after.values))
+            assert (moved > 0.05) == ((image is not None) == pictures)
+
+
+def test_a_profile_gives_the_pixel_reader_the_face_at_rest(model: Path) -> None:
+    with closing(FusedSolver(Options(pixels=str(model)))) as solver:
+        assert solver.at_rest(1) is None
+        record = FrameRecord(Stamp("t", 0, 0), (SIZE, SIZE), picture(), (face(solver.reference),))
+        stranger = solver.step(record).faces[0].blendshapes
+        for k in range(60):
+            solver.step(replace(record, stamp=Stamp("t", k, k * 100_000_000)))
+        learnt = solver.at_rest(1)
+        assert learnt is not None
+        flat = replace(profile_of(solver, pictures=True), offset=np.zeros(52), gain=np.ones(52))
+        solver.reset()
+        assert solver.at_rest(1) is None
+        if np.isfinite(learnt).all():
+            flat = replace(flat, own=learnt)
+        solver.use(flat)
+        familiar = solver.step(record).faces[0].blendshapes
+        assert stranger is not None
+        assert familiar is not None
+        assert np.nanmax(np.abs(stranger.values - familiar.values)) > 0.02
+        other = replace(flat, model="another-1, shape-pixels-9")
+        with pytest.raises(ConfigError, match="calibrate again"):
+            solver.use(other)

@@ -1,13 +1,16 @@
-"""From frames of one person to a profile: the neutral face, then offset and gain of every shape and side.
+"""From frames of one person to a profile: the face at rest, offset and gain of every shape and side, and what gestures
+are misread as.
 
-Everything is a quantile, so that a look aside or a laugh does not matter. What was not exercised keeps a gain that only
+Ranges are quantiles, so that a look aside or a laugh does not matter. What was not exercised keeps a gain that only
 makes up for its offset: silence is not amplified. Where the guide was followed, the reach of what it asked for is
-known; in any other clip nobody says how far a face went, and only what was plainly done is stretched, by little.
+known, and what else is read meanwhile is wrong, but for what moves along on real faces (`guide.Step.along`): how much
+of it there is per gesture is the profile's `leaks`. In any other clip nobody says how far a face went or what it did;
+only what was plainly done is stretched, by little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,20 +18,22 @@ import numpy.typing as npt
 
 from mien.action_units.guide import Step, reached_shapes, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.leaks import leaks_of
 from mien.action_units.neutral import PARTS, activity
 from mien.action_units.profile import MAX_OFFSET, Profile
 from mien.action_units.visibility import GAZE_SHAPES
 from mien.core.arrays import Float32, Float64, Int64
-from mien.core.record import Face, FrameRecord, Stamp
+from mien.core.record import Face
 from mien.core.schema import load_schema
 from mien.errors import RequestError
 
 LEAST_FRAMES = 30
 """Fewer frames with a face say too little."""
-_REST_QUANTILE = 0.8
+_REST_QUANTILE = 0.9
 """Of the readings at rest: the offset takes nearly all of a still face's flicker with it."""
-_CALM_SHARE = 0.25
-"""Of a clip without a guide so many frames, the calmest of each part, count as rest."""
+_CALM_SHARE, _CALM_QUANTILE = 0.25, 0.8
+"""Of a clip without a guide so many frames, the calmest of each part, count as rest; the offset is this quantile of
+them."""
 _REACH_QUANTILE, _CLIP_QUANTILE = 0.9, 0.99
 LEAST_REACH = 0.15
 """A shape that was asked for and rose less is not read on this person: it is not amplified."""
@@ -91,17 +96,22 @@ class Calibration:
 
 def fit(
     frames: Sequence[tuple[int, Face]],
-    make_solver: Callable[[], LandmarkSolver],
+    solver: LandmarkSolver,
     facts: Mapping[str, str | float | bool],
     guide: Sequence[Step] | None = None,
+    own: Float32 | None = None,
+    *,
+    pictures: bool = True,
 ) -> Calibration:
     """Fit a profile.
 
     Args:
-        frames: ns and face of one person, ascending, as a preset without a profile captured them.
-        make_solver: gives a fresh solver like the preset's, without a profile.
+        frames: ns and face of one person, ascending, with the blendshapes that a preset without a profile read.
+        solver: the preset's.
         facts: stored in the profile.
         guide: the steps that were followed from the first frame on; None = any clip.
+        pictures: whether frames came with pictures.
+        own: (52,) of `LandmarkSolver.at_rest` after the last frame; None or NaN = the pixel reader met no face at rest.
 
     Raises:
         RequestError: too few frames with a face, or the face was never seen whole.
@@ -114,37 +124,15 @@ def fit(
     t_ns = np.array([t for t, _ in used], dtype=np.int64)
     steps = [-1 if guide is None else step_at(guide, int(t - t_ns[0])) for t in t_ns.tolist()]
     step = np.array([-1 if s is None else s for s in steps], dtype=np.int64)
-    solver = make_solver()
-    before = _weights(solver, used)
+    before = np.array([np.full(52, np.nan) if f.blendshapes is None else f.blendshapes.values for _, f in used])
+    before = before.astype(np.float32)
     neutral = _neutral(solver, used, before, step)
-    n = len(load_schema("arkit52"))
-    name = solver.models[0]
-    solver.close()
-    plain = Profile(name, neutral, np.zeros(n, np.float32), np.ones(n, np.float32), facts, {})
-    own = _reread(make_solver, plain, used)
-    offset, gain, seen = _ranges(t_ns, own, step, guide)
-    profile = Profile(name, neutral, offset, gain, facts, seen)
-    return Calibration(profile, t_ns, before, _reread(make_solver, profile, used), step)
-
-
-def _reread(make_solver: Callable[[], LandmarkSolver], profile: Profile, used: Sequence[tuple[int, Face]]) -> Float32:
-    solver = make_solver()
-    solver.use(profile)
-    weights = _weights(solver, used)
-    solver.close()
-    return weights
-
-
-def _weights(solver: LandmarkSolver, used: Sequence[tuple[int, Face]]) -> Float32:
-    """(T, 52) what the solver reads, frame after frame; the expression has no say: the guide asks for smiles."""
-    rows = []
-    for k, (t_ns, face) in enumerate(used):
-        record = solver.step(
-            FrameRecord(Stamp("calibration", k, t_ns), (1, 1), faces=(replace(face, expression=None),))
-        )
-        shapes = record.faces[0].blendshapes
-        rows.append(np.full(52, np.nan, np.float32) if shapes is None else shapes.values)
-    return np.array(rows, dtype=np.float32)
+    offset, gain, seen = _ranges(t_ns, before, step, guide)
+    rested = own if own is not None and np.isfinite(own).all() else None
+    ranged = Profile(solver.calibrates(pictures=pictures), neutral, offset, gain, facts, seen, (), rested)
+    leaks = () if guide is None else leaks_of(ranged.applied(before), step, guide)
+    profile = replace(ranged, leaks=leaks)
+    return Calibration(profile, t_ns, before, profile.applied(before), step)
 
 
 def _neutral(solver: LandmarkSolver, used: Sequence[tuple[int, Face]], read: Float32, step: Int64) -> Float32:
@@ -155,7 +143,7 @@ def _neutral(solver: LandmarkSolver, used: Sequence[tuple[int, Face]], read: Flo
     """
     fronts = [solver.front(face) for _, face in used]
     views = np.stack([np.full((98, 2), np.nan, np.float32) if f is None else f for f in fronts])
-    active = [activity(row) for row in read]
+    active = [activity(row) for row in np.nan_to_num(read)]
     out: Float32 = np.empty((98, 2), np.float32)
     for part, points in PARTS.items():
         level = np.array([a[part] for a in active])
@@ -204,7 +192,7 @@ def _rest(values: Float32, step: Int64) -> float:
     """What a shape reads on the face at rest, flicker included."""
     if (step == 0).any():
         return _quantile(values[step == 0], _REST_QUANTILE)
-    return _quantile(values, _CALM_SHARE * _REST_QUANTILE)
+    return _quantile(values, _CALM_SHARE * _CALM_QUANTILE)
 
 
 def _reach(values: Float32, step: Int64, guide: Sequence[Step] | None, name: str) -> tuple[float, float]:

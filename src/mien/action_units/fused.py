@@ -16,6 +16,7 @@ from pydantic import Field
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.options import Options as SolverOptions
 from mien.action_units.pixel_reader import AtRest, PixelReader
+from mien.action_units.profile import Profile
 from mien.action_units.seen import Seen
 from mien.action_units.teeth import open_share, with_bared_teeth
 from mien.action_units.visibility import GAZE_SHAPES, Visibility, lip_gap, look_shapes, looked
@@ -23,6 +24,7 @@ from mien.core.arrays import Float32, UInt8
 from mien.core.measures import Gaze
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
+from mien.errors import MienError
 
 _BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _DOUBT = 0.5
@@ -49,8 +51,9 @@ class FusedSolver(LandmarkSolver):
     """Reads landmarks, head pose, gaze, track id and, where there is one, the picture; writes blendshapes and action
     units of every face, and its gaze anew: the landmark network's pupils hardly follow an eye up and down.
 
-    As `LandmarkSolver`, whose `profile` changes what the landmarks say before the pixels are asked. Without a picture
-    (a take that is solved again) the landmarks alone are read, and what only pixels show is NaN.
+    As `LandmarkSolver`; a `profile` gives both readers the face at rest and changes what they say together. Without a
+    picture (a take that is solved again) the landmarks alone are read, and what only pixels show is NaN; of a profile
+    that was fitted with pictures the face at rest alone is used then, and the other way round.
     """
 
     reads = LandmarkSolver.reads  # a take without pixels is solved again by its landmarks
@@ -58,11 +61,32 @@ class FusedSolver(LandmarkSolver):
 
     def __init__(self, options: Options | None = None) -> None:
         chosen = options or Options()
-        super().__init__(chosen)
         self._reader = PixelReader(chosen.pixels, chosen.backend)
+        self._rested: AtRest | None = None
+        try:
+            super().__init__(chosen)
+        except MienError:
+            self._reader.close()
+            raise
         self._both = Visibility(self._reader.reliability, chosen.max_yaw_deg, chosen.hidden_below)
         self._image: UInt8 | None = None
         self._rests: dict[int, AtRest] = {}
+
+    def use(self, profile: Profile, name: str = "profile") -> None:
+        """See `LandmarkSolver.use`; the pixel reader's face at rest is the profile's from now on, too."""
+        super().use(profile, name)
+        self._rested = None if profile.own is None else AtRest.settled(profile.own)
+
+    def calibrates(self, *, pictures: bool = True) -> str:
+        """See `LandmarkSolver.calibrates`."""
+        return ", ".join(self.models) if pictures else super().calibrates()
+
+    def at_rest(self, track_id: int | None) -> Float32 | None:
+        """(52,) logits of a person's face at rest, NaN where it is not known yet; None if it was never seen."""
+        rest = None if track_id is None else self._rests.get(track_id)
+        if rest is None:
+            return None
+        return np.where(rest.known > 0, rest.own, np.nan).astype(np.float32)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -103,7 +127,7 @@ class FusedSolver(LandmarkSolver):
         rest = self._rest_of(seen.face.track_id)
         found = reading.weights(rest)
         known = np.zeros(len(found), np.float32) if rest is None else rest.known
-        if rest is not None:
+        if rest is not None and rest is not self._rested:
             rest.learn(seen.t_ns, reading.own, seen.front, seen.strange, seen.trust)
         share = self._reader.share
         apart = np.abs(np.nan_to_num(weights - found))
@@ -112,15 +136,23 @@ class FusedSolver(LandmarkSolver):
         looks, _ = look_shapes(Gaze(left, right, np.ones(2, np.float32)))
         joined[GAZE_SHAPES] = looks[GAZE_SHAPES]  # one eye does not look up and down at once
         joined[_BLINKS] = np.fmax(joined[_BLINKS], weights[_BLINKS])  # lids that the landmarks show shut are shut
-        joined = with_bared_teeth(joined, *open_share(self._image, seen.xy), lip_gap(seen.front))
         yaw_pitch = np.degrees(seen.turn[0])
+        teeth = open_share(self._image, seen.xy, float(yaw_pitch[0]))
+        joined = with_bared_teeth(joined, *teeth, lip_gap(seen.front))
         both = self._both.confidence(landmarks.confidence, seen.xy, yaw_pitch, pose.confidence)
         both *= (0.7 + 0.3 * known) * (1 - _DOUBT * apart * 2 * np.minimum(share, 1 - share))
         both[GAZE_SHAPES] = np.minimum(both[GAZE_SHAPES], np.where(sure[GAZE_SHAPES] > 0, 1.0, 0.0))
         both[~np.isfinite(joined)] = 0.0
         return np.where(share > 0, joined, weights), np.where(share > 0, both, sure)
 
+    @property
+    def _ranges_apply(self) -> bool:
+        assert self._profile is not None
+        return self._profile.model == self.calibrates(pictures=self._image is not None)
+
     def _rest_of(self, track_id: int | None) -> AtRest | None:
+        if self._rested is not None:
+            return self._rested
         if track_id is None or not self.options.learn_neutral:
             return None
         return self._rests.setdefault(track_id, AtRest(self.options.neutral_horizon_s))

@@ -17,31 +17,83 @@ class Step:
         name: short, for files and pictures.
         words: what is said.
         reaches: shape, or pair of shapes without their side → weight that it is taken to reach; empty = at rest.
+        along: shapes, or pairs without their side, that move along on real faces; whatever else is read meanwhile is
+            a misreading (`calibration`).
         seconds: for how long.
     """
 
     name: str
     words: str
     reaches: Mapping[str, float] = field(default_factory=dict)
+    along: tuple[str, ...] = ()
     seconds: float = 8.0
 
 
+_LIPS_IN = ("mouthPress", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthClose")
+
 GUIDE: Sequence[Step] = (
-    Step("neutral", "Look into the camera. Let your face rest, eyes open, lips closed.", {}, 10.0),
-    Step("blink", "Close your eyes firmly and open them, again and again.", {"eyeBlink": 1.0}),
-    Step("wide", "Open your eyes as wide as you can, and relax; twice.", {"eyeWide": 1.0}),
+    Step("neutral", "Look into the camera. Let your face rest, eyes open, lips closed.", seconds=10.0),
     Step(
-        "brows up", "Raise your brows as high as you can, and relax; twice.", {"browInnerUp": 1.0, "browOuterUp": 1.0}
+        "blink",
+        "Close your eyes firmly and open them, again and again.",
+        {"eyeBlink": 1.0},
+        ("eyeSquint", "cheekSquint", "browDown", "noseSneer"),
     ),
-    Step("brows down", "Draw your brows together and down, as if angry, and relax; twice.", {"browDown": 1.0}),
-    Step("sneer", "Wrinkle your nose as at a bad smell, and relax; twice.", {"noseSneer": 1.0}),
-    Step("smile", "Smile as broadly as you can with closed lips, and relax; twice.", {"mouthSmile": 1.0}),
-    Step("frown", "Pull the corners of your mouth down, and relax; twice.", {"mouthFrown": 1.0}),
-    Step("pucker", "Pucker your lips as for a kiss, and relax; twice.", {"mouthPucker": 1.0}),
-    Step("funnel", "Form your lips as for a long O, and relax; twice.", {"mouthFunnel": 1.0}),
-    Step("press", "Press your lips together firmly, and relax; twice.", {"mouthPress": 1.0}),
-    Step("jaw", "Open your mouth as wide as you can, and close it; twice.", {"jawOpen": 1.0}),
-    Step("puff", "Puff your cheeks, and relax; twice.", {"cheekPuff": 1.0}),
+    Step(
+        "wide", "Open your eyes as wide as you can, and relax; twice.", {"eyeWide": 1.0}, ("browInnerUp", "browOuterUp")
+    ),
+    Step(
+        "brows up",
+        "Raise your brows as high as you can, and relax; twice.",
+        {"browInnerUp": 1.0, "browOuterUp": 1.0},
+        ("eyeWide",),
+    ),
+    Step(
+        "brows down",
+        "Draw your brows together and down, as if angry, and relax; twice.",
+        {"browDown": 1.0},
+        ("eyeSquint", "noseSneer", "cheekSquint"),
+    ),
+    Step(
+        "sneer",
+        "Wrinkle your nose as at a bad smell, and relax; twice.",
+        {"noseSneer": 1.0},
+        ("mouthUpperUp", "cheekSquint", "eyeSquint", "browDown", "mouthShrugUpper"),
+    ),
+    Step(
+        "smile",
+        "Smile as broadly as you can with closed lips, and relax; twice.",
+        {"mouthSmile": 1.0},
+        ("cheekSquint", "eyeSquint", "mouthDimple", "mouthStretch", "mouthPress", "mouthUpperUp"),
+    ),
+    Step(
+        "frown",
+        "Pull the corners of your mouth down, and relax; twice.",
+        {"mouthFrown": 1.0},
+        ("mouthShrugUpper", "mouthLowerDown", "mouthStretch", *_LIPS_IN),
+    ),
+    Step(
+        "pucker", "Pucker your lips as for a kiss, and relax; twice.", {"mouthPucker": 1.0}, ("mouthFunnel", *_LIPS_IN)
+    ),
+    Step(
+        "funnel",
+        "Form your lips as for a long O, and relax; twice.",
+        {"mouthFunnel": 1.0},
+        ("mouthPucker", "jawOpen", "mouthUpperUp", "mouthLowerDown"),
+    ),
+    Step(
+        "press",
+        "Press your lips together firmly, and relax; twice.",
+        {"mouthPress": 1.0},
+        ("mouthShrugUpper", "mouthDimple", "mouthPucker", "mouthStretch", *_LIPS_IN),
+    ),
+    Step(
+        "jaw",
+        "Open your mouth as wide as you can, and close it; twice.",
+        {"jawOpen": 1.0},
+        ("mouthStretch", "mouthLowerDown", "mouthUpperUp", "mouthFunnel", "eyeWide", "browInnerUp", "jawForward"),
+    ),
+    Step("puff", "Puff your cheeks, and relax; twice.", {"cheekPuff": 1.0}, ("mouthPucker", *_LIPS_IN)),
 )
 """In the order in which they are asked for; 106 s."""
 
@@ -65,8 +117,13 @@ def step_at(guide: Sequence[Step], since_ns: int) -> int | None:
 
 def reached_shapes(step: Step) -> Mapping[str, float]:
     """Shapes of schema "arkit52" → weight, both sides of pairs."""
-    schema = load_schema("arkit52")
-    out: dict[str, float] = {}
-    for name, weight in step.reaches.items():
-        out |= dict.fromkeys([name] if name in schema else [name + "Left", name + "Right"], weight)
-    return out
+    return {side: weight for name, weight in step.reaches.items() for side in _sides(name)}
+
+
+def moving_along(step: Step) -> frozenset[str]:
+    """Shapes of schema "arkit52" that are asked for or may move along."""
+    return frozenset(side for name in (*step.reaches, *step.along) for side in _sides(name))
+
+
+def _sides(name: str) -> tuple[str, ...]:
+    return (name,) if name in load_schema("arkit52") else (name + "Left", name + "Right")

@@ -94,18 +94,26 @@ class LandmarkSolver(StageBase):
         """Measure everybody by a person's calibration from now on; no neutral is learned any more.
 
         Args:
-            profile: fitted with this solver's model.
+            profile: fitted with this solver's models.
             name: for the message.
 
         Raises:
             ConfigError: it belongs to another model.
         """
-        if profile.model != self._model.id:
+        if profile.model not in (self.calibrates(), self.calibrates(pictures=False)):
             raise ConfigError(
-                f"{name} was calibrated with {profile.model}, this solver runs {self._model.id}: calibrate again "
+                f"{name} was calibrated with {profile.model}, this solver runs {self.calibrates()}: calibrate again "
                 "with the same preset"
             )
         self._profile, self._known = profile, Neutral.settled(profile.neutral)
+
+    def calibrates(self, *, pictures: bool = True) -> str:
+        """Ids of the models whose reading a profile is fitted to, where frames come with pictures or without."""
+        return self._model.id
+
+    def at_rest(self, track_id: int | None) -> Float32 | None:
+        """(52,) logits of a person's face at rest in the pixel reader, for a profile; here there is no such reader."""
+        return None
 
     @property
     def reference(self) -> Float32:
@@ -193,8 +201,6 @@ class LandmarkSolver(StageBase):
         xy, front, turn = self._view(face.landmarks, pose)
         neutral = self._neutral_of(face)
         strange, weights, known, rows = self._weights(front, turn, neutral)
-        if self._profile is not None:
-            weights = self._profile.applied(weights)
         yaw_pitch = np.degrees(turn[0])
         sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
         trust = self._visibility.trust(yaw_pitch, sure)
@@ -203,6 +209,8 @@ class LandmarkSolver(StageBase):
         look, look_sure = look_shapes(face.gaze)
         weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
         weights, sure = self._second_opinion(seen, weights, sure)
+        if self._profile is not None and self._ranges_apply:
+            weights = self._profile.applied(weights)
         if self.options.mood:
             weights = without_false_smiles(weights, face.expression)
         blinks = together(weights[_BLINKS], *eyes_seen(face.landmarks, face.gaze))
@@ -222,6 +230,11 @@ class LandmarkSolver(StageBase):
     def _second_opinion(self, seen: Seen, weights: Float32, sure: Float32) -> tuple[Float32, Float32]:
         """(52,) weights and confidences after another reader was asked; here nobody is."""
         return weights, sure
+
+    @property
+    def _ranges_apply(self) -> bool:
+        """Whether a reading is of the kind that a profile's ranges were fitted to."""
+        return True
 
     @property
     def _learns(self) -> bool:

@@ -39,6 +39,11 @@ class AtRest:
     def __post_init__(self) -> None:
         self._calm.horizon_s = self.horizon_s
 
+    @classmethod
+    def settled(cls, own: Float32) -> AtRest:
+        """A face at rest that is known for good: (52,) logits of a profile."""
+        return cls(own=own.astype(np.float64), _calm=Neutral.settled(np.zeros((98, 2), np.float32)))
+
     @property
     def known(self) -> Float32:
         """(52,) 0 = nothing known … 1 = settled, by the part of the face that a shape belongs to."""

@@ -1,14 +1,16 @@
-"""A person's calibration: the neutral face, and offset and gain of every shape and side. A readable TOML file.
+"""A person's calibration: the face at rest, offset and gain of every shape and side, and what gestures are misread as.
+A readable TOML file.
 
-A shape reads min(1, gain · (w − offset)). Gains are never so small that a full reading would not stay full: offset and
-gain of 1 map 1 to 1 or beyond, so that a blink that read as closed is closed.
+A shape reads v = min(1, gain · (w − offset)), less what the gestures under way are known to add to it on this face:
+v − (1 − v) · Σ share · level of the gesture, at least 0. Gains are never so small that a full reading would not stay
+full, and a full reading loses nothing: a blink that read as closed is closed.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,26 @@ from mien.core.arrays import Float32, as_float32
 from mien.core.schema import load_schema
 from mien.errors import ConfigError, SinkError
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 200_000
-MAX_OFFSET, MAX_GAIN = 0.5, 4.0
+MAX_OFFSET, MAX_GAIN, MAX_SHARE = 0.5, 4.0, 0.6
+_LARGEST_LOGIT = 100.0
 _POINTS = 98
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What a gesture is misread as on one person.
+
+    Attributes:
+        gesture: its name in the guide.
+        of: shapes whose mean weight says how far the gesture is done.
+        into: shape → share of it that the shape wrongly reads, 0 to `MAX_SHARE`.
+    """
+
+    gesture: str
+    of: tuple[str, ...]
+    into: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +47,13 @@ class Profile:
     """What a capture needs to know of a person.
 
     Attributes:
-        model: id of the solver's model that the numbers belong to.
+        model: ids of the solver's models that the numbers belong to (`LandmarkSolver.calibrates`).
         neutral: (98, 2) float32 front view of the face at rest (`features.front_view`).
         offset, gain: (52,) float32, schema "arkit52".
         facts: where it comes from, for people: name → text or number.
         seen: shape → (rest, reach) as read without the profile; shapes that were not exercised are missing.
+        leaks: of the gestures that were done plainly enough to learn from.
+        own: (52,) float32 logits of the face at rest in the pixel reader (`PixelReader`); None = there is none.
     """
 
     model: str
@@ -42,6 +62,10 @@ class Profile:
     gain: Float32
     facts: Mapping[str, str | float | bool]
     seen: Mapping[str, tuple[float, float]]
+    leaks: tuple[Leak, ...] = ()
+    own: Float32 | None = None
+    _done: Float32 = field(init=False, repr=False)
+    _taken: Float32 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         n = len(load_schema("arkit52"))
@@ -54,12 +78,43 @@ class Profile:
         if ((1 - offset) * gain < 1 - 1e-3).any():
             name = load_schema("arkit52").names[int(np.argmin((1 - offset) * gain))]
             raise ValueError(f"Profile: {name} would stop short of 1: its gain must be at least 1 / (1 - offset)")
-        for field, value in (("neutral", neutral), ("offset", offset), ("gain", gain)):
-            object.__setattr__(self, field, value)
+        done, taken = _matrices(self.leaks)
+        values = {"neutral": neutral, "offset": offset, "gain": gain, "_done": done, "_taken": taken}
+        if self.own is not None:
+            own = values["own"] = as_float32(self.own, (n,), "Profile.own")
+            if not (np.abs(own) <= _LARGEST_LOGIT).all():
+                raise ValueError("Profile.own: holds no logits of a face at rest")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def applied(self, weights: Float32) -> Float32:
-        """(52,) calibrated weights, 0–1; NaN stays NaN."""
-        return np.asarray(np.clip((weights - self.offset) * self.gain, 0.0, 1.0), dtype=np.float32)
+        """Calibrated weights, 0–1; NaN stays NaN, and counts as not done where it belongs to a gesture.
+
+        Args:
+            weights: (…, 52) float32.
+        """
+        read = np.clip((weights - self.offset) * self.gain, 0.0, 1.0)
+        extra = (np.nan_to_num(read) @ self._done.T) @ self._taken
+        return np.asarray(np.clip(read - extra * (1 - read), 0.0, 1.0), dtype=np.float32)
+
+
+def _matrices(leaks: Sequence[Leak]) -> tuple[Float32, Float32]:
+    """(K, 52) weights → how far each gesture is done; (K, 52) what each adds to the shapes.
+
+    Raises:
+        ValueError: an unknown shape, a gesture of nothing, or a share out of its range.
+    """
+    names = load_schema("arkit52").names
+    done, taken = np.zeros((2, len(leaks), len(names)), np.float32)
+    for row, leak in enumerate(leaks):
+        if unknown := ({*leak.of, *leak.into} - set(names)):
+            raise ValueError(f"there is no shape {', '.join(sorted(map(str, unknown)))}")
+        if not leak.of or not all(0 <= share <= MAX_SHARE for share in leak.into.values()):
+            raise ValueError(f"the leak of {leak.gesture} needs shapes and shares of 0–{MAX_SHARE:g}")
+        done[row, [names.index(name) for name in leak.of]] = 1 / len(leak.of)
+        for name, share in leak.into.items():
+            taken[row, names.index(name)] = share
+    return done, taken
 
 
 def read_profile(path: str | Path) -> Profile:
@@ -89,7 +144,7 @@ def _profile(table: Mapping[str, Any]) -> Profile:
     rows = table["shapes"]
     if unknown := set(rows) - set(names):
         raise ValueError(f"there is no shape {', '.join(sorted(map(str, unknown)))}")
-    if unknown := set(table) - {"format", "model", "facts", "shapes", "neutral"}:
+    if unknown := set(table) - {"format", "model", "facts", "shapes", "neutral", "leaks", "pixels"}:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     offset, gain, seen = np.zeros(len(names), np.float32), np.ones(len(names), np.float32), {}
     for name, row in rows.items():
@@ -100,7 +155,12 @@ def _profile(table: Mapping[str, Any]) -> Profile:
         if "reach" in row:
             seen[name] = (float(row["rest"]), float(row["reach"]))
     neutral = np.array(table["neutral"]["xy"], dtype=np.float32)
-    return Profile(str(table["model"]), neutral, offset, gain, dict(table["facts"]), seen)
+    leaks = tuple(
+        Leak(str(row["gesture"]), tuple(row["of"]), {k: float(v) for k, v in row["into"].items()})
+        for row in table.get("leaks", ())
+    )
+    own = np.array(table["pixels"]["at_rest"], dtype=np.float32) if "pixels" in table else None
+    return Profile(str(table["model"]), neutral, offset, gain, dict(table["facts"]), seen, leaks, own)
 
 
 def write_profile(profile: Profile, path: Path) -> None:
@@ -112,7 +172,8 @@ def write_profile(profile: Profile, path: Path) -> None:
     lines = [
         "# How one person's face reads: made by mien calibrate, used by mien capture --profile.",
         "# A shape of weight w reads gain * (w - offset), at most 1. rest and reach: what it read before, face at rest",
-        "# and at its largest. neutral: the face at rest, turned to the front, outer eye corners 1 apart.",
+        "# and at its largest. leaks: what a gesture was misread as, as a share of it; that much is taken off again.",
+        "# neutral: the face at rest, turned to the front, outer eye corners 1 apart. pixels: as the network sees it.",
         "",
         f"format = {FORMAT}",
         f"model = {_quoted(profile.model)}",
@@ -125,6 +186,12 @@ def write_profile(profile: Profile, path: Path) -> None:
         if name in profile.seen:
             rest, reach = profile.seen[name]
             lines += [f"rest = {rest:.4f}", f"reach = {reach:.4f}"]
+    for leak in profile.leaks:
+        lines += ["", "[[leaks]]", f"gesture = {_quoted(leak.gesture)}"]
+        lines += [f"of = [{', '.join(_quoted(name) for name in leak.of)}]", "[leaks.into]"]
+        lines += [f"{name} = {share:.3f}" for name, share in leak.into.items()]
+    if profile.own is not None:
+        lines += ["", "[pixels]", f"at_rest = [{', '.join(f'{v:.4f}' for v in profile.own.tolist())}]"]
     points = ",\n".join(f"    [{x:.5f}, {y:.5f}]" for x, y in profile.neutral.tolist())
     lines += ["", "[neutral]", f"xy = [\n{points},\n]", ""]
     try:

@@ -16,7 +16,7 @@ from mien.action_units.profile import read_profile, write_profile
 from mien.core.record import Face, FrameRecord
 from mien.core.timebase import NS_PER_S
 from mien.errors import ConfigError, RequestError
-from mien.pipeline.compose import Pipeline, check_options, compose, options_for
+from mien.pipeline.compose import Pipeline, check_options, compose
 from mien.pipeline.config import load_config
 from mien.pipeline.runner import run
 from mien.pipeline.stage import Source
@@ -24,7 +24,7 @@ from mien.recorder.calibration_picture import write_picture
 from mien.sources.opening import open_source
 
 SOLVERS = ("action_units/landmarks", "action_units/fused")
-"""A profile says what the landmarks of a person read; with the pixels it is used before they are asked."""
+"""What a profile can be fitted to: what the stage reads in the end, by landmarks alone or by both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ def calibrate(
     table = {k: v for k, v in config[slot].items() if k != "use"}
     if table.get("profile") is not None:
         raise ConfigError(f"{slot}.profile: a calibration starts without one")
+    config = {
+        **config,
+        slot: {**config[slot], "mood": False},
+    }  # the guide asks for smiles, whatever the rest looks like
     source = source or open_source(request.source, options=config.get("source"))
     guided = source.info.live if request.guided is None else request.guided
     guide = request.guide if guided else None
@@ -90,12 +94,13 @@ def calibrate(
                 watch.see(record)
                 if seen is not None:
                     seen(record)
+            track, frames = watch.person()
+            facts: dict[str, str | float | bool] = {"source": source.info.name, "guided": guided}
+            solver = next(s for _, s in pipeline.stages if isinstance(s, LandmarkSolver))
+            facts["frames"] = float(len(frames))
+            found = fit(frames, solver, facts, guide, solver.at_rest(track), pictures=watch.pictures)
     finally:
         source.close()
-    solver_options = options_for(LandmarkSolver, {k: v for k, v in table.items() if k != "pixels"}, slot)
-    frames = watch.person()
-    facts: dict[str, str | float | bool] = {"source": source.info.name, "guided": guided, "frames": float(len(frames))}
-    found = fit(frames, lambda: LandmarkSolver(solver_options), facts, guide)
     write_profile(found.profile, request.out)
     picture = request.out.with_suffix(".png")
     write_picture(found, picture)
@@ -137,10 +142,12 @@ class _Watch:
         self._faces: dict[int | None, list[tuple[int, Face]]] = defaultdict(list)
         self._start: int | None = None
         self._step: int | None = None
+        self.pictures = False
 
     def see(self, record: FrameRecord) -> None:
         """One finished frame; the guide starts with the first one that shows a face."""
         t_ns = record.stamp.t_ns
+        self.pictures |= record.image is not None
         if self._start is None and record.faces:
             self._start = t_ns
         for face in record.faces:
@@ -154,8 +161,8 @@ class _Watch:
             self._asked(self._guide[step])
         self._step = step
 
-    def person(self) -> list[tuple[int, Face]]:
-        """Frames of whoever was seen most."""
+    def person(self) -> tuple[int | None, list[tuple[int, Face]]]:
+        """Track id and frames of whoever was seen most."""
         if not self._faces:
             raise RequestError("no face was found: nothing can be calibrated")
-        return max(self._faces.values(), key=len)
+        return max(self._faces.items(), key=lambda item: len(item[1]))

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -215,17 +214,27 @@ def calibrate(
     sequence = performed(seed, [(step.reaches, step.seconds) for step in guide], GUIDE_FPS)
     faces: list[list[tuple[int, Face]]] = [[] for _ in configs]
     with ExitStack() as stack:
-        watching = [stack.enter_context(whole_chain(c)) for c in configs]
+        watching = [stack.enter_context(whole_chain(_plainly(c))) for c in configs]
         for k, sample in enumerate(drawn(rig, sequence, request.size_px)):
             t_ns = int(sequence.times_ns[k])
             for chain, found in zip(watching, faces, strict=True):
                 found += [(t_ns, face) for face in chain.process(as_record(sample, k, t_ns)).faces[:1]]
-    for chain, found in zip(chains, faces, strict=True):
-        solvers = [s for _, s in chain.stages if isinstance(s, LandmarkSolver)]
-        if not solvers:
-            raise RequestError("a preset without action_units/landmarks cannot be calibrated")
-        options = solvers[0].options
-        solvers[0].use(fit(found, partial(LandmarkSolver, options), {"source": "guide"}, guide).profile)
+        for chain, watched, found in zip(chains, watching, faces, strict=True):
+            solver, first = _solver(chain), _solver(watched)
+            rested = first.at_rest(found[-1][1].track_id if found else None)
+            solver.use(fit(found, first, {"source": "guide"}, guide, rested).profile)
+
+
+def _plainly(config: dict[str, Any]) -> dict[str, Any]:
+    """As `mien calibrate` watches: the expression has no say."""
+    return {**config, "action_units": {**config.get("action_units", {}), "mood": False}}
+
+
+def _solver(chain: Pipeline) -> LandmarkSolver:
+    for _, stage in chain.stages:
+        if isinstance(stage, LandmarkSolver):
+            return stage
+    raise RequestError("a preset without action_units/landmarks or action_units/fused cannot be calibrated")
 
 
 def _identity(rig: Rig, seed: int) -> Identity:
