@@ -10,12 +10,14 @@ from sample_takes import face, record, store
 from mien.core.measures import Expression
 from mien.core.record import Face
 from mien.core.schema import load_schema
+from mien.pipeline.stage import SourceInfo
 from mien.sinks import overlay_expression, overlay_panel
 from mien.sinks.overlay_drawing import person_colour, text_width
 from mien.sinks.overlay_expression import Meters
 from mien.sinks.overlay_panel import Panel
 from mien.sinks.report import agreement, export
 from mien.sinks.take_facts import facts_of
+from mien.sinks.take_judgement import judged
 
 EIGHT = load_schema("expression8")
 COLOUR = person_colour(1)
@@ -81,6 +83,13 @@ def test_a_panel_of_any_size_cuts_nothing_off(size_wh: tuple[int, int], monkeypa
     drawn = panel.draw(record(0, smiling()))
     assert drawn.shape == (size_wh[1], size_wh[0], 3)
     assert outside == []
+
+
+def test_of_the_built_in_clip_it_is_said_that_it_smiles_at_rest(tmp_path: Path) -> None:
+    records = [record(i, smiling()) for i in range(4)]
+    for name, told in (("builtin", 1), ("said", 0)):
+        take = store(tmp_path / name, records, source=SourceInfo(name, "synthetic"))
+        assert sum("smiles a little also at rest" in note for note in judged(take).notes) == told
 
 
 def test_the_report_shows_curves_and_how_often_both_readings_agree(tmp_path: Path) -> None:
