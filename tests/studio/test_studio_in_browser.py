@@ -12,9 +12,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mien.errors import RequestError
+from mien.pipeline.stage import Span
+from mien.sources.synthetic import Options, SyntheticSource
+from mien.studio.frame_packer import jpeg
 from mien.studio.page import page_folder
 from mien.studio.rest_avatars import builtin_glb
 from small_takes import write_take
@@ -79,9 +83,17 @@ def address(tmp_path: Path) -> Iterator[str]:
         server.wait(30)
 
 
+def filmed() -> bytes:
+    """Two seconds of the built-in clip as a camera's pictures, 640×480."""
+    source = SyntheticSource(Options(frame_rate_hz=15), span=Span(end_ns=2_000_000_000))
+    pictures = [record.image[60:540] for record in source if record.image is not None]
+    return b"".join(jpeg(np.ascontiguousarray(p)) for p in pictures)
+
+
 def test_everything_once(address: str, tmp_path: Path) -> None:
     character = tmp_path / "dropped.glb"
     character.write_bytes(builtin_glb())
+    (tmp_path / "camera.mjpeg").write_bytes(filmed())
     browser = chromium()
     assert browser is not None
     done = subprocess.run(
@@ -98,6 +110,8 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert seen["units"] > 10
     assert seen["moods"] >= 8, "expressions, valence and arousal"
     assert seen["pictureInPrivate"] == 0
+    assert seen["camera"][0] == "live"
+    assert seen["camera"][1] > 0.3, "the picture of the browser's camera is seen"
     assert seen["report"] == "52"
     assert seen["mapping"] == "0.5 jawOpen"
     assert len(seen["history"]) == 2
@@ -120,6 +134,9 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert seen["canBegin"] == [True, False]
     assert seen["privacyRefused"] is False, "the switch shows what is so"
     assert seen["marksGone"] == 0
+    assert (seen["connections"], seen["kept"]) == (2, True), "the page comes back with the take"
+    assert seen["sticksOut"] == []
+    assert max(seen["dark"]) < 60, "a dark page has a dark pane"
     assert seen["words"].startswith("happiness 0.85 at 0.1s for 2.0s, surprise 0.80 at ")
     exported = json.loads((tmp_path / "exported.json").read_text())
     assert exported["track_id"] == 1

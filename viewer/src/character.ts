@@ -38,6 +38,8 @@ export class CharacterView {
   private spares = clock().spares;
   private level = 0;
   private changed = true;
+  /** Whether the pane's colour is known: it is none before the pane is on the page. */
+  private grounded = false;
   private end: () => void;
 
   constructor(readonly box: HTMLElement) {
@@ -124,6 +126,8 @@ export class CharacterView {
 
   /** A picture with its own ground is composed without reading what lies below. */
   private showGround(): void {
+    this.grounded = this.canvas.isConnected;
+    if (!this.grounded) return;
     this.renderer.setClearColor(new Color(getComputedStyle(this.box).backgroundColor));
     this.changed = true;
   }
@@ -163,6 +167,7 @@ export class CharacterView {
 
   private tick(now: number): void {
     if (!this.canvas.isConnected) return;
+    if (this.spares && !this.grounded) this.showGround();
     const delta = Math.max(0, Math.min(100, now - this.last)); // a picture's time can lie before the page was made
     this.last = now;
     const share = 1 - Math.exp(-delta / SOFTEN_MS);
@@ -189,13 +194,12 @@ export class CharacterView {
   }
 }
 
-/** Be called now and whenever light becomes dark. Returns how to end it. */
+/** Be called whenever light becomes dark. Returns how to end it. */
 function watchTheme(show: () => void): () => void {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = new MutationObserver(show);
   chosen.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   dark.addEventListener("change", show);
-  requestAnimationFrame(show); // by then the box is on the page
   return () => {
     chosen.disconnect();
     dark.removeEventListener("change", show);

@@ -1,5 +1,5 @@
 // The whole studio in a real browser: node viewer/tests/studio.mjs ADDRESS CHROMIUM CHARACTER.glb FOLDER [PART ...]
-// Prints one JSON object with what was seen; any failure ends with an error and a picture in FOLDER.
+// The browser's camera plays FOLDER/camera.mjpeg. Prints one JSON object with what was seen; any failure ends with an error and a picture in FOLDER.
 import { chromium } from "playwright-core";
 
 const [address, executablePath, character, folder, ...only] = process.argv.slice(2);
@@ -10,6 +10,7 @@ const browser = await chromium.launch({
     "--no-sandbox", "--use-angle=gl-egl", "--ignore-gpu-blocklist", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+    `--use-file-for-fake-video-capture=${folder}/camera.mjpeg`,
   ],
 });
 const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, acceptDownloads: true });
@@ -61,6 +62,72 @@ async function live() {
   await page.evaluate(() => document.querySelector("#privacy").click());
   await page.locator("#stop").click();
   await page.locator("#state[data-state=ended]").waitFor(WAIT);
+}
+
+/** The browser's camera, through getUserMedia and the WebSocket. */
+async function browser_camera() {
+  await page.goto(`${address}#/live`);
+  await page.reload(); // figures of its own
+  await page.locator("#source").selectOption("browser");
+  await page.locator("#start").click();
+  await page.waitForFunction(() => window.mien.figures.shown >= 5 && document.querySelectorAll(".meter:not(.unknown)").length > 10, null, WAIT);
+  seen.camera = [await page.locator("#state").textContent(), await drawn(".picture-pane canvas")];
+  await page.locator("#stop").click();
+  await page.locator("#state[data-state=ended]").waitFor(WAIT);
+}
+
+/** The connection breaks while a take is open: it comes back, and the take is as it was. */
+async function reconnect() {
+  const one = await opened();
+  let wire = null;
+  let connections = 0;
+  await one.routeWebSocket(/\/ws/, (ws) => {
+    connections += 1;
+    wire = ws;
+    ws.connectToServer();
+  });
+  await one.goto(`${address}#/takes`);
+  await one.locator(".take", { hasText: "one" }).first().click();
+  await one.locator(".history li").first().waitFor(WAIT);
+  const before = await one.locator(".history li").allTextContents();
+  await wire.close({ code: 1001 });
+  await one.locator("body.offline").waitFor(WAIT);
+  await one.locator("body:not(.offline)").waitFor(WAIT);
+  seen.connections = connections;
+  seen.kept = JSON.stringify(await one.locator(".history li").allTextContents()) === JSON.stringify(before);
+  await one.close();
+}
+
+/** The colour of the corner of the character's pane, which is to be that of the page: red, green, blue. */
+async function corner(one) {
+  await one.waitForTimeout(1000);
+  const png = (await one.locator(".character-pane canvas").screenshot()).toString("base64");
+  return one.evaluate(async (data) => {
+    const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const c = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    c.drawImage(bitmap, 0, 0);
+    return [...c.getImageData(4, 4, 1, 1).data.slice(0, 3)];
+  }, png);
+}
+
+/** Every page on a phone and on a small laptop, light and dark: nothing sticks out at the side. */
+async function fits() {
+  seen.sticksOut = [];
+  const one = await opened();
+  for (const [width, height, colorScheme] of [[390, 844, "light"], [1366, 768, "dark"]]) {
+    await one.setViewportSize({ width, height });
+    await one.emulateMedia({ colorScheme });
+    for (const name of ["live", "takes", "perform", "avatars", "calibrate", "take"]) {
+      await one.goto(`${address}#/${name === "take" ? "takes" : name}`);
+      if (name === "take") await one.locator(".take", { hasText: "one" }).first().click();
+      await one.locator({ live: ".meter", takes: ".take", perform: ".shelf button", avatars: ".map-row", calibrate: ".steps li", take: ".history li" }[name]).first().waitFor(WAIT);
+      const out = await one.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (name === "take" && colorScheme === "dark") seen.dark = await corner(one);
+      if (out > 0) seen.sticksOut.push([name, width, out]);
+      await one.screenshot({ path: `${folder}/${name}-${width}.png` });
+    }
+  }
+  await one.close();
 }
 
 async function avatars() {
@@ -240,7 +307,7 @@ async function calibrate() {
   await page.locator(".compare-row output:not(:empty)").first().waitFor(WAIT);
   seen.asRead = await bars();
   await page.waitForTimeout(6000); // enough of a face to fit a profile
-  await page.locator("button", { hasText: "Stop early" }).click();
+  await page.locator("#stop-early").click({ timeout: 3000 }).catch(() => undefined); // or the clip has ended by itself
   await page.locator("#try").click();
   await page.locator(".compare-row output", { hasText: "→" }).first().waitFor(WAIT);
   seen.compared = await page.locator(".compare-row output").first().textContent();
@@ -265,7 +332,7 @@ async function perform() {
 }
 
 let failure = null;
-const parts = [avatars, edit, quick_hands, perform, live, calibrate, refused];
+const parts = [avatars, edit, quick_hands, perform, live, browser_camera, calibrate, refused, reconnect, fits];
 for (const part of parts.filter((p) => !only.length || only.includes(p.name))) {
   try {
     await part();
