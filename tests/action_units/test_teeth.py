@@ -137,6 +137,7 @@ def test_neither_light_nor_its_colour_counts(gap: float, light: float, colour: t
 def test_what_cannot_be_judged_is_not() -> None:
     image, xy = mouth(24.0, 1.0)
     assert open_share(*mouth(4.0, 1.0))[1] == 0.0
+    assert open_share(image, xy, 40.0)[1] == open_share(image, xy, -40.0)[1] == 0.0
     assert open_share((image * 0.03).astype(np.uint8), xy)[1] == 0.0
     for point in (90, 85):
         lost = xy.copy()

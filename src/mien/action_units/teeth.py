@@ -23,8 +23,11 @@ CLOSED, OPEN = 0.14, 0.38
 """Share of the opening that is not teeth: up to the first the rows are together, from the second on the jaw is open."""
 LIPS_ALONE = 0.2
 """Opening, in distances of the outer eye corners, that lips can make without the jaw. Broad grins reach 0.18."""
-JAW_DROPS, LIP_MOVES = 0.39, 0.078
-"""What jawOpen, and mouthUpperUp or mouthLowerDown of both sides, add to the opening at weight 1: mean of four rigs."""
+JAW_DROPS, LIP_MOVES, FUNNEL_PARTS = 0.39, 0.078, 0.13
+"""What jawOpen, mouthUpperUp or mouthLowerDown of both sides, and mouthFunnel add to the opening at weight 1: means of
+four rigs."""
+_LIPS_ASIDE = 0.02
+"""Opening that no shape needs to explain: the points lie a little outside of it."""
 
 _LIPS = np.array([(88, 89, 90, 91, 92), (88, 95, 94, 93, 92), (76, 77, 79, 81, 82), (76, 87, 85, 83, 82)])
 """Inner upper, inner lower, outer upper, outer lower line."""
@@ -35,21 +38,24 @@ _MARGIN = 0.3
 """Looked at above and below the opening, in heights of it: points are not exact."""
 _PX_HIGH = 20.0
 """Height of the opening as it is looked at; larger ones are made smaller."""
+_TURNED_DEG = (15.0, 30.0)
+"""Yaw up to which the judgement counts entirely, and from which nothing is judged."""
 _LEAST_LIGHT = 8.0
 """Grey value of the lips below which nothing is judged."""
 _WHITER = 0.48
 """Teeth are whiter than the lips by so much."""
 _LIP_ROWS = np.array([0.5, 0.25, 0.25], dtype=np.float32)
 """How much the upper lip and two lines along the lower one count."""
-_REDDER = 1.06
-"""Teeth are at most so much redder than the cheeks, tongue and gums are more."""
-
+_REDDER = (1.06, 0.67)
+"""Teeth are at most so much redder than the cheeks, or lie so near to them on the way to the lips; tongue and gums are
+redder."""
 _INDEX = load_schema("arkit52").index
 _JAW, _CLOSE = _INDEX("jawOpen"), _INDEX("mouthClose")
 _PARTING = [_INDEX(f"mouth{what}{side}") for what in ("UpperUp", "LowerDown") for side in ("Left", "Right")]
-_PARTED = np.array([0.3, 0.3, 0.7, 0.7], dtype=np.float32)
-_MOST_PARTED = np.array([0.5, 0.5, 0.9, 0.9], dtype=np.float32)
-"""How the lips share what the jaw loses, and how far they go: an upper lip raised further bares the gums."""
+_SMILES = [_INDEX("mouthSmileLeft"), _INDEX("mouthSmileRight")]
+_FUNNEL = _INDEX("mouthFunnel")
+_SMILING = 0.4
+"""Mean of both corners from which on it is a smile."""
 
 
 def _between(count: int) -> Float64:
@@ -74,40 +80,46 @@ _DARK_COUNTS = ((_DOWN > -0.1) & (_DOWN < 1.2)).astype(np.float32)
 _TEETH_COUNT = ((_DOWN > -0.2) & (_DOWN < 1.25)).astype(np.float32)
 
 
-def open_share(image: UInt8, xy: Float32) -> tuple[float, float]:
+def open_share(image: UInt8, xy: Float32, yaw_deg: float = 0.0) -> tuple[float, float]:
     """How much of the opening between the lips is not teeth, 0–1, and how far to believe it, 0–1.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         xy: (98, 2) px, NaN = not seen.
+        yaw_deg: from the side the row of teeth hides the gap in front of it.
 
     Returns:
-        1 where no teeth are seen; belief 0 where the opening is too small, too dark, or not seen.
+        1 where no teeth are seen; belief 0 where the opening is too small, too dark, turned away, or not seen.
     """
     upper, lower, upper_edge, lower_edge = _COLUMN @ xy[_LIPS].astype(np.float64)
     dx, dy = (lower - upper).T
     height = float(np.hypot(dx, dy).sum()) / _COLUMNS
-    belief = _ramp(height, SMALL_PX, LARGE_PX)
+    belief = _ramp(height, SMALL_PX, LARGE_PX) * (1 - _ramp(abs(yaw_deg), *_TURNED_DEG))
     if not belief > 0 or not np.isfinite(upper_edge + lower_edge).all():
         return 1.0, 0.0
     lips = np.stack([(upper + upper_edge) / 2, 0.65 * lower + 0.35 * lower_edge, 0.4 * lower + 0.6 * lower_edge])
     rows = upper + _DOWN[:, None, None] * (lower - upper)
     red, bright = _looked_at(image, np.concatenate([rows, lips]), height / _PX_HIGH)
-    white = bright * np.square(np.minimum(bright / np.maximum(red, 1.0), 1.0))
-    lip, lip_white = (_LIP_ROWS @ of[_ROWS:] @ _AROUND for of in (bright, white))
-    if float(lip.sum()) < _LEAST_LIGHT * _COLUMNS:
+    if float(bright[_ROWS:].mean()) < _LEAST_LIGHT:
         return 1.0, 0.0
+    tooth, dark = _told_apart(red, bright, _cheek_redness(image, xy))
+    below = np.maximum(np.maximum.accumulate(tooth), 1 - tooth[_UPPER_HALF].max(axis=0))
+    gap = _DARK_COUNTS @ (dark * below) + _RED_COUNTS @ ((1 - tooth) * (1 - dark) * below)
+    share = np.sort(gap / np.maximum(gap + _TEETH_COUNT @ tooth, 1e-3))
+    return float(share[_MIDDLE].sum()) / len(share[_MIDDLE]), belief  # gaps between single teeth do not count
+
+
+def _told_apart(red: Float32, bright: Float32, cheek: float) -> tuple[Float32, Float32]:
+    """(_ROWS, _COLUMNS) 0–1 each: tooth, dark. Of what `_looked_at` says; the last rows are the lips."""
+    white = bright * np.square(np.minimum(bright / np.maximum(red, 1.0), 1.0))
+    lip, lip_white, lip_red = (_LIP_ROWS @ of[_ROWS:] @ _AROUND for of in (bright, white, red))
     red, bright, white = red[:_ROWS], bright[:_ROWS], white[:_ROWS]
     whiter = np.partition(white[_INSIDE], _WHITEST, axis=0)[_WHITEST] @ _AROUND - lip_white
     tooth = _above(white, lip_white + 0.3 * whiter, 0.2 * whiter)
-    tooth *= 1 - _above(red, _REDDER * _cheek_redness(image, xy) * bright, 0.1 * bright)
     tooth *= _above(whiter, _WHITER * lip_white, 0.25 * lip_white)
-    not_dark = _above(bright, 0.62 * lip, 0.2 * lip)
-    below = np.maximum(np.maximum.accumulate(tooth), 1 - tooth[_UPPER_HALF].max(axis=0))
-    gap = _DARK_COUNTS @ (1 - not_dark) + _RED_COUNTS @ ((1 - tooth) * not_dark * below)
-    share = np.sort(gap / np.maximum(gap + _TEETH_COUNT @ tooth, 1e-3))
-    middle = float(share[_MIDDLE].sum()) / len(share[_MIDDLE])  # gaps between single teeth do not count
-    return middle, belief
+    reddest = np.maximum(_REDDER[0] * cheek, _REDDER[1] * cheek + (1 - _REDDER[1]) * lip_red / np.maximum(lip, 1.0))
+    tooth *= 1 - _above(red, reddest * bright, 0.1 * bright)
+    return tooth, 1 - _above(bright, 0.62 * lip, 0.2 * lip)
 
 
 def with_bared_teeth(weights: Float32, share: float, belief: float, gap: float) -> Float32:
@@ -126,11 +138,29 @@ def with_bared_teeth(weights: Float32, share: float, belief: float, gap: float) 
     out = weights.copy()
     out[_JAW] = left
     out[_CLOSE] *= left / max(jaw, 1e-6)
-    lips = out[_PARTING]
-    missing = gap - JAW_DROPS * left - LIP_MOVES * float(np.nansum(lips)) / 2
-    more = min(max(missing, 0.0), JAW_DROPS * (jaw - left)) / LIP_MOVES
-    out[_PARTING] = np.maximum(lips, np.minimum(lips + np.float32(more) * _PARTED, _MOST_PARTED))
+    missing = gap - _LIPS_ASIDE - JAW_DROPS * left - FUNNEL_PARTS * _known(weights[_FUNNEL])
+    out[_PARTING] = _parted(weights, missing, JAW_DROPS * (jaw - left))
     return out
+
+
+def _parted(weights: Float32, wanted: float, most: float) -> Float32:
+    """(4,) mouthUpperUp and mouthLowerDown that part the lips as far as wanted, by `most` more than they do.
+
+    In a smile the lower lip gives more, and the upper one not all: raised further it bares the gums. Else the lips
+    share as they are read.
+    """
+    lips = weights[_PARTING]
+    upper, lower = (_known(lips[two].mean()) for two in (slice(0, 2), slice(2, 4)))
+    more = min(max(wanted - LIP_MOVES * (upper + lower), 0.0), most) / LIP_MOVES
+    smile = _ramp(_known(weights[_SMILES].mean()), 0.0, _SMILING)
+    of_upper = smile * 0.3 + (1 - smile) / (1 + ((lower + 0.05) / (upper + 0.05)) ** 2)
+    share = np.array([of_upper, of_upper, 1 - of_upper, 1 - of_upper], dtype=np.float32)
+    limit = np.array([1 - 0.5 * smile] * 2 + [0.9] * 2, dtype=np.float32)
+    return np.asarray(np.maximum(lips, np.minimum(lips + np.float32(more) * share, limit)), np.float32)
+
+
+def _known(value: float) -> float:
+    return float(value) if np.isfinite(value) else 0.0
 
 
 def _looked_at(image: UInt8, places: Float64, step: float) -> tuple[Float32, Float32]:
