@@ -176,7 +176,8 @@ def _tell(request: Request, outcome: Outcome, told: Container[str]) -> None:
             say(f"warning: {line}")
     for line in outcome.notes:
         say(f"note: {line}")
-    say(_in_words(outcome))
+    if summary.frames or summary.state != "interrupted":
+        say(_in_words(outcome))
     for path in outcome.outputs:
         say(f"  {path}")
     if outcome.missing:

@@ -73,7 +73,7 @@ class CaptureProgress:
     def noted(self, lines: Sequence[str]) -> None:
         """What to know about the capture before it runs."""
         for line in lines:
-            self._console.print(f"warning: {line}", markup=False)
+            self._console.print(f"warning: {line}", markup=False, soft_wrap=True)
         self.told.update(lines)
 
     def frame(self, record: FrameRecord) -> None:

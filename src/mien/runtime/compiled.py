@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -58,13 +59,8 @@ def cache_folder() -> Path | None:
 
 def key_of(content: bytes, version: str, settings: Mapping[str, Any], batch: int | None) -> str:
     """Name under which a compiled model is kept."""
-    about = [
-        version,
-        sorted((k, str(v)) for k, v in settings.items()),
-        batch,
-        sorted(processor_flags()),
-        os.cpu_count(),
-    ]
+    machine = [platform.machine(), sorted(processor_flags()), os.cpu_count()]
+    about = [version, sorted((k, str(v)) for k, v in settings.items()), batch, machine]
     sums = hashlib.sha256(_FORM)
     sums.update(json.dumps(about).encode())
     sums.update(hashlib.sha256(content).digest())
