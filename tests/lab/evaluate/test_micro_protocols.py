@@ -16,7 +16,8 @@ from mien.lab.evaluate.micro import Request, as_json, as_text, evaluate, run
 from mien.lab.evaluate.micro_folds import MicroFold, classes_of, commonest_turns, folds_of
 from mien.lab.evaluate.micro_scores import COMMONEST, Result, as_rows, result_of
 from mien.lab.micro.clips import MicroClip, label_of
-from mien.lab.micro.methods import NAMES, TABLE_2, TABLE_3, Effort, Recogniser, make_method
+from mien.lab.micro.methods import NAMES, Effort, Recogniser, make_method
+from mien.lab.micro.paper_tables import TABLE_2, TABLE_3
 
 SIDE = 48
 EFFORT = Effort(steps=3, batch=4, frames=8, side=32)

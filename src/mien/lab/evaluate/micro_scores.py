@@ -17,7 +17,7 @@ from mien.lab.metrics.classes import accuracy, macro_f1, uar, uf1
 from mien.lab.metrics.intervals import Interval, spot_then_recognise, spotting_f1
 from mien.lab.metrics.score import Score
 from mien.lab.metrics.uncertainty import REPEATS, by_subject
-from mien.lab.micro.methods import TABLE_2, TABLE_3
+from mien.lab.micro.paper_tables import TABLE_2, TABLE_3
 
 Metric = Callable[[Int64, Sequence[str]], Score]
 METRICS: Mapping[str, Metric] = MappingProxyType({"accuracy": accuracy, "macro_f1": macro_f1, "uf1": uf1, "uar": uar})
