@@ -4,8 +4,8 @@
 
 import { Pace, Quality } from "./pace";
 
-/** A picture every so many ms where the processor draws: a little more than 30 a second. */
-const SPARE_MS = 32;
+/** A picture every so many ms where the processor draws: some more than 30 a second, since a few come late. */
+const SPARE_MS = 31;
 /** Numbers and bars: every change of the page's text is drawn anew by the processor, and costs as much as three pictures. */
 const NUMBERS_MS = 200;
 const CAMERA_MS = 100;

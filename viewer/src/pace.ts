@@ -5,7 +5,7 @@ const EARLY_MS = 2;
 /** What is drawn at the screen's own rate may come at 30 Hz without being slow. */
 const SLOW_MS = 34;
 /** What has a rate of its own is to keep it but for so much. */
-const SLOWER = 1.045;
+const SLOWER = 1.075;
 const MEAN_OF = 40;
 const REST_MS = 1500;
 const TRY_AGAIN_MS = 5000;

@@ -60,8 +60,8 @@ test("less is drawn where pictures come too slowly, and more again where there i
   assert.equal(quality.level, 0);
 });
 
-test("29 pictures a second are too few where 31 are due, and enough where the screen says when", () => {
-  const [own, screen] = [new Quality(32, 4), new Quality(0, 6)];
+test("29 pictures a second are too few where 32 are due, and enough where the screen says when", () => {
+  const [own, screen] = [new Quality(31, 4), new Quality(0, 6)];
   for (const quality of [own, screen]) play(quality, 0, 33.9, 6);
   assert.deepEqual([own.level, screen.level], [1, 0]);
 });
