@@ -106,7 +106,8 @@ class Source(Protocol):
 class Stage(Protocol):
     """Takes a record and returns it with more fields filled. Not thread-safe; one instance serves one source.
 
-    `reads` is what it cannot do without; what it uses where it is there, it says in its docstring.
+    `reads` is what it cannot do without; what it uses where it is there, it says in its docstring. A class may have
+    more: `for_still` (see `compose.build_stage`), `caution` and `looks_at` (see `cautions`).
     """
 
     reads: frozenset[str]
