@@ -165,7 +165,7 @@ def _known(value: float) -> float:
 
 def _looked_at(image: UInt8, places: Float64, step: float) -> tuple[Float32, Float32]:
     """Red, and the mean of green and blue, at places (H, W, 2) px; `step`: px from one to the next."""
-    if step > 1:
+    if step >= 2:
         start = places.min(axis=(0, 1)) - 2 * step
         width, tall = np.ceil((places.max(axis=(0, 1)) - start) / step + 2).astype(int).tolist()
         matrix = np.array([[step, 0, start[0]], [0, step, start[1]]], dtype=np.float32)
