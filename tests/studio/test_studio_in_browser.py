@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dressed import vrm
 
 from mien.errors import RequestError
 from mien.pipeline.stage import Span
@@ -94,6 +95,8 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     character = tmp_path / "dropped.glb"
     character.write_bytes(builtin_glb())
     (tmp_path / "camera.mjpeg").write_bytes(filmed())
+    for name, version in (("zero.vrm", 0), ("one.vrm", 1)):
+        (tmp_path / name).write_bytes(vrm(version))
     browser = chromium()
     assert browser is not None
     done = subprocess.run(
@@ -113,6 +116,8 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert seen["camera"][0] == "live"
     assert seen["camera"][1] > 0.3, "the picture of the browser's camera is seen"
     assert seen["report"] == "52"
+    assert [kind.split(",")[0] for kind, _ in seen["vrm"]] == ["VRM 0", "VRM 1"]
+    assert all(share > 0.1 for _, share in seen["vrm"]), "the characters are drawn"
     assert seen["mapping"] == "0.5 jawOpen"
     assert len(seen["history"]) == 2
     assert all(line.startswith("Gain × 1.2") for line in seen["history"])

@@ -1,5 +1,6 @@
 // The whole studio in a real browser: node viewer/tests/studio.mjs ADDRESS CHROMIUM CHARACTER.glb FOLDER [PART ...]
 // The browser's camera plays FOLDER/camera.mjpeg. Prints one JSON object with what was seen; any failure ends with an error and a picture in FOLDER.
+import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 const [address, executablePath, character, folder, ...only] = process.argv.slice(2);
@@ -141,6 +142,29 @@ async function avatars() {
   await page.locator("#save-mapping:enabled").click();
   await page.locator("#save-mapping:disabled").waitFor(WAIT);
   await page.locator("#use").click();
+}
+
+/** VRM files of both versions are dropped from another window, and swept. */
+async function vrm() {
+  await page.goto(`${address}#/avatars`);
+  await page.locator(".map-row").first().waitFor(WAIT);
+  seen.vrm = [];
+  for (const name of ["zero.vrm", "one.vrm"]) {
+    const data = (await readFile(`${folder}/${name}`)).toString("base64");
+    const dropped = await page.evaluateHandle(([name, data]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
+      return transfer;
+    }, [name, data]);
+    await page.dispatchEvent(".drop", "drop", { dataTransfer: dropped });
+    await page.locator(".avatar-name[aria-selected=true]", { hasText: name }).waitFor(WAIT);
+    await page.locator("#sweep").click();
+    await page.locator(".sweep-name:not(:empty)").waitFor(WAIT);
+    await page.locator("#sweep").click();
+    await page.waitForTimeout(500);
+    await page.screenshot({ path: `${folder}/${name}.png` });
+    seen.vrm.push([await page.locator("small", { hasText: "MB" }).first().textContent(), await drawn("canvas.character")]);
+  }
 }
 
 /** A curve is drawn up with the mouse, undone, and moved with the keyboard; an event shows its units. */
@@ -332,7 +356,7 @@ async function perform() {
 }
 
 let failure = null;
-const parts = [avatars, edit, quick_hands, perform, live, browser_camera, calibrate, refused, reconnect, fits];
+const parts = [vrm, avatars, edit, quick_hands, perform, live, browser_camera, calibrate, refused, reconnect, fits];
 for (const part of parts.filter((p) => !only.length || only.includes(p.name))) {
   try {
     await part();
