@@ -307,3 +307,9 @@ def test_small_faces_are_believed_from_lower_maps_and_specks_are_not(disc_models
     assert stage._judged(0.9, np.array([[0, 0], [26, 26]], np.float32)) == 1.0
     assert stage._judged(0.1, np.array([[0, 0], [np.nan, 26]], np.float32)) == 0.1
     stage.close()
+
+
+def test_one_picture_needs_no_twin_unless_it_is_asked_for() -> None:
+    less = hrnet98.HeatmapLandmarks.for_still
+    assert less(hrnet98.Options(min_presence=0.3)) == hrnet98.Options(min_presence=0.3, eight_bit=False)
+    assert less(hrnet98.Options(eight_bit=True)).eight_bit is True
