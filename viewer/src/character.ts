@@ -50,9 +50,11 @@ export class CharacterView {
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", "The character");
     box.append(this.canvas);
-    const key = new DirectionalLight(0xfff4e8, 2.1);
-    key.position.set(0.6, 0.9, 1.2);
-    this.scene.add(key, new HemisphereLight(0xffffff, 0x8d8078, 1.5));
+    // The key light stands low and the ground is bright and warm: with light from high above, whatever looks down a
+    // little, such as the lower half of puffed cheeks, lies beyond the edge of the light and looks like a beard.
+    const key = new DirectionalLight(0xfff4e8, 1.9);
+    key.position.set(0.55, 0.5, 1.2);
+    this.scene.add(key, new HemisphereLight(0xffffff, 0xc9a593, 1.5));
     if (!this.spares) {
       const rim = new DirectionalLight(0xbfd9ff, 0.9);
       rim.position.set(-1, 0.4, -0.6);
