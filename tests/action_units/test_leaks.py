@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mien.action_units.calibration import _ranges, looks_of
 from mien.action_units.guide import GUIDE, Step, moving_along, reached_shapes
 from mien.action_units.leaks import leaks_of
 from mien.action_units.profile import MAX_SHARE, Leak, Profile, read_profile, write_profile
+from mien.action_units.visibility import look_shapes, looked
+from mien.core.measures import Gaze as Gazing
 from mien.core.schema import load_schema
 from mien.errors import ConfigError
 
@@ -89,10 +92,13 @@ def test_what_was_not_measured_stays_so_and_counts_as_not_done() -> None:
 
 
 def test_leaks_and_the_face_at_rest_read_back_as_written(tmp_path: Path) -> None:
-    made = replace(profile((Leak('a "b"', ("jawOpen",), {"mouthSmileLeft": 0.25}),)), own=np.linspace(-9, 9, 52))
+    looks = np.array([[1.5, -7.25], [0.0, 15.0]], np.float32)
+    leak = Leak('a "b"', ("jawOpen",), {"mouthSmileLeft": 0.25})
+    made = replace(profile((leak,)), own=np.linspace(-9, 9, 52), looks_deg=looks)
     write_profile(made, tmp_path / "p.toml")
     again = read_profile(tmp_path / "p.toml")
     assert again.leaks == made.leaks
+    np.testing.assert_array_equal(again.looks_deg, looks)
     assert again.own is not None
     np.testing.assert_allclose(again.own, np.linspace(-9, 9, 52), atol=1e-4)
 
@@ -105,6 +111,8 @@ def test_leaks_and_the_face_at_rest_read_back_as_written(tmp_path: Path) -> None
         ("mouthSmileLeft = 0.250", "mouthSmileLeft = 0.9", "shares of 0"),
         ("mouthSmileLeft = 0.250", "mouthSmileLeft = nan", "shares of 0"),
         ("at_rest = [", "at_rest = [1e9, ", "Profile.own"),
+        ("left = [0.00", "left = [90.0", "Profile.looks_deg"),
+        ("left = ", "# left = ", "left is missing"),
     ],
 )
 def test_damaged_leaks_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -122,3 +130,28 @@ def test_every_step_names_shapes_that_there_are() -> None:
         assert moving_along(step) <= set(NAMES)
         assert set(reached_shapes(step)) <= moving_along(step)
     assert moving_along(Step("x", "x", {"jawOpen": 1.0}, ("eyeWide",))) == {"jawOpen", "eyeWideLeft", "eyeWideRight"}
+
+
+def test_eyes_look_relative_to_where_they_read_when_they_look_ahead() -> None:
+    looking = Gazing(np.array([4.0, -6.0], np.float32), np.array([2.0, -6.0], np.float32), np.ones(2, np.float32))
+    ahead, _ = look_shapes(looking)
+    weights = np.where(np.isfinite(ahead), ahead, np.float32(0.3)).astype(np.float32)
+    read = np.tile(weights, (40, 1))
+    by = replace(profile(), looks_deg=looks_of(read))
+    after = by.applied(weights)
+    np.testing.assert_allclose(looked(after), 0, atol=1e-3)
+    others = ~np.isfinite(ahead)
+    np.testing.assert_array_equal(after[others], weights[others])
+    down, _ = look_shapes(Gazing(np.array([4.0, -16.0]), np.array([2.0, -16.0]), np.ones(2)))
+    np.testing.assert_allclose(looked(by.applied(np.nan_to_num(down))), [[0, -10], [0, -10]], atol=1e-2)
+    read[:, [NAMES.index(n) for n in NAMES if n.startswith("eyeLook")]] = np.nan
+    np.testing.assert_array_equal(looks_of(read), 0)
+
+
+def test_a_stretch_is_shortened_where_the_reader_is_noisy() -> None:
+    read, step = smiling({}, strength=0.5)
+    t_ns = np.arange(len(step)) * 100_000_000
+    gains = [_ranges(t_ns, read, step, STEPS, np.full(52, r))[1][at("mouthSmileLeft")] for r in (0.0, 0.7, 1.0)]
+    assert gains[0] == pytest.approx(1.0, abs=1e-3)
+    assert gains[2] == pytest.approx(2.0, abs=0.1)
+    assert gains[1] == pytest.approx(1 + 0.49 * (gains[2] - 1), abs=0.02)

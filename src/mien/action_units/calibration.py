@@ -20,8 +20,8 @@ from mien.action_units.guide import Step, reached_shapes, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.leaks import leaks_of
 from mien.action_units.neutral import PARTS, activity
-from mien.action_units.profile import MAX_OFFSET, Profile
-from mien.action_units.visibility import GAZE_SHAPES
+from mien.action_units.profile import MAX_LOOK_DEG, MAX_OFFSET, Profile
+from mien.action_units.visibility import GAZE_SHAPES, looked
 from mien.core.arrays import Float32, Float64, Int64
 from mien.core.record import Face
 from mien.core.schema import load_schema
@@ -127,9 +127,10 @@ def fit(
     before = np.array([np.full(52, np.nan) if f.blendshapes is None else f.blendshapes.values for _, f in used])
     before = before.astype(np.float32)
     neutral = _neutral(solver, used, before, step)
-    offset, gain, seen = _ranges(t_ns, before, step, guide)
+    offset, gain, seen = _ranges(t_ns, before, step, guide, solver.reliability)
+    looks = np.zeros((2, 2), np.float32) if guide is None else looks_of(before)
     rested = own if own is not None and np.isfinite(own).all() else None
-    ranged = Profile(solver.calibrates(pictures=pictures), neutral, offset, gain, facts, seen, (), rested)
+    ranged = Profile(solver.calibrates(pictures=pictures), neutral, offset, gain, facts, seen, (), rested, looks)
     leaks = () if guide is None else leaks_of(ranged.applied(before), step, guide)
     profile = replace(ranged, leaks=leaks)
     return Calibration(profile, t_ns, before, profile.applied(before), step)
@@ -159,9 +160,10 @@ def _neutral(solver: LandmarkSolver, used: Sequence[tuple[int, Face]], read: Flo
 
 
 def _ranges(
-    t_ns: Int64, read: Float32, step: Int64, guide: Sequence[Step] | None
+    t_ns: Int64, read: Float32, step: Int64, guide: Sequence[Step] | None, reliability: Float32
 ) -> tuple[Float32, Float32, dict[str, tuple[float, float]]]:
-    """(52,) offsets and gains, and (rest, reach) of the shapes that were exercised."""
+    """(52,) offsets and gains, and (rest, reach) of the shapes that were exercised. A stretch is shortened by the share
+    of the shape's variance that is known to be read at all: amplified noise helps nobody."""
     names = load_schema("arkit52").names
     offset, gain = np.zeros(len(names), np.float32), np.ones(len(names), np.float32)
     seen: dict[str, tuple[float, float]] = {}
@@ -176,7 +178,7 @@ def _ranges(
         rise = reach - low
         most = full * (CLIP_GAIN if guide is None else GUIDED_GAIN)
         exercised = np.isfinite(reach) and rise >= (_PLAINLY if guide is None else LEAST_REACH)
-        wanted = target / rise if exercised else full
+        wanted = full * (1 + (target / rise / full - 1) * float(reliability[i]) ** 2) if exercised else full
         if i in _BLINKS:
             peaks = blink_peaks(t_ns, values)
             if len(peaks):
@@ -186,6 +188,20 @@ def _ranges(
         if exercised:
             seen[name] = (rest, reach)
     return np.round(offset, 4), np.ceil(gain * 1e4) / np.float32(1e4), seen
+
+
+def looks_of(read: Float32) -> Float32:
+    """(2, 2) degrees that the eyes read, in the median, while somebody was asked to look into the camera; 0 if unknown.
+
+    Args:
+        read: (T, 52) weights.
+    """
+    angles = np.array([looked(row) for row in read])
+    known = np.isfinite(angles).sum(axis=0) >= LEAST_FRAMES
+    middle = np.zeros((2, 2), np.float32)
+    if known.any():
+        middle[known] = np.nanmedian(angles[:, known], axis=0)
+    return np.clip(middle, -MAX_LOOK_DEG, MAX_LOOK_DEG)
 
 
 def _rest(values: Float32, step: Int64) -> float:

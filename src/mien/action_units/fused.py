@@ -77,6 +77,11 @@ class FusedSolver(LandmarkSolver):
         super().use(profile, name)
         self._rested = None if profile.own is None else AtRest.settled(profile.own)
 
+    @property
+    def reliability(self) -> Float32:
+        """See `LandmarkSolver.reliability`; of both readers together."""
+        return self._reader.reliability
+
     def calibrates(self, *, pictures: bool = True) -> str:
         """See `LandmarkSolver.calibrates`."""
         return ", ".join(self.models) if pictures else super().calibrates()

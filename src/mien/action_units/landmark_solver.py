@@ -74,9 +74,8 @@ class LandmarkSolver(StageBase):
         self._reference: Float32 = constants["reference"].astype(np.float32)
         self._lids: Float32 = constants["lids"].astype(np.float32)
         self._turn_offset = constants["turn_offset"].astype(np.float64)
-        self._visibility = Visibility(
-            constants["reliability"].astype(np.float32), self.options.max_yaw_deg, self.options.hidden_below
-        )
+        self._reliability: Float32 = constants["reliability"].astype(np.float32)
+        self._visibility = Visibility(self._reliability, self.options.max_yaw_deg, self.options.hidden_below)
         self._part_of_shape = np.array([list(PARTS).index(part) for part in part_of_shape()])
         self._neutrals: dict[int, Neutral] = {}
         self._presence: dict[int, Presence] = {}
@@ -119,6 +118,11 @@ class LandmarkSolver(StageBase):
     def reference(self) -> Float32:
         """(98, 3) mean face of the model."""
         return self._reference
+
+    @property
+    def reliability(self) -> Float32:
+        """(52,) correlation of each shape with the truth on people that were not trained on; 0 = not measured."""
+        return self._reliability
 
     @property
     def turn_offset(self) -> Float64:

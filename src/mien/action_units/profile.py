@@ -3,7 +3,8 @@ A readable TOML file.
 
 A shape reads v = min(1, gain · (w − offset)), less what the gestures under way are known to add to it on this face:
 v − (1 − v) · Σ share · level of the gesture, at least 0. Gains are never so small that a full reading would not stay
-full, and a full reading loses nothing: a blink that read as closed is closed.
+full, and a full reading loses nothing: a blink that read as closed is closed. Eyes look relative to where they read
+when they looked into the camera.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.action_units.visibility import looked_aside
 from mien.core.arrays import Float32, as_float32
 from mien.core.schema import load_schema
 from mien.errors import ConfigError, SinkError
@@ -23,8 +25,10 @@ from mien.errors import ConfigError, SinkError
 FORMAT = 2
 MAX_BYTES = 200_000
 MAX_OFFSET, MAX_GAIN, MAX_SHARE = 0.5, 4.0, 0.6
+MAX_LOOK_DEG = 15.0
 _LARGEST_LOGIT = 100.0
 _POINTS = 98
+EYES = ("left", "right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Profile:
         facts: where it comes from, for people: name → text or number.
         seen: shape → (rest, reach) as read without the profile; shapes that were not exercised are missing.
         leaks: of the gestures that were done plainly enough to learn from.
+        looks_deg: (2, 2) float32 yaw and pitch that the left and the right eye read when they look into the camera.
         own: (52,) float32 logits of the face at rest in the pixel reader (`PixelReader`); None = there is none.
     """
 
@@ -64,6 +69,7 @@ class Profile:
     seen: Mapping[str, tuple[float, float]]
     leaks: tuple[Leak, ...] = ()
     own: Float32 | None = None
+    looks_deg: Float32 = field(default_factory=lambda: np.zeros((2, 2), np.float32))
     _done: Float32 = field(init=False, repr=False)
     _taken: Float32 = field(init=False, repr=False)
 
@@ -79,7 +85,17 @@ class Profile:
             name = load_schema("arkit52").names[int(np.argmin((1 - offset) * gain))]
             raise ValueError(f"Profile: {name} would stop short of 1: its gain must be at least 1 / (1 - offset)")
         done, taken = _matrices(self.leaks)
-        values = {"neutral": neutral, "offset": offset, "gain": gain, "_done": done, "_taken": taken}
+        looks = as_float32(self.looks_deg, (2, 2), "Profile.looks_deg")
+        if not (np.abs(looks) <= MAX_LOOK_DEG).all():
+            raise ValueError(f"Profile.looks_deg: eyes that look into the camera read within {MAX_LOOK_DEG:g} degrees")
+        values = {
+            "neutral": neutral,
+            "offset": offset,
+            "gain": gain,
+            "_done": done,
+            "_taken": taken,
+            "looks_deg": looks,
+        }
         if self.own is not None:
             own = values["own"] = as_float32(self.own, (n,), "Profile.own")
             if not (np.abs(own) <= _LARGEST_LOGIT).all():
@@ -93,7 +109,8 @@ class Profile:
         Args:
             weights: (…, 52) float32.
         """
-        read = np.clip((weights - self.offset) * self.gain, 0.0, 1.0)
+        ahead = looked_aside(weights, self.looks_deg) if self.looks_deg.any() else weights
+        read = np.clip((ahead - self.offset) * self.gain, 0.0, 1.0)
         extra = (np.nan_to_num(read) @ self._done.T) @ self._taken
         return np.asarray(np.clip(read - extra * (1 - read), 0.0, 1.0), dtype=np.float32)
 
@@ -144,7 +161,7 @@ def _profile(table: Mapping[str, Any]) -> Profile:
     rows = table["shapes"]
     if unknown := set(rows) - set(names):
         raise ValueError(f"there is no shape {', '.join(sorted(map(str, unknown)))}")
-    if unknown := set(table) - {"format", "model", "facts", "shapes", "neutral", "leaks", "pixels"}:
+    if unknown := set(table) - {"format", "model", "facts", "shapes", "neutral", "leaks", "pixels", "looks"}:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     offset, gain, seen = np.zeros(len(names), np.float32), np.ones(len(names), np.float32), {}
     for name, row in rows.items():
@@ -160,7 +177,8 @@ def _profile(table: Mapping[str, Any]) -> Profile:
         for row in table.get("leaks", ())
     )
     own = np.array(table["pixels"]["at_rest"], dtype=np.float32) if "pixels" in table else None
-    return Profile(str(table["model"]), neutral, offset, gain, dict(table["facts"]), seen, leaks, own)
+    looks = np.array([table["looks"][eye] for eye in EYES], dtype=np.float32)
+    return Profile(str(table["model"]), neutral, offset, gain, dict(table["facts"]), seen, leaks, own, looks)
 
 
 def write_profile(profile: Profile, path: Path) -> None:
@@ -180,6 +198,9 @@ def write_profile(profile: Profile, path: Path) -> None:
         "",
         "[facts]",
         *(f"{k} = {_value(v)}" for k, v in profile.facts.items()),
+        "",
+        "[looks]  # yaw and pitch, degrees, that the eyes read when they look into the camera",
+        *(f"{eye} = [{pair[0]:.2f}, {pair[1]:.2f}]" for eye, pair in zip(EYES, profile.looks_deg, strict=True)),
     ]
     for i, name in enumerate(load_schema("arkit52").names):
         lines += ["", f"[shapes.{name}]", f"offset = {profile.offset[i]:.4f}", f"gain = {profile.gain[i]:.4f}"]

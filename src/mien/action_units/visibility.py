@@ -151,6 +151,22 @@ def looked(weights: Float32) -> Float32:
     return out.reshape(2, 2)
 
 
+def looked_aside(weights: Float32, by_deg: Float32) -> Float32:
+    """eyeLook* of an eye that looks elsewhere by so much less; whatever is NaN stays so.
+
+    Args:
+        weights: (…, 52).
+        by_deg: (2, 2) yaw and pitch of the left and the right eye, degrees.
+    """
+    out, angles = weights.copy(), np.zeros((*weights.shape[:-1], 4), np.float32)
+    for shape, angle, sign, at_one in _looks():
+        angles[..., angle] += sign * at_one * weights[..., shape]
+    angles -= by_deg.reshape(4)
+    for shape, angle, sign, at_one in _looks():
+        out[..., shape] = np.clip(angles[..., angle] * sign / at_one, 0.0, 1.0)
+    return out
+
+
 @cache
 def _looks() -> tuple[tuple[int, int, float, float], ...]:
     """For each eyeLook* shape: its index, which of the angles (left yaw, left pitch, right yaw, right pitch) it is
