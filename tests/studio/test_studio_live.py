@@ -119,3 +119,15 @@ def test_the_judge_counts_and_warns_in_words() -> None:
     said = judge.warnings(0)
     assert said[0].startswith("Frame rate 10:")
     assert "No face is found" in said[1]
+
+
+@pytest.mark.parametrize("spots", [False, True])
+def test_the_judge_warns_of_a_run_with_hardly_a_frame(spots: bool) -> None:
+    judge = LiveJudge(spots=spots)
+    for k in range(6):
+        judge.see(FrameRecord(Stamp("c", 90 * k, k * 3_000_000_000), (64, 48)))
+    assert judge.fps == pytest.approx(1 / 3)
+    assert "micro-expressions" in judge.warnings(0)[0]
+    for k in range(60):
+        judge.see(FrameRecord(Stamp("c", 460 + k, 15_000_000_000 + (k + 1) * 20_000_000), (64, 48)))
+    assert judge.fps > 24, "what was slow at the beginning is forgotten"

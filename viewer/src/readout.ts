@@ -25,7 +25,7 @@ export class Readout {
   show(s: Status): void {
     const latency = median(this.page.latenciesMs.slice(-60));
     this.figures.replaceChildren(
-      number(s.fps.toFixed(0), "frames/s"),
+      number(s.fps.toFixed(s.fps < 9.95 ? 1 : 0), "frames/s"),
       number(`${s.measure_ms.toFixed(0)} ms`, "measuring"),
       number(Number.isNaN(latency) ? "–" : `${latency.toFixed(0)} ms`, "to screen"),
       number(String(s.dropped), "left out"),
@@ -51,7 +51,7 @@ export class Readout {
     this.poseShown = now;
     const degrees = (k: number): string => {
       const v = face?.yawPitchRoll[k] ?? Number.NaN;
-      return Number.isNaN(v) ? "–" : `${v.toFixed(0)}°`;
+      return Number.isNaN(v) ? "–" : `${Math.round(v) || 0}°`;
     };
     const said = [degrees(0), degrees(1), degrees(2), String(faces)] as const;
     if (said.join() === this.poseSaid) return; // text that is put anew is drawn anew

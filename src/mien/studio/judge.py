@@ -17,6 +17,8 @@ from mien.sinks.take_judgement import BLURRED, BRIGHT, DARK, SMALL_PX, TURNED_DE
 LOW_RATE_HZ = 24.0
 """Below it blinks (100 ms and more) fall between frames."""
 _KEEP_NS = 2 * NS_PER_S
+_LEAST_FRAMES = 5
+"""A rate is told of so many frames, however long they take: where two seconds hold fewer, it matters most."""
 
 
 class LiveJudge:
@@ -46,7 +48,7 @@ class LiveJudge:
         self._last = record.slim()
         self.frames += 1
         self._stamps.append(stamp.t_ns)
-        while stamp.t_ns - self._stamps[0] > _KEEP_NS:
+        while len(self._stamps) > _LEAST_FRAMES and stamp.t_ns - self._stamps[0] > _KEEP_NS:
             self._stamps.popleft()
         self._costs_ms.append(sum(record.trace.stage_ns.values()) / 1e6)
         for name, cost_ns in record.trace.stage_ns.items():
@@ -58,8 +60,8 @@ class LiveJudge:
 
     @property
     def fps(self) -> float:
-        """Frames per second over the last two seconds, by the stamps; NaN = too few."""
-        span_ns = self._stamps[-1] - self._stamps[0] if len(self._stamps) > 4 else 0
+        """Frames per second over the last two seconds or five frames, by the stamps; NaN = too few."""
+        span_ns = self._stamps[-1] - self._stamps[0] if len(self._stamps) >= _LEAST_FRAMES else 0
         return (len(self._stamps) - 1) / span_ns * NS_PER_S if span_ns > 0 else float("nan")
 
     def times_ms(self) -> tuple[float, float, dict[str, float]]:
