@@ -4,6 +4,7 @@ import { Box3, Color, DirectionalLight, HemisphereLight, PerspectiveCamera, Quat
 import { GLTFLoader } from "three/examples/jsm/loaders/GLTFLoader.js";
 import type { VRM } from "@pixiv/three-vrm";
 
+import { watchTheme } from "./dom";
 import { clock } from "./drawing";
 import type { Avatar } from "./messages";
 import { Rig } from "./rig";
@@ -194,16 +195,4 @@ export class CharacterView {
     this.rate = this.drawn.length;
     this.ondrawn?.();
   }
-}
-
-/** Be called whenever light becomes dark. Returns how to end it. */
-function watchTheme(show: () => void): () => void {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = new MutationObserver(show);
-  chosen.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-  dark.addEventListener("change", show);
-  return () => {
-    chosen.disconnect();
-    dark.removeEventListener("change", show);
-  };
 }

@@ -97,3 +97,15 @@ export function remember(key: string, value: object): void {
     // A page that may store nothing still works.
   }
 }
+
+/** Be called whenever light becomes dark. Returns how to end it. */
+export function watchTheme(show: () => void): () => void {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = new MutationObserver(show);
+  chosen.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  dark.addEventListener("change", show);
+  return () => {
+    chosen.disconnect();
+    dark.removeEventListener("change", show);
+  };
+}

@@ -1,6 +1,6 @@
 // Curves over time: zoom, scrub, select a span, draw a curve up or down. Draws only what is seen.
 
-import { h } from "./dom";
+import { h, watchTheme } from "./dom";
 import { LANE_PX, type Lane, type Mark, RULER_PX, valueAt, yOf } from "./lanes";
 import { Pending } from "./pending";
 import type { Shift } from "./shift";
@@ -34,6 +34,7 @@ export class Timeline {
   private anchor = 0;
   private queued = false;
   private resizing: ResizeObserver;
+  private endTheme = watchTheme(() => this.redraw());
 
   constructor() {
     this.scroller = h("div", { class: "timeline-scroll" }, this.canvas);
@@ -108,6 +109,7 @@ export class Timeline {
 
   close(): void {
     this.resizing.disconnect();
+    this.endTheme();
   }
 
   private shiftsChanged(): void {

@@ -17,6 +17,8 @@ import { Timeline } from "../timeline";
 import { videoPane } from "../video_pane";
 import { WhyPanel } from "../why";
 
+const BEHIND_S = 0.001;
+
 export async function editorPage(connection: Connection, name: string): Promise<{ element: HTMLElement; close: () => void }> {
   const [take, hello] = await Promise.all([openTake(name), connection.greeting()]);
   const editor = new Editor(take, hello);
@@ -233,9 +235,16 @@ class Editor {
   private seek(time: number): void {
     this.timeline.seek(time);
     if (this.playing) this.startedAt = performance.now() - this.timeline.time * 1000;
-    if (this.take.video && Math.abs(this.video.currentTime - time) > 0.02) this.video.currentTime = this.timeline.time;
+    this.seekVideo();
     this.showTime();
     if (!this.playing) this.explain();
+  }
+
+  /** The frame that the character shows; a little behind its beginning, where rounding would give the one before. */
+  private seekVideo(): void {
+    const { video, timeline } = this;
+    if (!this.take.video || timeline.row(video.currentTime) === timeline.row(timeline.time)) return;
+    video.currentTime = Math.max(timeline.time, this.curves?.t[timeline.row(timeline.time)] ?? 0) + BEHIND_S;
   }
 
   private toggle(): void {
