@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +45,22 @@ def weights_at(row: int, count: int) -> np.ndarray:
     return weights
 
 
-def write_take(folder: Path, count: int = 25, *, gaps: tuple[int, ...] = ()) -> Path:
-    """A take of one face at 25 Hz; returns its folder. In `gaps` jawOpen is not measured."""
+def write_take(
+    folder: Path, count: int = 25, *, gaps: tuple[int, ...] = (), weights: Callable[[int, int], np.ndarray] = weights_at
+) -> Path:
+    """A take of one face at 25 Hz; returns its folder. In `gaps` jawOpen is not measured.
+
+    `weights` gives the 52 of a row of so many.
+    """
     sink = ParquetSink(folder=folder)
     sink.open(TakeHeader(SourceInfo("clip.mp4", "video", (WIDE, HIGH)), created_utc="2026-01-02T03:04:05Z"))
     for row in range(count):
-        weights = weights_at(row, count)
+        now = weights(row, count)
         if row in gaps:
-            weights[JAW] = np.nan
+            now[JAW] = np.nan
         stamp = Stamp("clip.mp4", row, FIRST_NS + row * STEP_NS)
         t = stamp.t_ns
         events = (Event("micro", 1, t - 2 * STEP_NS, t - STEP_NS, t, 0.7, ("AU12",)),) if row == 10 else ()
-        sink.write(FrameRecord(stamp, (WIDE, HIGH), None, (face(weights, float(row)),), events))
+        sink.write(FrameRecord(stamp, (WIDE, HIGH), None, (face(now, float(row)),), events))
     sink.close(TakeSummary("complete", count))
     return folder

@@ -3,85 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import chromium, missing, played, served
 from dressed import vrm
 
-from mien.errors import RequestError
 from mien.pipeline.stage import Span
 from mien.sources.synthetic import Options, SyntheticSource
 from mien.studio.frame_packer import jpeg
-from mien.studio.page import page_folder
 from mien.studio.rest_avatars import builtin_glb
 from small_takes import write_take
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "viewer" / "tests" / "studio.mjs"
-
-
-def missing() -> str | None:
-    """Why the test cannot run here."""
-    try:
-        page_folder()
-    except RequestError as error:
-        return str(error)
-    if shutil.which("node") is None or not (ROOT / "viewer" / "node_modules" / "playwright-core").is_dir():
-        return "Node.js or playwright-core is missing: run `make viewer`"
-    return None if chromium() else "there is no Chromium: install it (Debian: apt-get install chromium)"
-
-
-def chromium() -> str | None:
-    """A browser that is there already; nothing is downloaded."""
-    named = os.environ.get("CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-
-
-def listens(port: int) -> bool:
-    """Whether somebody answers there."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """A studio of its own with one take."""
     write_take(tmp_path / "takes" / "one")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "mien.cli.main",
-        "studio",
-        str(tmp_path / "takes"),
-        "--no-browser",
-        "--port",
-        str(port),
-    ]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 60
-        while not listens(port):
-            assert server.poll() is None, "the server ended"
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait(30)
+    with served(tmp_path / "takes") as at:
+        yield at
 
 
 def filmed() -> bytes:
@@ -99,14 +43,7 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(vrm(version))
     browser = chromium()
     assert browser is not None
-    done = subprocess.run(
-        ["node", str(SCRIPT), address, browser, str(character), str(tmp_path)],
-        capture_output=True, text=True, timeout=570, check=False,
-    )  # fmt: skip
-    assert done.stdout, done.stderr
-    seen = json.loads(done.stdout.splitlines()[-1])
-    assert seen["failure"] is None
-    assert seen["errors"] == []
+    seen = played("studio.mjs", address, browser, str(character), str(tmp_path))
     assert seen["state"] == "live"
     assert seen["picture"] > 0.3, "the built-in clip is seen"
     assert seen["character"] > 0.1, "the character is drawn"
