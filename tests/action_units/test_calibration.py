@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -13,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.action_units.calibration import Calibration, blink_peaks, fit
+from mien.action_units.calibration import Calibration, _ranges, blink_peaks, fit
 from mien.action_units.guide import GUIDE, Step, guide_seconds, reached_shapes, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.options import Options
-from mien.action_units.profile import Profile, read_profile, write_profile
+from mien.action_units.profile import Leak, Profile, read_profile, write_profile
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Box, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
@@ -159,12 +160,14 @@ def test_damaged_profiles_are_named(tmp_path: Path) -> None:
     write_profile(calibrated().profile, path)
     text = path.read_text(encoding="utf-8")
     cases = {
+        "cannot be read: Exceeds": text.replace("offset = ", f"offset = {'9' * 5000} # ", 1),
         "cannot be read": "format = ",
-        "is of format 7": text.replace("format = 2", "format = 7"),
+        "is of format 7": text.replace("format = 3", "format = 7"),
         "model is missing": text.replace("model = ", "# model = "),
         "no shape jawOpn": text.replace("[shapes.jawOpen]", "[shapes.jawOpn]"),
         "gain is missing": text.replace("gain = ", "# gain = ", 1),
         "stop short of 1": text.replace("gain = ", "gain = 0.5 # ", 1),
+        "'list' object": "shapes = []\n" + re.sub(r"(?s)\[shapes\..*?(?=\[neutral\])", "", text),
         "unknown key": text + "\n[more]\n",
         "Profile.neutral": text[: text.index("xy = [")] + "xy = [[0, 0]]\n",
     }
@@ -174,6 +177,54 @@ def test_damaged_profiles_are_named(tmp_path: Path) -> None:
             read_profile(path)
     with pytest.raises(ConfigError, match=r"none\.toml"):
         read_profile(tmp_path / "none.toml")
+
+
+def test_small_smiles_survive_the_profile_and_rest_is_what_the_settled_face_reads() -> None:
+    found = calibrated()
+    i = NAMES.index("mouthSmileLeft")
+    assert found.profile.offset[i] < 0.1
+    by_profile = LandmarkSolver()
+    by_profile.use(found.profile)
+    record = FrameRecord(
+        Stamp("t", 0, 0), (640, 640), faces=(face_of({"mouthSmileLeft": 0.12, "mouthSmileRight": 0.12}),)
+    )
+    shapes = by_profile.step(record).faces[0].blendshapes
+    by_profile.close()
+    assert shapes is not None
+    assert shapes["mouthSmileLeft"] > 0.1
+
+
+def test_a_gesture_that_is_hidden_takes_nothing_off_what_is_seen() -> None:
+    leak = Leak("smile", ("mouthSmileLeft", "mouthSmileRight"), {"browInnerUp": 0.6})
+    leaking = replace(calibrated().profile, leaks=(leak,), offset=np.zeros(52), gain=np.ones(52))
+    read = []
+    for profile, hidden in ((leaking, False), (leaking, True), (replace(leaking, leaks=()), True)):
+        face = face_of({"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "browInnerUp": 0.2})
+        assert face.landmarks is not None
+        confidence = face.landmarks.confidence.copy()
+        confidence[76:96] = 0.15 if hidden else 1.0
+        face = replace(face, landmarks=Landmarks(face.landmarks.xy, confidence, W))
+        with contextlib.closing(LandmarkSolver()) as solver:
+            solver.use(profile)
+            shapes = solver.step(FrameRecord(Stamp("t", 0, 0), (640, 640), faces=(face,))).faces[0].blendshapes
+        assert shapes is not None
+        assert np.isnan(shapes["mouthSmileLeft"]) == hidden
+        read.append(shapes["browInnerUp"])
+    assert read[0] < read[2] - 0.1
+    assert read[1] == pytest.approx(read[2])
+
+
+@given(st.data())
+def test_whatever_was_read_gives_a_profile(data: st.DataObject) -> None:
+    step = np.repeat([0, 1], [30, 40])
+    level = data.draw(st.lists(st.sampled_from([0.0, 0.2, 0.45, 0.64, 1.0, np.nan]), min_size=4, max_size=4))
+    read = np.full((70, 52), 0.1, np.float32)
+    for name, value in zip(("mouthSmileLeft", "eyeBlinkLeft"), (level[:2], level[2:]), strict=True):
+        read[:30, NAMES.index(name)], read[30:, NAMES.index(name)] = value
+    guide = [replace(GUIDE[0], seconds=3.0), replace(GUIDE[6], seconds=4.0)]
+    reliability = np.full(52, data.draw(st.floats(0, 1)), np.float32)
+    offset, gain, seen = _ranges(np.arange(70) * 100_000_000, read, step, guide, reliability)
+    Profile("m", np.zeros((98, 2)), offset, gain, {}, seen)
 
 
 def test_the_stage_measures_by_the_profile(tmp_path: Path) -> None:

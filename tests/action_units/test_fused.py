@@ -238,6 +238,7 @@ def test_a_profile_changes_what_it_was_fitted_to(model: Path, pictures: bool) ->
     ):
         ranged = profile_of(calibrated, pictures=pictures)
         calibrated.use(ranged)
+        assert bool(calibrated.caution) != pictures
         same = replace(ranged, offset=np.zeros(52), gain=np.ones(52))
         plain.use(same)
         for image in (picture(), None):

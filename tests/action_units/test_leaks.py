@@ -112,6 +112,7 @@ def test_leaks_and_the_face_at_rest_read_back_as_written(tmp_path: Path) -> None
         ("mouthSmileLeft = 0.250", "mouthSmileLeft = nan", "shares of 0"),
         ("at_rest = [", "at_rest = [1e9, ", "Profile.own"),
         ("left = [0.00", "left = [90.0", "Profile.looks_deg"),
+        ("mouthSmileLeft = 0.250", "mouthSmileLeft = [1]", "float"),
         ("left = ", "# left = ", "left is missing"),
     ],
 )

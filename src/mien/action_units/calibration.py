@@ -20,13 +20,15 @@ from mien.action_units.guide import Step, reached_shapes, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.leaks import leaks_of
 from mien.action_units.neutral import PARTS, activity
-from mien.action_units.profile import MAX_LOOK_DEG, MAX_OFFSET, Profile
+from mien.action_units.profile import MAX_GAIN, MAX_LOOK_DEG, MAX_OFFSET, Profile
 from mien.action_units.visibility import GAZE_SHAPES, looked
 from mien.core.arrays import Float32, Float64, Int64
 from mien.core.record import Face
 from mien.core.schema import load_schema
 from mien.errors import RequestError
 
+SETTLES_S = 2.5
+"""After so much calm nine tenths of the face at rest are known (`Neutral.known`)."""
 LEAST_FRAMES = 30
 """Fewer frames with a face say too little."""
 _REST_QUANTILE = 0.9
@@ -41,6 +43,8 @@ _PLAINLY = 0.5
 """Without a guide a shape has to rise so far before it is taken to have been done nearly fully."""
 GUIDED_GAIN, CLIP_GAIN = 2.5, 1.3
 """Highest gains on top of what an offset needs."""
+_LEAST_LOOKS = 5
+_HIGHEST = MAX_GAIN - 1e-3
 _NEARLY_FULL = 0.9
 _BLINK, _APART_S = 0.4, 0.15
 """Height from which a maximum of eyeBlink is a blink, and least time between two."""
@@ -54,7 +58,8 @@ class Calibration:
     Attributes:
         profile: to be written.
         t_ns: (T,) int64 frames that were used.
-        before, after: (T, 52) float32 weights of the clip without and with the profile; NaN = not measured.
+        before, after: (T, 52) float32 weights of the clip as it was read, and the same by the profile's arithmetic (not
+            read anew with the profile's face at rest from the first frame on); NaN = not measured.
         step: (T,) number of the guide's step, -1 = none.
     """
 
@@ -127,13 +132,22 @@ def fit(
     before = np.array([np.full(52, np.nan) if f.blendshapes is None else f.blendshapes.values for _, f in used])
     before = before.astype(np.float32)
     neutral = _neutral(solver, used, before, step)
-    offset, gain, seen = _ranges(t_ns, before, step, guide, solver.reliability)
-    looks = np.zeros((2, 2), np.float32) if guide is None else looks_of(before)
+    familiar = np.where(_settled(t_ns, step)[:, None], before, np.float32(np.nan))
+    offset, gain, seen = _ranges(t_ns, familiar, step, guide, solver.reliability)
     rested = own if own is not None and np.isfinite(own).all() else None
+    looks = looks_of(familiar[step == 0]) if rested is not None else np.zeros((2, 2), np.float32)
     ranged = Profile(solver.calibrates(pictures=pictures), neutral, offset, gain, facts, seen, (), rested, looks)
-    leaks = () if guide is None else leaks_of(ranged.applied(before), step, guide)
+    leaks = () if guide is None else leaks_of(ranged.applied(familiar), step, guide)
     profile = replace(ranged, leaks=leaks)
     return Calibration(profile, t_ns, before, profile.applied(before), step)
+
+
+def _settled(t_ns: Int64, step: Int64) -> npt.NDArray[np.bool_]:
+    """(T,) frames before which the preset had time to learn the face at rest: before, it read a stranger's face, which
+    looks more expressive than its owner's. Of a short rest the second half."""
+    since = (t_ns - t_ns[0]) / 1e9
+    rest = since[step == 0]
+    return np.asarray(since >= min(SETTLES_S, (rest[-1] if len(rest) else since[-1]) / 2))
 
 
 def _neutral(solver: LandmarkSolver, used: Sequence[tuple[int, Face]], read: Float32, step: Int64) -> Float32:
@@ -172,17 +186,22 @@ def _ranges(
         if i in GAZE_SHAPES or np.isfinite(values).sum() < LEAST_FRAMES:
             continue
         rest = _rest(values, step)
+        if not np.isfinite(rest):
+            continue
         low = float(np.clip(rest, 0.0, MAX_OFFSET))
         full = 1.0 / (1.0 - low)
         reach, target = _reach(values, step, guide, name)
         rise = reach - low
-        most = full * (CLIP_GAIN if guide is None else GUIDED_GAIN)
+        most = min(full * (CLIP_GAIN if guide is None else GUIDED_GAIN), _HIGHEST)
         exercised = np.isfinite(reach) and rise >= (_PLAINLY if guide is None else LEAST_REACH)
         wanted = full * (1 + (target / rise / full - 1) * float(reliability[i]) ** 2) if exercised else full
         if i in _BLINKS:
             peaks = blink_peaks(t_ns, values)
             if len(peaks):
-                wanted, most = max(wanted, 1.0 / max(float(np.median(peaks)) - low, 0.3)), full * GUIDED_GAIN
+                wanted, most = (
+                    max(wanted, 1.0 / max(float(np.median(peaks)) - low, 0.3)),
+                    min(full * GUIDED_GAIN, _HIGHEST),
+                )
         offset[i] = low
         gain[i] = float(np.clip(wanted, full, most)) + 1e-4
         if exercised:
@@ -194,10 +213,10 @@ def looks_of(read: Float32) -> Float32:
     """(2, 2) degrees that the eyes read, in the median, while somebody was asked to look into the camera; 0 if unknown.
 
     Args:
-        read: (T, 52) weights.
+        read: (T, 52) weights of that time.
     """
-    angles = np.array([looked(row) for row in read])
-    known = np.isfinite(angles).sum(axis=0) >= LEAST_FRAMES
+    angles = np.array([looked(row) for row in read], np.float32).reshape(-1, 2, 2)
+    known = np.isfinite(angles).sum(axis=0) >= _LEAST_LOOKS
     middle = np.zeros((2, 2), np.float32)
     if known.any():
         middle[known] = np.nanmedian(angles[:, known], axis=0)

@@ -24,7 +24,6 @@ from mien.core.arrays import Float32, UInt8
 from mien.core.measures import Gaze
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
-from mien.errors import MienError
 
 _BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _DOUBT = 0.5
@@ -65,7 +64,7 @@ class FusedSolver(LandmarkSolver):
         self._rested: AtRest | None = None
         try:
             super().__init__(chosen)
-        except MienError:
+        except Exception:
             self._reader.close()
             raise
         self._both = Visibility(self._reader.reliability, chosen.max_yaw_deg, chosen.hidden_below)
@@ -92,6 +91,16 @@ class FusedSolver(LandmarkSolver):
         if rest is None:
             return None
         return np.where(rest.known > 0, rest.own, np.nan).astype(np.float32)
+
+    @property
+    def caution(self) -> str:
+        """What to know before a capture (`pipeline.cautions`)."""
+        if self._profile is None or self._profile.model != LandmarkSolver.calibrates(self):
+            return ""
+        return (
+            "the profile was made without pictures: where there are some, only its face at rest is used; "
+            "calibrate again with a video or the camera"
+        )
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -156,7 +165,7 @@ class FusedSolver(LandmarkSolver):
         return self._profile.model == self.calibrates(pictures=self._image is not None)
 
     def _rest_of(self, track_id: int | None) -> AtRest | None:
-        if self._rested is not None:
+        if self._profile is not None:
             return self._rested
         if track_id is None or not self.options.learn_neutral:
             return None

@@ -82,7 +82,11 @@ class LandmarkSolver(StageBase):
         self._profile: Profile | None = None
         self._known: Neutral | None = None
         if self.options.profile is not None:
-            self.use(read_profile(self.options.profile), self.options.profile)
+            try:
+                self.use(read_profile(self.options.profile), self.options.profile)
+            except ConfigError:
+                self._model.close()
+                raise
 
     @property
     def looks_at(self) -> dict[str, str]:
@@ -213,8 +217,8 @@ class LandmarkSolver(StageBase):
         look, look_sure = look_shapes(face.gaze)
         weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
         weights, sure = self._second_opinion(seen, weights, sure)
-        if self._profile is not None and self._ranges_apply:
-            weights = self._profile.applied(weights)
+        if self._profile is not None and self._ranges_apply:  # what is not seen is no gesture either
+            weights = np.where(sure > 0, self._profile.applied(np.where(sure > 0, weights, np.nan)), weights)
         if self.options.mood:
             weights = without_false_smiles(weights, face.expression)
         blinks = together(weights[_BLINKS], *eyes_seen(face.landmarks, face.gaze))

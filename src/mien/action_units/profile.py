@@ -22,7 +22,7 @@ from mien.core.arrays import Float32, as_float32
 from mien.core.schema import load_schema
 from mien.errors import ConfigError, SinkError
 
-FORMAT = 2
+FORMAT = 3
 MAX_BYTES = 200_000
 MAX_OFFSET, MAX_GAIN, MAX_SHARE = 0.5, 4.0, 0.6
 MAX_LOOK_DEG = 15.0
@@ -145,11 +145,11 @@ def read_profile(path: str | Path) -> Profile:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"profile {path}: larger than {MAX_BYTES} bytes, which no profile is")
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no text, no TOML, a number without end
         raise ConfigError(f"profile {path} cannot be read: {error}; make one with mien calibrate") from None
     try:
         return _profile(table)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise ConfigError(f"profile {path}: {what}; make it anew with mien calibrate") from None
 
@@ -182,7 +182,7 @@ def _profile(table: Mapping[str, Any]) -> Profile:
 
 
 def write_profile(profile: Profile, path: Path) -> None:
-    """Write a profile; `read_profile` reads the same.
+    """Write a profile; `read_profile` reads the same but for rounding.
 
     Raises:
         SinkError: it cannot be written.

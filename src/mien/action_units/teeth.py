@@ -89,13 +89,14 @@ def open_share(image: UInt8, xy: Float32, yaw_deg: float = 0.0) -> tuple[float, 
         yaw_deg: from the side the row of teeth hides the gap in front of it.
 
     Returns:
-        1 where no teeth are seen; belief 0 where the opening is too small, too dark, turned away, or not seen.
+        1 where no teeth are seen; belief 0 where the opening is too small, too dark, turned away, or not seen whole.
     """
     upper, lower, upper_edge, lower_edge = _COLUMN @ xy[_LIPS].astype(np.float64)
     dx, dy = (lower - upper).T
     height = float(np.hypot(dx, dy).sum()) / _COLUMNS
     belief = _ramp(height, SMALL_PX, LARGE_PX) * (1 - _ramp(abs(yaw_deg), *_TURNED_DEG))
-    if not belief > 0 or not np.isfinite(upper_edge + lower_edge).all():
+    around = np.concatenate([upper_edge, lower_edge])
+    if not belief > 0 or not ((around >= 0) & (around < image.shape[1::-1])).all():
         return 1.0, 0.0
     lips = np.stack([(upper + upper_edge) / 2, 0.65 * lower + 0.35 * lower_edge, 0.4 * lower + 0.6 * lower_edge])
     rows = upper + _DOWN[:, None, None] * (lower - upper)

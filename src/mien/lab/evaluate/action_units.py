@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.action_units.calibration import fit
+from mien.action_units.calibration import SETTLES_S, fit
 from mien.action_units.facs import unit_rules
 from mien.action_units.features import apparent_yaw_pitch
 from mien.action_units.guide import GUIDE
@@ -40,6 +40,7 @@ from mien.pipeline.config import load_config
 from mien.pipeline.stage import SourceInfo
 
 GUIDE_STEP_S, GUIDE_FPS = 2.5, 12.0
+REST_S = 2 * SETTLES_S
 """How the guide is followed in the loop: quicker than a person would."""
 PEOPLE = 256
 """Persons of each rig that drawn datasets have."""
@@ -210,7 +211,7 @@ def calibrate(
     Raises:
         RequestError: a preset without the landmark solver, or one that saw too little.
     """
-    guide = [replace(step, seconds=GUIDE_STEP_S) for step in GUIDE]
+    guide = [replace(step, seconds=GUIDE_STEP_S if step.reaches else REST_S) for step in GUIDE]
     sequence = performed(seed, [(step.reaches, step.seconds) for step in guide], GUIDE_FPS)
     faces: list[list[tuple[int, Face]]] = [[] for _ in configs]
     with ExitStack() as stack:
