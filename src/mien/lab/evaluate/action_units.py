@@ -7,7 +7,7 @@ network of this repository met them. Shapes a rig cannot show, and units that ha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,35 +15,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.action_units.calibration import SETTLES_S, fit
 from mien.action_units.facs import unit_rules
 from mien.action_units.features import apparent_yaw_pitch
-from mien.action_units.guide import GUIDE
-from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.reasons import unit_reasons
 from mien.core.arrays import Float64
 from mien.core.measures import Measure
-from mien.core.record import Face, FrameRecord, Stamp
+from mien.core.record import Face
 from mien.core.schema import load_schema
 from mien.errors import RequestError
 from mien.lab.datasets.splits import hashed_split
-from mien.lab.render.random_scene import Wishes, person_of
+from mien.lab.evaluate.drawn_chain import PEOPLE, as_record, drawn, whole_chain
+from mien.lab.evaluate.guided_chain import calibrate
+from mien.lab.render.random_scene import person_of
 from mien.lab.render.sample import RenderedSample
 from mien.lab.rigs.catalogue import load_rig
 from mien.lab.rigs.rig import Identity, Rig
-from mien.lab.synth.exercise import exercise, performed
-from mien.lab.synth.render_sequence import CALM, render_sequence
+from mien.lab.synth.exercise import exercise
 from mien.lab.synth.sequence import FaceSequence
 from mien.lab.synth.stored.order import RigOrder
-from mien.pipeline.compose import Pipeline, compose
 from mien.pipeline.config import load_config
-from mien.pipeline.stage import SourceInfo
 
-GUIDE_STEP_S, GUIDE_FPS = 2.5, 12.0
-REST_S = 2 * SETTLES_S
-"""How the guide is followed in the loop: quicker than a person would."""
-PEOPLE = 256
-"""Persons of each rig that drawn datasets have."""
 _GAZE = tuple(i for i, n in enumerate(load_schema("arkit52").names) if n.startswith("eyeLook"))
 
 
@@ -163,33 +154,12 @@ def shortened(sequence: FaceSequence, seconds: float) -> FaceSequence:
     return replace(sequence, **{a: getattr(sequence, a)[:n] for a in arrays}, seconds=n / sequence.fps)
 
 
-def drawn(rig: Rig, sequence: FaceSequence, size_px: int) -> Iterator[RenderedSample]:
-    """The pictures, calm surroundings."""
-    return render_sequence(rig, sequence, size_px, wishes())
-
-
-def wishes() -> Wishes:
-    """Of the scenes."""
-    return replace(CALM, people=PEOPLE)
-
-
-def whole_chain(config: dict[str, Any]) -> Pipeline:
-    """All stages of a preset, without its outputs."""
-    return compose(config, SourceInfo("drawn", "video"))
-
-
-def as_record(sample: RenderedSample, index: int, t_ns: int) -> FrameRecord:
-    """A picture as the frame of a clip."""
-    h, w, _ = sample.image.shape
-    return FrameRecord(Stamp("drawn", index, t_ns), (w, h), sample.image)
-
-
 def _captured(rig: Rig, sequence: FaceSequence, request: Request, configs: list[dict[str, Any]]) -> list[Clip]:
     """One clip per configuration."""
     with ExitStack() as stack:
         chains = [stack.enter_context(whole_chain(c)) for c in configs]
         if request.calibrated:
-            calibrate(rig, sequence.seed, request, configs, chains)
+            calibrate(rig, sequence.seed, request.size_px, configs, chains)
         tracks = [_Track() for _ in chains]
         person, judged = "", None
         for k, sample in enumerate(drawn(rig, sequence, request.size_px)):
@@ -201,41 +171,6 @@ def _captured(rig: Rig, sequence: FaceSequence, request: Request, configs: list[
                 track.add(chain.process(record).faces, sample)
     assert judged is not None
     return [track.clip(person, sequence.fps, judged) for track in tracks]
-
-
-def calibrate(
-    rig: Rig, seed: int, request: Request, configs: Sequence[dict[str, Any]], chains: Sequence[Pipeline]
-) -> None:
-    """The person of a seed follows the guide; every chain's solver uses the profile that its preset finds.
-
-    Raises:
-        RequestError: a preset without the landmark solver, or one that saw too little.
-    """
-    guide = [replace(step, seconds=GUIDE_STEP_S if step.reaches else REST_S) for step in GUIDE]
-    sequence = performed(seed, [(step.reaches, step.seconds) for step in guide], GUIDE_FPS)
-    faces: list[list[tuple[int, Face]]] = [[] for _ in configs]
-    with ExitStack() as stack:
-        watching = [stack.enter_context(whole_chain(_plainly(c))) for c in configs]
-        for k, sample in enumerate(drawn(rig, sequence, request.size_px)):
-            t_ns = int(sequence.times_ns[k])
-            for chain, found in zip(watching, faces, strict=True):
-                found += [(t_ns, face) for face in chain.process(as_record(sample, k, t_ns)).faces[:1]]
-        for chain, watched, found in zip(chains, watching, faces, strict=True):
-            solver, first = _solver(chain), _solver(watched)
-            rested = first.at_rest(found[-1][1].track_id if found else None)
-            solver.use(fit(found, first, {"source": "guide"}, guide, rested).profile)
-
-
-def _plainly(config: dict[str, Any]) -> dict[str, Any]:
-    """As `mien calibrate` watches: the expression has no say."""
-    return {**config, "action_units": {**config.get("action_units", {}), "mood": False}}
-
-
-def _solver(chain: Pipeline) -> LandmarkSolver:
-    for _, stage in chain.stages:
-        if isinstance(stage, LandmarkSolver):
-            return stage
-    raise RequestError("a preset without action_units/landmarks or action_units/fused cannot be calibrated")
 
 
 def _identity(rig: Rig, seed: int) -> Identity:
