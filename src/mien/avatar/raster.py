@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32, UInt8
+from mien.runtime.loops import loop
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def morph(out: Float32, starts: AnyArray, index: AnyArray, offset: Float32, weights: Float32) -> None:
     """Add weights × sparse offsets (shape k owns rows starts[k]:starts[k + 1]) to (V, 3) positions."""
     for k in range(len(weights)):
@@ -28,7 +28,7 @@ def morph(out: Float32, starts: AnyArray, index: AnyArray, offset: Float32, weig
             out[v, 2] += w * offset[i, 2]
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def turn(points: Float32, node: AnyArray, matrices: Float32) -> None:
     """Map every vertex by the (3, 4) matrix of its node."""
     for v in range(len(points)):
@@ -38,7 +38,7 @@ def turn(points: Float32, node: AnyArray, matrices: Float32) -> None:
             points[v, r] = m[r, 0] * x + m[r, 1] * y + m[r, 2] * z + m[r, 3]
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def normals(out: Float32, points: Float32, triangles: AnyArray, weld: AnyArray) -> None:
     """Smooth unit normals; vertices with the same `weld` share one."""
     out[:] = 0.0
@@ -63,7 +63,7 @@ def normals(out: Float32, points: Float32, triangles: AnyArray, weld: AnyArray) 
         out[v, 2] /= length
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def rasterise(screen: Float32, triangles: AnyArray, depth: Float32, owner: AnyArray, bary: Float32) -> None:
     """Fill the z-buffer. `screen` is (V, 3): x px, y px (down), 1 / distance (larger = nearer)."""
     height, width = depth.shape
@@ -95,7 +95,7 @@ def rasterise(screen: Float32, triangles: AnyArray, depth: Float32, owner: AnyAr
                     bary[y, x, 1] = wb
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def shade(image: Float32, owner: AnyArray, bary: Float32, mesh: Any, lights: Float32) -> None:
     """Light the visible pixels of a linear (H, W, 3) image.
 
@@ -147,7 +147,7 @@ def shade(image: Float32, owner: AnyArray, bary: Float32, mesh: Any, lights: Flo
             image[y, x, 2] = bl * (wa * colour[a, 2] + wb * colour[b, 2] + wc * colour[c, 2]) + sb + edge
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def develop(image: Float32, factor: int, curve: UInt8, out: UInt8) -> None:
     """Average factor × factor pixels and map linear light to display values through a table of 4096 steps."""
     height, width, _ = out.shape

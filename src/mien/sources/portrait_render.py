@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numba
 import numpy as np
 from scipy.spatial import Delaunay
 
 from mien.core.arrays import AnyArray, Float32, Float64, Int64, UInt8
+from mien.runtime.loops import loop
 from mien.sources.portrait import (
     BROW_CURVES,
     INNER_LIPS,
@@ -208,5 +208,5 @@ def _rasterise(out: AnyArray, texture: AnyArray, xy: AnyArray, uv: AnyArray, tri
                     out[y, x, c] = np.uint8(out[y, x, c] * (1 - alpha) + shade * colour * alpha + 0.5)
 
 
-_draw: Any = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(_rasterise)
+_draw: Any = loop(nogil=True, fastmath=True, error_model="numpy")(_rasterise)
 """In a live run the capture works meanwhile, so it must be quick and hold nobody up."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32, UInt8
+from mien.runtime.loops import loop
 
 _NOISE_PX = 1024
 
@@ -112,7 +112,7 @@ def take(linear: Float32, faults: Faults) -> UInt8:
     return _compressed(picture, faults.jpeg) if faults.jpeg else picture
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def _expose(out: UInt8, light: Float32, gain: Float32, noise: Any, curve: UInt8) -> None:
     """Gain, noise and the display curve in one pass. `noise` = (field, its row and column, (read², shot², colour))."""
     field, row, column, sizes = noise

@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from mien.core.arrays import Float32, Float64, UInt8
 from mien.lab.render.looks import Look, Rgb
@@ -29,6 +28,7 @@ from mien.lab.render.paint import (
     px,
     spot,
 )
+from mien.runtime.loops import loop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +137,7 @@ def _cover(atlas: UInt8, patch: Patch, amount: float, colour: Rgb) -> None:
     _mix(atlas, patch.mask, (patch.row, patch.column), amount / 255.0, colour)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def _mix(atlas: UInt8, mask: UInt8, at: tuple[int, int], amount: float, colour: Rgb) -> None:
     for y in range(mask.shape[0]):
         for x in range(mask.shape[1]):
@@ -154,7 +154,7 @@ def _beard(atlas: UInt8, look: Look, patch: Patch, rng: np.random.Generator) -> 
     _bristles(atlas, (patch.mask, patch.row, patch.column), cut_field(rng, 3), amounts, _over(look.beard_rgb, look))
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def _bristles(atlas: UInt8, patch: Any, grain: Any, amounts: tuple[float, float], colour: Rgb) -> None:
     """Even cover and single hairs (`amounts`) where the patch is."""
     mask, row, column = patch
@@ -179,7 +179,7 @@ def _hairline(atlas: UInt8, look: Look, brows_mm: float, unrolling: Unrolling, r
     _thin_out(atlas, line, heights, (cut_field(rng, 2), cut_field(rng, 3)), _over(look.hair_rgb, look))
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def _thin_out(atlas: UInt8, line: Float64, heights: tuple[float, float], fields: Any, colour: Rgb) -> None:
     """`heights` = of the first row, and how much lower each next one is, mm."""
     (coarse, row_c, first_c, step_c), (fine, row_f, first_f, step_f) = fields

@@ -13,11 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32, Float64, UInt8
 from mien.lab.render.looks import Look
 from mien.lab.render.shading import ALBEDO_ONE, GLOSS_ONE
+from mien.runtime.loops import loop
 
 ATLAS_WH = (576, 320)
 SHIFT = 4
@@ -137,7 +137,7 @@ def mix(tint: AnyArray, mask: Float32, colour: tuple[float, float, float]) -> No
     _mix(tint, mask, colour, (0.5, 255.0) if whole else (0.0, 1e6))
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def _mix(tint: AnyArray, mask: Float32, colour: tuple[float, float, float], rounding: tuple[float, float]) -> None:
     for y in range(tint.shape[0]):
         for x in range(tint.shape[1]):
@@ -148,7 +148,7 @@ def _mix(tint: AnyArray, mask: Float32, colour: tuple[float, float, float], roun
                     tint[y, x, k] = min(value, rounding[1])
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def _stain(tint: Float32, fields: Any, spots: Float32, amounts: tuple[float, float, float]) -> None:
     """Blotches, redness and tired eyes. `spots` = (2, H, W): red cheeks and nose, dark under the eyes."""
     coarse, middle, fine, grain = fields

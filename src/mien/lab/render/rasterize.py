@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32, Float64
 from mien.core.geometry import FRONTAL
 from mien.lab.render import shading, texels, visible
 from mien.lab.render.scene import Camera, Eye, Scene, Surface
+from mien.runtime.loops import loop
 
 _SAMPLES = 2
 _SHADOW_PX = 128
@@ -106,7 +106,7 @@ def _reached(depth: Float32, to_map: Float32, points: Float32) -> Float32:
     return out
 
 
-@njit(cache=True, nogil=True)
+@loop(nogil=True)
 def _reach(out: Float32, depth: Float32, to_map: Float32, points: Float32) -> None:
     for i in range(len(points)):
         out[i] = texels.shadow(depth, to_map, points[i, 0], points[i, 1], points[i, 2])
@@ -152,7 +152,7 @@ def _eye_row(eye: Eye, camera: Camera) -> Float32:
     return np.concatenate([centre, forward, up, side, last]).astype(np.float32)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def resolve(out: Any, buffers: Any, mesh: Any, paint: Any, light: Any) -> None:
     """Shade every pixel of `out` = (linear, material) from `buffers` = (near, owner), in place, row by row."""
     linear, kinds = out
@@ -183,7 +183,7 @@ def resolve(out: Any, buffers: Any, mesh: Any, paint: Any, light: Any) -> None:
                 linear[y, x, k] += share[i] * (points[p + 18 + k] * points[p + 6 + k] + points[p + 21 + k])
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def spots(y: int, buffers: Any, mesh: Any, out: Any) -> int:
     """The points of a row of pixels to be lit: one per pixel and surface in it. Returns how many.
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from mien.core.arrays import Float32
 from mien.lab.render import texels
+from mien.runtime.loops import loop
 
 _SKIN, _EYE, _HAIR = 0, 1, 4
 ALBEDO_ONE, GLOSS_ONE = 160.0, 64.0
@@ -54,7 +54,7 @@ def finish_rows(gloss: float) -> Float32:
     return np.asarray(np.stack(rows, axis=1), dtype=np.float32)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def gather(points: Float32, spots: Any, mesh: Any, finish: Float32) -> None:
     """Place, normal, albedo of the mesh, share of the sky and finish of each point.
 
@@ -79,7 +79,7 @@ def gather(points: Float32, spots: Any, mesh: Any, finish: Float32) -> None:
             points[p + 12 + k] = finish[kind, k + 1]
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def colour(points: Float32, spots: Any, mesh: Any, paint: Any) -> None:
     """Multiply albedo and gloss of each point with what is painted there; see `gather`.
 
@@ -125,7 +125,7 @@ def colour(points: Float32, spots: Any, mesh: Any, paint: Any) -> None:
             points[p + 9] *= shine
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def darken(points: Float32, count: int, strength: float, depth: Float32, to_map: Float32) -> None:
     """Share of the first lamp that reaches each point, through its depth map and (3, 4) placing."""
     one = np.float32(1.0)
@@ -135,7 +135,7 @@ def darken(points: Float32, count: int, strength: float, depth: Float32, to_map:
         points[p + 11] = one - strength * (one - reached)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def surround(points: Float32, count: int, environment: Float32) -> None:
     """Unit normals and view directions, the light of the surroundings and its reflection at grazing view."""
     zero, one, tiny = np.float32(0.0), np.float32(1.0), np.float32(1e-18)
@@ -165,7 +165,7 @@ def surround(points: Float32, count: int, environment: Float32) -> None:
         points[p + 24], points[p + 25], points[p + 26] = vx, vy, vz
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def add_lamp(points: Float32, count: int, lamp: Float32, first: bool) -> None:
     """Add a lamp, (6,), to light and shine; the `first` one is shaded by its depth map."""
     zero, one, tiny = np.float32(0.0), np.float32(1.0), np.float32(1e-18)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numba import njit
 
 from mien.core.arrays import Float32, Float64, UInt8
 from mien.errors import SourceError
 from mien.lab.render.looks import linear
 from mien.lab.render.scene import Light
+from mien.runtime.loops import loop
 
 _LINEAR = linear(np.arange(256.0)).astype(np.float32)
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -59,9 +59,9 @@ def background(rng: np.random.Generator, size_px: int, folder: Path | None) -> F
     method = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
     light = _LINEAR * np.float32(np.exp(rng.normal(0.0, 0.2)))
     if not sigma:
-        return _lit(
-            np.asarray(cv2.resize(cut, (size_px, size_px), interpolation=method), dtype=np.uint8), light, mirrored
-        )
+        sized = np.asarray(cv2.resize(cut, (size_px, size_px), interpolation=method), dtype=np.uint8)
+        lit: Float32 = _lit(sized, light, mirrored)
+        return lit
     # Blur mixes light, not bytes; the wider it is, the smaller the picture that it is done on.
     step = 4 if sigma > 2.5 else 2
     small = cv2.resize(cut, (size_px // step, size_px // step), interpolation=cv2.INTER_AREA)
@@ -69,7 +69,7 @@ def background(rng: np.random.Generator, size_px: int, folder: Path | None) -> F
     return np.asarray(cv2.resize(soft, (size_px, size_px)), dtype=np.float32)
 
 
-@njit(cache=True, boundscheck=False, nogil=True)
+@loop(boundscheck=False, nogil=True)
 def _lit(picture: UInt8, light: Float32, mirrored: bool) -> Float32:
     """(H, W, 3): what (256,) `light` makes of each byte; mirrored if asked for."""
     height, width, _ = picture.shape

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32
+from mien.runtime.loops import loop
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def texel(pictures: AnyArray, which: int, u: float, v: float) -> Any:
     """The four channels of one of (T, H, W, 4) pictures, bilinear; u wraps round, v is clamped and points up."""
     height, width = pictures.shape[1], pictures.shape[2]
@@ -40,7 +40,7 @@ def texel(pictures: AnyArray, which: int, u: float, v: float) -> Any:
     return r, g, b, o
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def strand(image: Float32, u: float, v: float) -> Any:
     """The only channel, bilinear; u wraps round, v is clamped and points up."""
     height, width = image.shape
@@ -56,7 +56,7 @@ def strand(image: Float32, u: float, v: float) -> Any:
     return top + fy * (low - top)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def shadow(depth: Float32, place: Float32, x: float, y: float, z: float) -> float:
     """Share of the first lamp that reaches a point: four soft comparisons with its depth map.
 
@@ -78,7 +78,7 @@ def shadow(depth: Float32, place: Float32, x: float, y: float, z: float) -> floa
     return float((a * (1.0 - fx) + b * fx) * (1.0 - fy) + (c * (1.0 - fx) + d * fx) * fy)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def iris(eye: Float32, px: float, py: float, pz: float) -> tuple[float, float, float, float]:
     """RGB of a point of an eyeball and how far it lies under the upper lid's shade, 0–1.
 
@@ -108,7 +108,7 @@ def iris(eye: Float32, px: float, py: float, pz: float) -> tuple[float, float, f
     return r + 0.004, g + 0.004, b + 0.004, dy * n
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def eyeball(points: Float32, p: int, eyes: Float32) -> float:
     """Colour and normal of the point that begins at `p`, on the nearer of two eyes; returns its share of the sky."""
     x, y, z = points[p], points[p + 1], points[p + 2]

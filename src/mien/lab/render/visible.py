@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32, Float64
+from mien.runtime.loops import loop
 
 ROW = 16
 """Numbers per vertex."""
@@ -24,7 +24,7 @@ _STEPS = 4e12
 """Steps of 1 / distance (1/mm) in the upper bits: everything from 1 mm away fits."""
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def place(rows: Float32, vertices: Float32, to_view: Float64, lens: Any) -> None:
     """Places, samples and 1 / distance of (V, 3) head-frame vertices.
 
@@ -49,7 +49,7 @@ def place(rows: Float32, vertices: Float32, to_view: Float64, lens: Any) -> None
         rows[v, 12], rows[v, 13], rows[v, 14] = column + px * focal * near, line - py * focal * near, near
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def dress(rows: Float32, first: int, colour: Float32, uv: Float32, sky: Float32) -> None:
     """Albedo, atlas place and share of the sky of the vertices from number `first` on."""
     for i in range(len(colour)):
@@ -58,7 +58,7 @@ def dress(rows: Float32, first: int, colour: Float32, uv: Float32, sky: Float32)
         rows[v, 9], rows[v, 10], rows[v, 11] = uv[i, 0], uv[i, 1], sky[i]
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def normals(rows: Float32, triangles: AnyArray, weld: AnyArray) -> None:
     """Add up the normals of the triangles round each vertex (not of unit length); `weld` as in `scene.Surface`."""
     for f in range(len(triangles)):
@@ -77,7 +77,7 @@ def normals(rows: Float32, triangles: AnyArray, weld: AnyArray) -> None:
             rows[v, 3], rows[v, 4], rows[v, 5] = rows[w, 3], rows[w, 4], rows[w, 5]
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def fill(nearest: AnyArray, rows: Float32, triangles: AnyArray) -> None:
     """For each sample of `nearest` (int64) the largest of 1 / distance and triangle packed together; 0 = nothing.
 
@@ -107,7 +107,7 @@ def fill(nearest: AnyArray, rows: Float32, triangles: AnyArray) -> None:
                 nearest[y, x] = key if (min(ea, eb, ec) >= 0.0) & (key > before) else before
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def unpack(near: Float32, owner: AnyArray, nearest: AnyArray) -> None:
     """1 / distance (0 = nothing) and triangle (-1 = nothing) of `fill`."""
     height, width = nearest.shape
@@ -118,7 +118,7 @@ def unpack(near: Float32, owner: AnyArray, nearest: AnyArray) -> None:
             owner[y, x] = np.int32(key & _TRIANGLE) if key > 0 else np.int32(-1)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def fill_depth(depth: Float32, seen: Float32, triangles: AnyArray) -> None:
     """A depth map alone: the largest `seen`[:, 2] of the triangles over each (column, row) `seen`[:, :2]."""
     height, width = depth.shape
@@ -146,7 +146,7 @@ def fill_depth(depth: Float32, seen: Float32, triangles: AnyArray) -> None:
                     depth[y, x] = max(depth[y, x], ea * za + eb * zb + ec * zc)
 
 
-@njit(cache=True, fastmath=True, boundscheck=False, nogil=True)
+@loop(fastmath=True, boundscheck=False, nogil=True)
 def seen_from_lamp(seen: Float32, rows: Float32, to_map: Float32) -> None:
     """Map column, row and nearness (`to_map`, (3, 4)) of every vertex."""
     for v in range(len(seen)):

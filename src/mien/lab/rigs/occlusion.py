@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32
+from mien.runtime.loops import loop
 
 
 def hidden_points(
@@ -28,7 +28,7 @@ def hidden_points(
     return out
 
 
-@njit(cache=True, fastmath=True, boundscheck=False)
+@loop(fastmath=True, boundscheck=False)
 def _search(points: Float32, vertices: Float32, triangles: AnyArray, margin: Float32, out: AnyArray) -> None:
     n = len(points)
     px, py = points[:, 0] / points[:, 2], points[:, 1] / points[:, 2]

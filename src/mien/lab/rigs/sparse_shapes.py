@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from mien.core.arrays import AnyArray, Float32, Int64
 from mien.core.schema import load_schema
+from mien.runtime.loops import loop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,7 @@ class SparseShapes:
         _add(vertices, self.starts, self.index, self.offsets, np.ascontiguousarray(weights, dtype=np.float32))
 
 
-@njit(cache=True, boundscheck=False)
+@loop(boundscheck=False)
 def _add(vertices: Float32, starts: AnyArray, index: AnyArray, offsets: Float32, weights: Float32) -> None:
     for i in range(len(weights)):
         w = weights[i]
