@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,10 +16,11 @@ from mien.errors import ConfigError, MienError, RequestError, SourceError
 from mien.output_folder import check_folder, check_writable, has_take, holds_demo, kept_if_used, remove_take
 from mien.pipeline.compose import Pipeline, check_options, compose, doubts, options_for
 from mien.pipeline.registry import SINKS, load
-from mien.pipeline.runner import SinkThread, run
+from mien.pipeline.runner import run
 from mien.pipeline.stage import Sink, Source, SourceInfo, Span, TakeHeader, TakeSummary
 from mien.pipeline.timing import StageTimes
 from mien.recorder.exports import export, missing_exports
+from mien.recorder.late_sinks import LateSinks
 from mien.recorder.request import Audience, Outcome, PathNames, Request, Watcher, resolve
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def capture_to_folder(
         with locked(request.folder):
             only = _unmade(request, config)
             outcome = _finished(request, config) if only else _captured(request, config, stop, audience)
-            if outcome.summary.frames or outcome.error is not None:
+            if outcome.summary.frames:  # else what lies there is an earlier take, if anything
                 export(request.folder, config, outcome, stop, audience, only=only or None)
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -99,10 +101,10 @@ def _captured(request: Request, config: Mapping[str, Any], stop: threading.Event
             if stop.is_set() and point is None:  # told to stop while it started: an earlier take is not given up for it
                 return Outcome(TakeSummary("interrupted", 0))
             sinks = _sinks(config, request, pipeline, source.info)
-            if not request.resume and (overwrite or has_take(folder)):
-                remove_take(folder, outputs)
+            in_the_way = not request.resume and (overwrite or has_take(folder))
+            late = LateSinks(sinks, header, partial(remove_take, folder, outputs) if in_the_way else None)
             before = point.frames if point else 0
-            work = _Work(request, source, span, pipeline, SinkThread(sinks, header), before)
+            work = _Work(request, source, span, pipeline, late, before)
             return _run(work, stop, audience)
     finally:
         source.close()
@@ -154,7 +156,7 @@ class _Work:
     source: Source
     span: Span
     pipeline: Pipeline
-    sinks: SinkThread
+    sinks: LateSinks
     before: int
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,8 +26,8 @@ from mien.core.schema import load_schema
 from mien.core.text import counted
 from mien.errors import MienError, SourceError
 from mien.output_folder import check_folder, check_writable, has_take, kept_if_used, remove_take
-from mien.pipeline.runner import SinkThread
 from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
+from mien.recorder.late_sinks import LateSinks
 from mien.recorder.listening import Packets, open_packets
 from mien.sinks.protocols.packets import Intake
 from mien.sinks.protocols.table import Target, parse_target
@@ -115,15 +116,16 @@ def _received(
     check_folder(request.folder, request.address, ["parquet"], **how)
     packets = open_packets(target)
     try:
-        if request.overwrite or has_take(request.folder):
-            remove_take(request.folder, ["parquet"])
         info = SourceInfo(target.protocol, "stream", live=True, clock="monotonic")
         now = datetime.now(UTC).isoformat(timespec="seconds")
         config = {"preset": "receive", "stages": [], "outputs": ["parquet"]}
         header = TakeHeader(info, config, version("mien"), now, pixels=False)
-        sinks = SinkThread([ParquetSink(folder=request.folder)], header)
+        in_the_way = request.overwrite or has_take(request.folder)
+        make_way = partial(remove_take, request.folder, ["parquet"]) if in_the_way else None
+        sinks = LateSinks([ParquetSink(folder=request.folder)], header, make_way)
         outcome = _run(request, target, packets, sinks, stop, watcher)
-        outcome.path = request.folder / TAKE_FILE if (request.folder / TAKE_FILE).exists() else None
+        made = outcome.summary.frames and (request.folder / TAKE_FILE).exists()
+        outcome.path = request.folder / TAKE_FILE if made else None
         return outcome
     finally:
         packets.close()
@@ -133,7 +135,7 @@ def _run(
     request: ReceiveRequest,
     target: Target,
     packets: Packets,
-    sinks: SinkThread,
+    sinks: LateSinks,
     stop: threading.Event,
     watcher: ReceiveWatcher | None,
 ) -> ReceiveOutcome:
