@@ -95,6 +95,39 @@ def test_it_can_be_switched_off_and_a_folder_that_cannot_be_is_no_error(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_a_network_that_cannot_be_kept_runs(
+    tiny_model: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fails(_: Any) -> bytes:
+        raise error("no")
+
+    monkeypatch.setattr(pytest.importorskip("mien.runtime.openvino"), "_exported", fails)
+    assert "y" in answers(tiny_model)[1]
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("why", ["off", "in the way", "written by others", "read only"])
+def test_nothing_is_written_out_that_cannot_be_kept(
+    tiny_model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    if why == "written by others" and os.name != "posix":
+        pytest.skip("POSIX modes")
+    folder = tmp_path / "networks"
+    if why == "in the way":
+        folder.write_text("a file")
+    elif why == "written by others":
+        folder.mkdir()
+        folder.chmod(0o777)
+    elif why == "read only":
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setenv(compiled.CACHE_VARIABLE, "off" if why == "off" else str(folder))
+    exported: list[Any] = []
+    monkeypatch.setattr(pytest.importorskip("mien.runtime.openvino"), "_exported", exported.append)
+    answers(tiny_model)
+    assert exported == []
+
+
 def test_the_name_depends_on_all_that_decides() -> None:
     keys = {
         compiled.key_of(b"model", "1", {"a": 1}, None),

@@ -87,9 +87,14 @@ def kept(key: str) -> Compiled | None:
         return None
 
 
+def can_keep() -> bool:
+    """Whether there is a folder of the user's own to keep something in; it is made if it was missing."""
+    return _folder_to_write() is not None
+
+
 def keep(key: str, network: Compiled) -> None:
     """Keep a compiled network, if that is possible; a folder that cannot be written is no reason to fail."""
-    folder = cache_folder()
+    folder = _folder_to_write()
     if folder is None:
         return
     head = json.dumps({"inputs": _plain(network.inputs), "outputs": _plain(network.outputs)}).encode()
@@ -98,9 +103,6 @@ def keep(key: str, network: Compiled) -> None:
     for part in parts:
         sums.update(part)
     with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _own(folder):
-            return
         handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -110,6 +112,17 @@ def keep(key: str, network: Compiled) -> None:
             Path(name).unlink(missing_ok=True)
             raise
         _thin_out(folder)
+
+
+def _folder_to_write() -> Path | None:
+    folder = cache_folder()
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if _own(folder) and os.access(folder, os.W_OK) else None
 
 
 def _own(folder: Path) -> bool:

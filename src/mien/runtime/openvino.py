@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +19,7 @@ import numpy as np
 
 from mien.core.arrays import AnyArray
 from mien.errors import ModelError
-from mien.runtime.compiled import Compiled, cache_folder, keep, kept, key_of
+from mien.runtime.compiled import Compiled, can_keep, keep, kept, key_of
 from mien.runtime.session import Precision, TensorSpec, check_feeds, model_bytes
 
 
@@ -136,8 +137,9 @@ def _compiled(content: bytes, settings: Mapping[str, Any], batch: int | None) ->
     ports = ((network.inputs, compiled.inputs), (network.outputs, compiled.outputs))
     specs = [_specs([p.get_any_name() for p in named], there) for named, there in ports]
     found = Compiled(specs[0], specs[1], b"")
-    if cache_folder() is not None:
-        keep(key, found._replace(blob=_exported(compiled)))
+    if can_keep():
+        with suppress(RuntimeError, MemoryError):  # it runs all the same
+            keep(key, found._replace(blob=_exported(compiled)))
     return found, compiled
 
 
