@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +151,32 @@ def test_what_was_not_used_for_longest_goes(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(compiled, "MOST_BYTES", 2500)
     compiled.keep("c", network)
     assert sorted(p.name for p in folder.iterdir()) == ["a.ovblob", "c.ovblob"]
+
+
+def test_one_that_is_larger_than_all_may_be_is_not_kept_and_the_others_stay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled.keep("a", compiled.Compiled((), (), b"x" * 1000))
+    monkeypatch.setattr(compiled, "MOST_BYTES", 2500)
+    compiled.keep("b", compiled.Compiled((), (), b"x" * 2499))
+    assert [p.name for p in folder.iterdir()] == ["a.ovblob"]
+
+
+def test_what_a_killed_program_left_unfinished_goes_after_an_hour(folder: Path) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    now = time.time()
+    for name, age_s in (("old", 3700), ("young", 3500)):
+        (folder / f"{name}.tmp").write_bytes(b"half")
+        os.utime(folder / f"{name}.tmp", (now - age_s, now - age_s))
+    compiled.keep("a", compiled.Compiled((), (), b"x"))
+    assert sorted(p.name for p in folder.iterdir()) == ["a.ovblob", "young.tmp"]
+
+
+@pytest.mark.parametrize("head", [b"[" * 100_000, b"[]", b"7", b'{"inputs": 1, "outputs": []}', b"\xff"])
+def test_a_head_that_is_none_is_as_good_as_no_file(folder: Path, head: bytes) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    rest = len(head).to_bytes(4, "little") + head
+    file = folder / "a.ovblob"
+    file.write_bytes(hashlib.sha256(rest).digest() + rest)
+    file.chmod(0o600)
+    assert compiled.kept("a") is None

@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +27,9 @@ CACHE_VARIABLE = "MIEN_CACHE"
 MOST_BYTES = 300_000_000
 """Of the folder; beyond, the files that were not used for longest go."""
 _FORM = b"mien compiled network 1\n"
-_ENDING = ".ovblob"
+_ENDING, _UNFINISHED = ".ovblob", ".tmp"
+_GIVEN_UP_S = 3600.0
+"""After so long nobody writes at an unfinished file any more."""
 _CHECKSUM = hashlib.sha256().digest_size
 _LENGTH = 4
 
@@ -83,7 +86,7 @@ def kept(key: str) -> Compiled | None:
         with suppress(OSError):
             os.utime(path)
         return Compiled(_specs(head["inputs"]), _specs(head["outputs"]), data[end:])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -93,17 +96,19 @@ def can_keep() -> bool:
 
 
 def keep(key: str, network: Compiled) -> None:
-    """Keep a compiled network, if that is possible; a folder that cannot be written is no reason to fail."""
+    """Keep a compiled network, if that is possible and it is not larger than all may be together."""
     folder = _folder_to_write()
     if folder is None:
         return
     head = json.dumps({"inputs": _plain(network.inputs), "outputs": _plain(network.outputs)}).encode()
     sums = hashlib.sha256()
     parts = (len(head).to_bytes(_LENGTH, "little"), head, network.blob)
+    if _CHECKSUM + sum(map(len, parts)) > MOST_BYTES:
+        return  # it would go again at once, and all older ones with it
     for part in parts:
         sums.update(part)
     with suppress(OSError):
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=folder, suffix=_UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.writelines((sums.digest(), *parts))
@@ -137,12 +142,29 @@ def _own(folder: Path) -> bool:
 
 
 def _thin_out(folder: Path) -> None:
-    files = [(p, p.stat()) for p in folder.glob("*" + _ENDING)]
+    """Remove what killed programs left unfinished, and of the others the oldest."""
+    now = time.time()
+    for path, facts in _found(folder, _UNFINISHED):
+        if now - facts.st_mtime > _GIVEN_UP_S:
+            _remove(path)
     held = 0
-    for path, facts in sorted(files, key=lambda f: -f[1].st_mtime):
+    for path, facts in sorted(_found(folder, _ENDING), key=lambda f: -f[1].st_mtime):
         held += facts.st_size
         if held > MOST_BYTES:
-            path.unlink(missing_ok=True)
+            _remove(path)
+
+
+def _found(folder: Path, ending: str) -> list[tuple[Path, os.stat_result]]:
+    out = []
+    for path in folder.glob("*" + ending):
+        with suppress(OSError):  # another program thins out, too
+            out.append((path, path.stat()))
+    return out
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _plain(specs: Sequence[TensorSpec]) -> list[Any]:
