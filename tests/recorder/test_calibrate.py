@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.action_units.guide import GUIDE
+from mien.action_units.profile import read_profile
 from mien.cli.main import app
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Box, HeadPose, Landmarks
@@ -112,3 +113,23 @@ def test_a_file_that_is_no_profile_is_never_replaced(take: Path, tmp_path: Path)
     with pytest.raises(RequestError, match="is no profile"):
         calibrate(CalibrationRequest(str(take / "take.parquet"), settings))
     assert settings.read_text(encoding="utf-8") == "mine = true\n"
+
+
+def test_a_profile_of_an_older_format_is_replaced(take: Path, tmp_path: Path) -> None:
+    old = tmp_path / "me.toml"
+    old.write_text('format = 1\nmodel = "landmarks/older"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="make it anew with mien calibrate"):
+        read_profile(old)
+    calibrate(CalibrationRequest(str(take / "take.parquet"), old, guided=True, guide=STEPS))
+    assert read_profile(old).facts["source"] == "clip.mp4"
+
+
+@pytest.mark.parametrize(
+    "text", ["format = 1\n", "format = true\nmodel = 'a'\n", "format = '1'\nmodel = 'a'\n", "= ", "\0"]
+)
+def test_what_only_resembles_a_profile_is_not_replaced(take: Path, tmp_path: Path, text: str) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(text, encoding="utf-8")
+    with pytest.raises(RequestError, match="is no profile"):
+        calibrate(CalibrationRequest(str(take / "take.parquet"), other))
+    assert other.read_text(encoding="utf-8") == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, cast
 from mien.action_units.calibration import Calibration, fit
 from mien.action_units.guide import GUIDE, Step, guide_seconds, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
-from mien.action_units.profile import read_profile, write_profile
+from mien.action_units.profile import write_profile
 from mien.core.record import Face, FrameRecord
 from mien.core.timebase import NS_PER_S
 from mien.errors import ConfigError, RequestError
@@ -114,10 +115,18 @@ def _check_out(path: Path) -> None:
         if (picture := path.with_suffix(".png")).exists():
             raise RequestError(f"--out {path}: {picture} is there already and would be replaced: name another")
         return
+    if not _is_profile(path):
+        raise RequestError(f"--out {path} is there already and is no profile: remove it or name another")
+
+
+def _is_profile(path: Path) -> bool:
+    """Whether a file is a profile, be it of another format: that one cannot be read, and is there to be replaced."""
     try:
-        read_profile(path)
-    except ConfigError:
-        raise RequestError(f"--out {path} is there already and is no profile: remove it or name another") from None
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    number, model = table.get("format"), table.get("model")
+    return isinstance(number, int) and not isinstance(number, bool) and isinstance(model, str)
 
 
 def _solver_slot(config: Mapping[str, Any]) -> str:
