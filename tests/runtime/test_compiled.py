@@ -13,6 +13,7 @@ import pytest
 
 from mien.runtime import compiled
 from mien.runtime.session import open_session
+from mien.runtime.store import open_model
 
 FEEDS = {"x": np.array([[1, 2, 3]], np.float32), "image": np.full((1, 3, 4, 5), 7, np.uint8)}
 
@@ -84,6 +85,42 @@ def test_a_folder_that_others_may_write_is_not_trusted(
     folder.chmod(0o777)
     answers(tiny_model)
     assert len(compilations) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+@pytest.mark.parametrize("what", ["writable", "foreign", "folder", "pipe"])
+def test_a_file_that_is_not_ours_alone_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    compiled.keep("a", compiled.Compiled((), (), b"x"))
+    file = folder / "a.ovblob"
+    assert compiled.kept("a") is not None
+    if what == "writable":
+        file.chmod(0o666)
+    elif what == "foreign":
+        monkeypatch.setattr(compiled, "_own", lambda _: True)
+        monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+    else:
+        file.unlink()
+        file.mkdir() if what == "folder" else os.mkfifo(file)
+    assert compiled.kept("a") is None
+
+
+@pytest.mark.parametrize("name", ["immtcnn-o", "hrnet98-128-int8"])
+def test_a_shipped_network_answers_bit_for_bit_the_same(folder: Path, compilations: list[int], name: str) -> None:
+    def answer() -> dict[str, Any]:
+        model = open_model(name, backend="openvino", threads=1, batch=1)
+        try:
+            (spec,) = model.card.inputs
+            shape = tuple(n or 1 for n in spec.shape)
+            values = np.random.default_rng(5).normal(0, 1, shape).astype(np.float32)
+            return model.run({spec.name: values})
+        finally:
+            model.close()
+
+    first, second = answer(), answer()
+    assert len(compilations) == 1
+    assert first.keys() == second.keys()
+    for key, values in first.items():
+        assert values.tobytes() == second[key].tobytes()
 
 
 def test_it_can_be_switched_off_and_a_folder_that_cannot_be_is_no_error(

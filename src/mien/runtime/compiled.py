@@ -1,9 +1,12 @@
 """Networks as OpenVINO compiled them on this machine before, kept in the user's cache folder.
 
-Compiling the landmark network in 8 bits takes 4.2 s of processor time, reading what came of it 0.4 s. The name of a
-file is the checksum of all that decides what is in it: the model's bytes, OpenVINO's version, the settings, the
-processor. The file begins with the checksum of the rest. One that is damaged, or lies where others may write, is as
-good as none: the network is compiled again. The variable MIEN_CACHE names another folder, or is "off".
+Compiling the landmark network in 8 bits took 4.2 s of processor time, reading what came of it 0.4 s (measured once, two
+shared cores with other work). The name of a file is the checksum of all that decides what is in it: the model's bytes,
+OpenVINO's version, the settings, the processor. The file begins with the checksum of the rest, which guards against
+damage, not against malice: who can write the file can write its checksum. So on POSIX folder and opened file must be
+the user's own, and nobody else may write to them. On Windows no permissions are looked at: the folder lies in the
+user's profile, and who names another one answers for it. What is not sound is as good as none: the network is compiled
+again. The variable MIEN_CACHE names another folder, or is "off".
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import stat
 import sys
 import tempfile
 import time
@@ -77,7 +81,7 @@ def kept(key: str) -> Compiled | None:
         return None
     path = folder / (key + _ENDING)
     try:
-        data = path.read_bytes()
+        data = _content(path)
         if data[:_CHECKSUM] != hashlib.sha256(memoryview(data)[_CHECKSUM:]).digest():
             return None
         at = _CHECKSUM + _LENGTH
@@ -130,15 +134,29 @@ def _folder_to_write() -> Path | None:
     return folder if _own(folder) and os.access(folder, os.W_OK) else None
 
 
+def _content(path: Path) -> bytes:
+    """What an own regular file holds; nothing, if it is none. The file that is looked at is the one that is read."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or not _ours(facts):
+            return b""
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
+
+
 def _own(folder: Path) -> bool:
     """Whether nobody else may write there: what is read is run."""
-    if os.name != "posix":
-        return True
     try:
-        facts = folder.stat()
+        return _ours(folder.stat())
     except OSError:
         return False
-    return facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
+
+
+def _ours(facts: os.stat_result) -> bool:
+    return os.name != "posix" or (facts.st_uid == os.geteuid() and not facts.st_mode & 0o022)
 
 
 def _thin_out(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """Models on disk: a folder with `model.onnx` and `card.json`. Every byte is checked before anything runs.
 
-A mismatch between the two is an error, never a warning. The bytes that were checked are the bytes that run.
+A mismatch between the two is an error, never a warning. The file is read once: the bytes that were checked are the ones
+that the backend gets. What OpenVINO compiled of the same bytes before may be taken from the user's cache folder instead
+(`mien.runtime.compiled`, which says what is checked there).
 """
 
 from __future__ import annotations
