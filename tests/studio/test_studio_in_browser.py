@@ -11,6 +11,7 @@ import pytest
 from browsing import chromium, missing, played, served
 from dressed import vrm
 
+from mien.action_units.guide import GUIDE
 from mien.pipeline.stage import Span
 from mien.sources.synthetic import Options, SyntheticSource
 from mien.studio.frame_packer import jpeg
@@ -64,7 +65,7 @@ def test_everything_once(address: str, tmp_path: Path) -> None:
     assert "jawOpen 0.44–0.52 s" in seen["drawn"]
     assert seen["keyed"].startswith("Move by +0.09: jawOpen")
     assert seen["evidence"] == ["AU12 left1.51.51.5", "AU12 right1.51.51.5"]
-    assert seen["steps"] == 13
+    assert seen["steps"] == len(GUIDE)
     assert seen["asRead"] > 10, "shapes are shown while the person is watched"
     assert "→" in seen["compared"], "with the profile beside without"
     assert seen["differs"] > 0

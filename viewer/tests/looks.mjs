@@ -5,7 +5,7 @@ import { WAIT, finished, started } from "./browser.mjs";
 
 const [address, executablePath, folder, ...only] = process.argv.slice(2);
 const NUMBER_BYTE = 24; // src/mien/studio/wire.py: the number of the frame in its source
-const [LOOP, SMILES, STILL] = [270, 30, 38]; // frames of the built-in clip: its performance, and where it smiles and rests
+const [LOOP, SMILES, STILL] = [270, 28, 42]; // frames of the built-in clip: its performance, and where it smiles and rests
 const own = await started(executablePath, { locale: "en-GB", timezoneId: "UTC", colorScheme: "light" });
 await own.context.addInitScript(() => {
   // Pages look as where the processor draws, whoever does, and none of their pictures seems to be late.
