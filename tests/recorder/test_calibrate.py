@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from mien.core.schema import load_schema
 from mien.errors import ConfigError, RequestError, SourceError
 from mien.lab.synth.exercise import performed
 from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
+from mien.recorder import Request, capture_to_folder
 from mien.recorder.calibrate import CalibrationRequest, calibrate
 from mien.sinks.parquet import ParquetSink
 from mien.sources.portrait_motion import landmarks_at
@@ -133,3 +135,25 @@ def test_what_only_resembles_a_profile_is_not_replaced(take: Path, tmp_path: Pat
     with pytest.raises(RequestError, match="is no profile"):
         calibrate(CalibrationRequest(str(take / "take.parquet"), other))
     assert other.read_text(encoding="utf-8") == text
+
+
+def test_a_capture_is_not_resumed_with_a_profile_that_was_calibrated_anew(take: Path, tmp_path: Path) -> None:
+    profile, out, stop = tmp_path / "me.toml", tmp_path / "out", threading.Event()
+    calibrate(CalibrationRequest(str(take / "take.parquet"), profile, guided=True, guide=STEPS))
+
+    class Stopping:
+        def started(self, *_: object) -> None: ...
+
+        def frame(self, record: FrameRecord) -> None:
+            stop.set()
+
+    told = ('outputs=["parquet"]', f"action_units.profile={json.dumps(str(profile))}")
+    request = Request(str(take / "take.parquet"), out, overrides=told)
+    assert capture_to_folder(request, stop=stop, watcher=Stopping()).summary.state == "interrupted"  # type: ignore[arg-type]
+    before = profile.read_bytes()
+    calibrate(CalibrationRequest(str(take / "take.parquet"), profile))
+    with pytest.raises(ConfigError, match="another profile of the same name"):
+        capture_to_folder(replace(request, resume=True))
+    profile.write_bytes(before)
+    assert capture_to_folder(replace(request, resume=True)).summary.state == "complete"
+    assert len(load_take(out)) == 100

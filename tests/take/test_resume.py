@@ -16,6 +16,7 @@ from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
 from mien.take.codec import SCHEMA, encode, to_metadata
 from mien.take.reader import load_take
 from mien.take.resume import check_same, resume_point
+from mien.take.stored_config import stored_config, with_profile_sums
 
 CONFIG = {
     "stages": ["detect"],
@@ -97,3 +98,34 @@ def test_outputs_versions_and_the_way_through_a_file_make_no_difference(tmp_path
     stored = load_take(tmp_path).header
     check_same(stored, now)
     check_same(stored, replace(now, config={**now.config, "outputs": ["csv"]}))
+
+
+def begun_with(profile: Path, *, summed: bool = True) -> TakeHeader:
+    """The header of a capture with a profile, as a take stores it."""
+    config = {**CONFIG, "stages": ["detect", "action_units"], "action_units": {"use": "a/b", "profile": str(profile)}}
+    return replace(HEADER, config=stored_config(with_profile_sums(config) if summed else config))
+
+
+def test_another_profile_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    mine, copy, hers = (tmp_path / name / "me.toml" for name in ("mine", "copy", "hers"))
+    for path, text in ((mine, "a = 1"), (copy, "a = 1"), (hers, "a = 2")):
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+    before = begun_with(mine)
+    check_same(before, begun_with(copy))
+    for other in (hers, mine):
+        mine.write_text("a = 3", encoding="utf-8")  # calibrated anew
+        with pytest.raises(ConfigError, match=r"action_units\.profile 'me\.toml' is another profile of the same name"):
+            check_same(before, begun_with(other))
+    hers.rename(hers.with_name("her.toml"))
+    with pytest.raises(ConfigError, match=r"action_units\.profile was 'me\.toml' and is 'her\.toml' now"):
+        check_same(before, begun_with(hers.with_name("her.toml")))
+
+
+def test_takes_that_know_only_the_name_of_their_profile_go_on(tmp_path: Path) -> None:
+    profile = tmp_path / "me.toml"
+    profile.write_text("a = 1", encoding="utf-8")
+    check_same(begun_with(profile, summed=False), begun_with(profile))
+    known = begun_with(profile)
+    profile.unlink()
+    check_same(known, begun_with(profile))

@@ -22,6 +22,7 @@ from mien.pipeline.timing import StageTimes
 from mien.recorder.exports import export, missing_exports
 from mien.recorder.late_sinks import LateSinks
 from mien.recorder.request import Audience, Outcome, PathNames, Request, Watcher, resolve
+from mien.take.stored_config import with_profile_sums
 
 if TYPE_CHECKING:
     from mien.take.resume import ResumePoint
@@ -79,7 +80,7 @@ def _finished(request: Request, config: Mapping[str, Any]) -> Outcome:
     span_to_resume(take.header, request.span)
     source = open_source(request.source, options=config.get("source"))
     source.close()
-    check_same(take.header, TakeHeader(source.info, config, pixels=request.pixels))
+    check_same(take.header, TakeHeader(source.info, with_profile_sums(config), pixels=request.pixels))
     return Outcome(take.summary, resumed_frames=len(take))
 
 
@@ -236,4 +237,5 @@ def _header(
 ) -> TakeHeader:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     whole = replace(span, first_index=0)
-    return TakeHeader(info, config, version("mien"), now, pipeline.models, request.pixels, whole)
+    told = with_profile_sums(config)
+    return TakeHeader(info, told, version("mien"), now, pipeline.models, request.pixels, whole)

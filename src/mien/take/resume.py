@@ -13,7 +13,7 @@ from mien.core.timebase import NS_PER_S, timecode
 from mien.errors import ConfigError, RequestError
 from mien.pipeline.stage import Span, TakeHeader
 from mien.take.reader import PARTS_FOLDER, TAKE_FILE, Take, load_take, part_files
-from mien.take.stored_config import stored_config
+from mien.take.stored_config import PROFILE, PROFILE_SUM, stored_config
 
 TAIL_NS = 20 * NS_PER_S
 """Records of this time are handed to the stages' `feedback`: longer than any stage remembers."""
@@ -121,7 +121,7 @@ def check_same(header_before: TakeHeader, header_now: TakeHeader) -> None:
     """Refuse to put records of another source, or made with other settings, behind those of a take.
 
     Compared are the source (name, kind, size, length, number of frames), whether pixels are kept, and the
-    stages with their tables. Outputs may differ.
+    stages with their tables; of a profile also what is in it, if both know. Outputs may differ.
 
     Raises:
         ConfigError: they differ; names the first key that does.
@@ -129,11 +129,30 @@ def check_same(header_before: TakeHeader, header_now: TakeHeader) -> None:
     before, now = _compared(header_before), _compared(header_now)
     for key in dict.fromkeys((*before, *now)):
         old, new = before.get(key, _ABSENT), now.get(key, _ABSENT)
-        if old != new:
+        if key.endswith(f".{PROFILE_SUM}"):
+            _check_profile(key, before, now)
+        elif old != new:
             raise ConfigError(
                 f"the take cannot be resumed: {key} was {old!r} and is {new!r} now; "
                 "resume with the same source and settings, or choose another folder"
             )
+
+
+def _check_profile(key: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """The same profile, if both sides know what is in theirs: takes of earlier versions know its name only.
+
+    Raises:
+        ConfigError: another one of the same name.
+    """
+    name_key = key.removesuffix(PROFILE_SUM) + PROFILE
+    if before.get(name_key) != now.get(name_key):
+        return  # the names differ, which is said of that key
+    if key in before and key in now and before[key] != now[key]:
+        raise ConfigError(
+            f"the take cannot be resumed: {name_key} {now.get(name_key)!r} is another profile of the same name than "
+            "the one it was begun with (of another person, or calibrated anew); resume with that one, or choose "
+            "another folder"
+        )
 
 
 def _compared(header: TakeHeader) -> dict[str, Any]:
