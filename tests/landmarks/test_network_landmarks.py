@@ -19,7 +19,7 @@ from mien.errors import ModelError
 from mien.landmarks import hrnet98, points98
 from mien.landmarks.network import NetworkLandmarks
 from mien.runtime.session import Session
-from mien.runtime.store import model_folder, read_card, shipped_names
+from mien.runtime.store import Model, model_folder, read_card, shipped_names
 
 Make = Callable[..., NetworkLandmarks]
 TOLERANCE = {"heatmaps": 0.03, "points": 0.02}
@@ -271,6 +271,19 @@ def test_a_twin_in_8_bits_only_follows(disc_models: Path, tmp_path: Path, monkey
     monkeypatch.setattr(hrnet98, "eight_bit_pays", lambda: True)
     assert hrnet98._wants_twin(hrnet98.Options())
     assert not hrnet98._wants_twin(hrnet98.Options(precision="f32"))
+
+
+@pytest.mark.parametrize("missing", ["", "-int8"])
+def test_if_one_of_the_two_cannot_be_opened_the_other_is_closed(
+    missing: str, disc_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = str(tmp_path / "hrnet98-128")
+    shutil.copytree(disc_models / "hrnet98-128", name + ("-int8" if not missing else ""))
+    closed: list[Path] = []
+    monkeypatch.setattr(Model, "close", lambda self: closed.append(self.folder))
+    with pytest.raises(ModelError, match="there is no model folder"):
+        hrnet98.HeatmapLandmarks(hrnet98.Options(model=name, eight_bit=True))
+    assert [p.name for p in closed] == ["hrnet98-128" + ("-int8" if not missing else "")]
 
 
 def test_a_shipped_twin_is_of_the_weights_that_ship() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +13,7 @@ from mien.core.arrays import AnyArray, Float32
 from mien.core.schema import load_schema
 from mien.landmarks.heatmap import Decoding, crop_from_map, decode
 from mien.landmarks.network import POINTS, SCHEMA, Answer, NetworkLandmarks, NetworkOptions
+from mien.pipeline.loading import close_when_done
 from mien.runtime.processor import eight_bit_pays
 from mien.runtime.store import Model, shipped_names
 
@@ -66,16 +68,16 @@ class HeatmapLandmarks(NetworkLandmarks):
         self._order = load_schema(SCHEMA).mirror
         outputs = {"maps": (None, POINTS, None, None), "visible": (None, POINTS)}
         self._quick: Model | None = None
-        with ThreadPoolExecutor(1, thread_name_prefix="mien-load") as pool:  # each takes long to compile
-            self.options = chosen
-            twin = pool.submit(self._opened, chosen.model + TWIN, outputs) if _wants_twin(chosen) else None
+        self.options = chosen
+        with ThreadPoolExecutor(1, thread_name_prefix="mien-load") as pool, ExitStack() as opened:
+            twin: Future[Model] | None = None  # each takes long to compile: side by side
+            if _wants_twin(chosen):
+                twin = pool.submit(self._opened, chosen.model + TWIN, outputs)
+                opened.callback(close_when_done, twin)
             super().__init__(chosen, outputs)
-        if twin is not None:
-            try:
-                self._quick = twin.result()
-            except BaseException:
-                self.close()
-                raise
+            opened.callback(super().close)
+            self._quick = None if twin is None else twin.result()
+            opened.pop_all()
 
     @staticmethod
     def for_still(options: Options) -> Options:
