@@ -102,6 +102,8 @@ def test_the_report_shows_curves_and_how_often_both_readings_agree(tmp_path: Pat
     assert "the same source" in agreement(track, own)
     assert "75%" not in agreement(track, own)
     assert "75%" in agreement(track, {**own, "stages": []}), "named, but not run"
+    for odd in (["x"], {"a": 1}, 3, None):
+        assert "75%" in agreement(track, {"stages": ["expression"], "expression": {"use": odd}})
     page = export(take, tmp_path / "report.html")[0].read_text(encoding="utf-8")
     assert "not what its owner feels" in page
     assert "happiness" in page

@@ -191,11 +191,12 @@ def agreement(track: Track, config: Mapping[str, Any]) -> str:
     return f"; the action units alone name the same in {same.mean():.0%} of {int(both.sum()):,} frames"
 
 
-def _parts_used(config: Mapping[str, Any]) -> set[object]:
-    """Names of the stages that ran; of a configuration that somebody else stored anything may be missing."""
+def _parts_used(config: Mapping[str, Any]) -> set[str]:
+    """Names of the stages that ran; of a configuration that somebody else stored anything may be missing or odd."""
     stages = config.get("stages")
     tables = (config.get(str(slot)) for slot in (stages if isinstance(stages, list) else ()))
-    return {table.get("use") for table in tables if isinstance(table, Mapping)}
+    used = (table.get("use") for table in tables if isinstance(table, Mapping))
+    return {name for name in used if isinstance(name, str)}
 
 
 def _shape_curves(values: Float32) -> list[Curve]:
