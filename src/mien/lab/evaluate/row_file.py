@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -15,7 +16,7 @@ Row = TypeVar("Row")
 
 class RowFile(Generic[Row]):
     """The rows finished so far, one JSON object per line; the first line says what was asked for. A line that a stop
-    has cut off is left out.
+    has cut off is left out, be it the first.
 
     Args:
         path: made if it is missing; None = nothing is kept.
@@ -24,7 +25,7 @@ class RowFile(Generic[Row]):
         name: what a refusal calls the rows.
 
     Raises:
-        RequestError: the file holds rows of another request, or is no such file.
+        RequestError: the file holds rows of another request, is no such file, or cannot be read or written.
     """
 
     def __init__(
@@ -34,11 +35,19 @@ class RowFile(Generic[Row]):
         self._path = path
         if path is None:
             return
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(how) + "\n", encoding="utf-8")
-            return
-        whole = path.read_bytes()
+        with _explained(path):
+            whole = path.read_bytes() if path.exists() else b""
+            first_line = f"{json.dumps(how)}\n".encode()
+            if first_line.startswith(whole):  # nothing yet, or a stop while this very line was written
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(first_line)
+                return
+            self.rows += self._read(path, whole, how, read, name)
+
+    @staticmethod
+    def _read(
+        path: Path, whole: bytes, how: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Row], name: str
+    ) -> list[Row]:
         kept = whole[: whole.rfind(b"\n") + 1]
         try:
             first, *rest = kept.decode("utf-8").splitlines()
@@ -49,14 +58,26 @@ class RowFile(Generic[Row]):
             raise RequestError(f"{path}: {_difference(name, before, how)}: name another file")
         if len(kept) < len(whole):
             path.write_bytes(kept)
-        self.rows += rows
+        return rows
 
     def add(self, row: Row) -> None:
-        """Keep a row."""
+        """Keep a row.
+
+        Raises:
+            RequestError: the file cannot be written.
+        """
         self.rows.append(row)
         if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
+            with _explained(self._path), self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(row)) + "\n")  # type: ignore[call-overload]  # a dataclass
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read or written: {error.strerror or error}: name another file") from None
 
 
 def _difference(name: str, before: Any, now: Mapping[str, Any]) -> str:
