@@ -8,12 +8,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from mien.cli.main import app
 from mien.errors import RequestError
+from mien.pipeline.compose import Pipeline
 from mien.recorder import Request, capture_to_folder
 from mien.take.folder_lock import locked
 from mien.take.reader import load_take
@@ -359,3 +363,18 @@ def test_messages_that_nobody_can_read_decide_nothing(clip: Path, tmp_path: Path
     )
     for name in "abcd":
         assert load_take(tmp_path / name).summary.state == "complete"
+
+
+def test_a_note_that_names_a_file_is_said_once(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = f"{tmp_path / 'o' / 'a.onnx'}: is an old one"
+    made = Pipeline.__init__
+
+    def noting(pipeline: Pipeline, *args: Any, **more: Any) -> None:
+        made(pipeline, *args, **more)
+        pipeline.notes = (*pipeline.notes, note)
+
+    monkeypatch.setattr(Pipeline, "__init__", noting)
+    run = CliRunner().invoke(app, ["capture", str(clip), "--out", str(tmp_path / "o"), *LIGHT])
+    assert run.exit_code == 0, run.output
+    assert run.stderr.count("is an old one") == 1
+    assert load_take(tmp_path / "o").summary.warnings == ("a.onnx: is an old one",)

@@ -189,6 +189,33 @@ def test_a_worthless_take_is_called_so_first_and_praised_for_nothing(tmp_path: P
     assert not any("blurred" in line for line in verdict.warnings), "dark, which says nothing about blur"
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"quality": Quality(10.0, 20.0, 160.0)}, "The face is dark: points and expressions are less exact"),
+        ({"quality": Quality(10.0, 120.0, 160.0)}, "The face is blurred: small movements"),
+        ({"quality": Quality(100.0, 240.0, 160.0)}, "The face is overexposed: reduce"),
+        ({"head": (40.0, 0.0, 0.0)}, "turned by more than 30°: values"),
+    ],
+)
+def test_of_one_picture_nothing_is_said_in_shares_of_frames(
+    tmp_path: Path, more: dict[str, object], words: str
+) -> None:
+    records = [record(0, face(**more))]  # type: ignore[arg-type]
+    lines = judged(store(tmp_path, records, source=SourceInfo("a.jpg", "photo"))).warnings
+    assert [words in line for line in lines].count(True) == 1
+    assert not any("hardly of use" in line or "%" in line or "record" in line for line in lines)
+
+
+def test_how_much_is_blurred_is_a_share_of_what_is_not_dark(tmp_path: Path) -> None:
+    """60 dark frames say nothing about blur; of the 60 others 15 are blurred: more than a fifth."""
+    quality = [Quality(10.0, 20.0, 160.0)] * 60 + [Quality(10.0, 120.0, 160.0)] * 15
+    quality += [Quality(100.0, 120.0, 160.0)] * 45
+    text = said(tmp_path, [record(i, face(quality=q), t_ns=i * FAST_NS) for i, q in enumerate(quality)])
+    assert "blurred in 25% of its frames that are not dark" in text
+    assert "dark in 50%" in text
+
+
 def test_without_any_face_nothing_is_praised(tmp_path: Path) -> None:
     assert judged(store(tmp_path / "take", [record(i, t_ns=i * 33_000_000) for i in range(COUNT)])).notes == []
 

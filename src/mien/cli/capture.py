@@ -114,6 +114,7 @@ def _perform(request: Request, json_output: bool) -> None:
     from mien.cli.progress import CaptureProgress
     from mien.output_folder import has_take
     from mien.recorder import capture_to_folder
+    from mien.recorder.request import PathNames
 
     stop = threading.Event()
 
@@ -134,7 +135,8 @@ def _perform(request: Request, json_output: bool) -> None:
         for s, handler in previous.items():
             signal.signal(s, handler)
     result_told = printed(json.dumps(_figures(outcome), indent=2)) if json_output else True
-    _tell(request, outcome, progress.told)
+    names = PathNames(request)
+    _tell(request, outcome, {names.shortened(line) for line in progress.told})
     if outcome.error is not None:
         raise outcome.error
     if outcome.summary.state == "interrupted" or outcome.missing:
@@ -169,7 +171,7 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
 
 
 def _tell(request: Request, outcome: Outcome, told: Container[str]) -> None:
-    """What a person wants to know, on standard error; `told` is known already."""
+    """What a person wants to know, on standard error; `told` is known already, as the take stores it."""
     summary = outcome.summary
     for line in (*summary.warnings, *outcome.warnings):
         if line not in told:

@@ -94,7 +94,7 @@ def _worthless(facts: TakeFacts) -> list[str]:
             f"This take is hardly of use: a face was found in {counted(int((facts.faces > 0).sum()), 'frame')} of "
             f"{frames:,} only. Everything below is about these few."
         )
-    if facts.tracks and (share := _dark_share(facts)) > NEARLY_ALL_DARK:
+    if frames > 1 and facts.tracks and (share := _dark_share(facts)) > NEARLY_ALL_DARK:
         out.append(
             f"This take is hardly of use: the face is dark in {share:.0%} of its frames. Points and expressions are "
             "less exact than in light, small movements are lost in the noise: light it from the front and record again."
@@ -216,22 +216,30 @@ def _seeing(facts: TakeFacts) -> list[str]:
     main = facts.tracks[0]
     yaw = np.abs(main.seen("head")[:, 0])
     sharpness, brightness, size = main.seen("quality").T
-    out = []
+    still, out = len(facts.faces) == 1, []
     if (share := _share(yaw > TURNED_DEG, yaw)) > 0.1:
         out.append(
-            f"The head is turned by more than {TURNED_DEG:.0f}° in {share:.0%} of its frames: "
+            f"The head is turned by more than {TURNED_DEG:.0f}°{_how_often(share, still)}: "
             "values of the far side of the face are less certain there."
         )
     # Darkness alone makes edges weak: of a dark face nothing says whether it is blurred too.
-    if (share := _share((sharpness < BLURRED) & ~(brightness < DARK), sharpness)) > 0.2:
-        out.append(f"The face is blurred in {share:.0%} of its frames: small movements cannot be seen.")
+    lit = ~(brightness < DARK)
+    if (share := _share(sharpness[lit] < BLURRED, sharpness[lit])) > 0.2:
+        which = "" if lit.all() else " that are not dark"
+        out.append(f"The face is blurred{_how_often(share, still)}{which}: small movements cannot be seen.")
     if (share := _share(size < SMALL_PX, size)) > 0.5:
         out.append(f"The face is small ({np.nanmedian(size):.0f} px): come closer or record at a higher resolution.")
-    if 0.3 < (share := _share(brightness < DARK, brightness)) <= NEARLY_ALL_DARK:
+    if still and (brightness < DARK).any():
+        out.append("The face is dark: points and expressions are less exact than in light.")
+    elif 0.3 < (share := _share(~lit, brightness)) <= NEARLY_ALL_DARK:
         out.append(f"The face is dark in {share:.0%} of its frames: light it from the front.")
     if (share := _share(brightness > BRIGHT, brightness)) > 0.3:
-        out.append(f"The face is overexposed in {share:.0%} of its frames: reduce the light or the exposure.")
+        out.append(f"The face is overexposed{_how_often(share, still)}: reduce the light or the exposure.")
     return out
+
+
+def _how_often(share: float, still: bool) -> str:
+    return "" if still else f" in {share:.0%} of its frames"
 
 
 def _share(hit: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], values: Float32) -> float:
