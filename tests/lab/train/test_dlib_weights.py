@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the lab extra")
 
 from mien.action_units.face_crop import HALF, HEIGHT  # noqa: E402
 from mien.errors import ModelError  # noqa: E402
-from mien.lab.models.expression.catalogue import make  # noqa: E402
+from mien.lab.models.expression.catalogue import NETWORKS, make  # noqa: E402
 from mien.lab.models.expression.recognition import Recognition, RecognitionSpec  # noqa: E402
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec  # noqa: E402
 from mien.lab.train.dlib_weights import begin_with_dlib, dlib_tensors  # noqa: E402
@@ -124,6 +124,38 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     net = make({"name": "compact", "widths": [8], "blocks": [1]}, 3)
     with pytest.raises(ModelError, match=r"no layer of 8 filters 3×3 over 3"):
         begin_with_dlib(net, path, [torch.randn(2, 3, 32, 32)])
+
+
+def _of_layers(*layers: torch.nn.Module) -> torch.nn.Module:
+    return torch.nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("name", ["mtcnn", "immtcnn", "efficient_face", "poker_face", "hybrid"])
+def test_a_network_of_the_catalogue_that_is_built_otherwise_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "some.dat"
+    path.write_bytes(_file(_layers(np.random.default_rng(1))))
+    entry = NETWORKS[name]
+    with pytest.raises(ModelError, match="cannot begin with dlib's weights"):
+        begin_with_dlib(entry.make(entry.tiny), path, list(entry.inputs(2, entry.tiny_px)))
+
+
+@pytest.mark.parametrize("what", ["nothing", "bare", "two bare", "turned", "one more", "wider"])
+def test_one_that_could_be_filled_in_part_only_is_refused(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "some.dat"
+    path.write_bytes(_file(_layers(np.random.default_rng(1))))
+    conv, norm = torch.nn.Conv2d(3, 32, 3), torch.nn.BatchNorm2d(32)
+    net = {
+        "nothing": _of_layers(torch.nn.ReLU()),
+        "bare": _of_layers(conv),
+        "two bare": _of_layers(conv, torch.nn.Conv2d(32, 32, 3)),
+        "turned": _of_layers(torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 3, 3)),
+        "one more": _of_layers(conv, norm, torch.nn.Conv2d(32, 32, 3)),
+        "wider": _of_layers(conv, torch.nn.BatchNorm2d(33)),
+    }[what]
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    with pytest.raises(ModelError, match="Sequential cannot begin"):
+        begin_with_dlib(net, path, [torch.randn(2, 3, 32, 32)])
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
 
 
 def test_the_reader_of_shapes_begins_with_them(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Nothing in the file is executed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def begin_with_dlib(trunk: nn.Module, path: Path, batches: Sequence[Tensor]) -> 
         `trunk`, in training mode.
 
     Raises:
-        ModelError: another file, or a trunk of another size.
+        ModelError: another file, or a trunk of another size or build.
     """
     rest = iter(dlib_tensors(path))
     shifts: dict[nn.BatchNorm2d, Tensor] = {}
@@ -100,9 +101,20 @@ def begin_with_dlib(trunk: nn.Module, path: Path, batches: Sequence[Tensor]) -> 
 
 
 def _layers(net: nn.Module) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """The convolutions and the normalisations behind them; a network with any others could only be filled in part."""
     modules = [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
-    pairs = zip(modules[::2], modules[1::2], strict=True)
-    return [(c, n) for c, n in pairs if isinstance(c, nn.Conv2d) and isinstance(n, nn.BatchNorm2d)]
+    out: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    for conv, norm in zip_longest(modules[::2], modules[1::2]):
+        if not isinstance(conv, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
+            break
+        if norm.num_features == conv.out_channels:
+            out.append((conv, norm))
+    if not modules or 2 * len(out) != len(modules):
+        raise ModelError(
+            f"{type(net).__name__} cannot begin with dlib's weights: for that every convolution must have a batch "
+            "normalisation behind it, as in the networks recognition and shape_reader"
+        )
+    return out
 
 
 def _fill(conv: nn.Conv2d, weights: Float32 | None, scale: Float32 | None, path: Path) -> Tensor:
