@@ -17,13 +17,23 @@ entry.main()
 """
 
 
+_ALL = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+
+
 @pytest.mark.parametrize(
-    ("words", "before", "after"), [(["studio"], None, "1"), (["live"], "2", "2"), (["lab", "train"], None, "None")]
+    ("words", "said", "after"),
+    [
+        (["studio"], {}, "1"),
+        (["live"], {"OPENBLAS_NUM_THREADS": "2"}, "2"),
+        (["live"], {"GOTO_NUM_THREADS": "2"}, "None"),
+        (["live"], {"OMP_NUM_THREADS": "2"}, "None"),
+        (["lab", "train"], {}, "None"),
+    ],
 )
-def test_one_thread_multiplies_small_matrices(words: list[str], before: str | None, after: str) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
-    if before is not None:
-        environment["OPENBLAS_NUM_THREADS"] = before
+def test_one_thread_multiplies_small_matrices_unless_the_user_says_otherwise(
+    words: list[str], said: dict[str, str], after: str
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in _ALL} | said
     done = subprocess.run(
         [sys.executable, "-c", _SAYS, *words], env=environment, capture_output=True, text=True, check=True
     )

@@ -50,6 +50,10 @@ app.add_typer(avatar, name="avatar")
 app.add_typer(lab, name="lab")
 
 
+_THREADS_OF_PRODUCTS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+"""OpenBLAS asks for them in this order."""
+
+
 def _version(show: bool) -> None:
     if show:
         from importlib.metadata import version
@@ -72,8 +76,8 @@ def _one_thread_for_products() -> None:
     busily between two of them, on a core that the capture needs. What the user says goes first; the laboratory
     multiplies large ones.
     """
-    if sys.argv[1:2] != ["lab"]:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is loaded, which it is not yet
+    if sys.argv[1:2] != ["lab"] and not any(name in os.environ for name in _THREADS_OF_PRODUCTS):
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is loaded, which it is not yet
 
 
 def main() -> None:
