@@ -7,6 +7,7 @@ import threading
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,3 +158,21 @@ def test_a_capture_is_not_resumed_with_a_profile_that_was_calibrated_anew(take: 
     profile.write_bytes(before)
     assert capture_to_folder(replace(request, resume=True)).summary.state == "complete"
     assert len(load_take(out)) == 100
+
+
+def test_smiles_are_taken_as_they_are_while_watching(
+    take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide asks for smiles; a solver that believes them only as far as the mood allows would lose them."""
+    asked: list[Any] = []
+
+    def refusing(config: Any, info: object) -> None:
+        asked.append(config)
+        raise ConfigError("seen enough")
+
+    monkeypatch.setattr("mien.recorder.calibrate.compose", refusing)
+    told = ("action_units.mood=true", "action_units.max_yaw_deg=50")
+    with pytest.raises(ConfigError, match="seen enough"):
+        calibrate(CalibrationRequest(str(take / "take.parquet"), tmp_path / "p.toml", overrides=told))
+    assert asked[0]["action_units"]["mood"] is False
+    assert asked[0]["action_units"]["max_yaw_deg"] == 50

@@ -75,37 +75,62 @@ def calibrate(
         SinkError: a file cannot be written.
     """
     _check_out(request.out)
-    config = load_config(request.preset, request.overrides)
-    check_options(config)
-    slot = _solver_slot(config)
-    table = {k: v for k, v in config[slot].items() if k != "use"}
-    if table.get("profile") is not None:
-        raise ConfigError(f"{slot}.profile: a calibration starts without one")
-    config = {
-        **config,
-        slot: {**config[slot], "mood": False},
-    }  # the guide asks for smiles, whatever the rest looks like
+    config = _uncalibrated(request)
     source = source or open_source(request.source, options=config.get("source"))
-    guided = source.info.live if request.guided is None else request.guided
-    guide = request.guide if guided else None
     try:
-        with compose(config, source.info) as pipeline:
-            watch = _Watch(pipeline, guide, asked if source.info.live else None, stop or threading.Event())
-            for record in run(source, pipeline, stop=watch.stop):
-                watch.see(record)
-                if seen is not None:
-                    seen(record)
-            track, frames = watch.person()
-            facts: dict[str, str | float | bool] = {"source": source.info.name, "guided": guided}
-            solver = next(s for _, s in pipeline.stages if isinstance(s, LandmarkSolver))
-            facts["frames"] = float(len(frames))
-            found = fit(frames, solver, facts, guide, solver.at_rest(track), pictures=watch.pictures)
+        found = _watched(request, config, source, asked, stop or threading.Event(), seen)
     finally:
         source.close()
     write_profile(found.profile, request.out)
     picture = request.out.with_suffix(".png")
     write_picture(found, picture)
     return found, [request.out, picture]
+
+
+def _uncalibrated(request: CalibrationRequest) -> dict[str, Any]:
+    """The configuration to watch with: the preset's, without a profile and with every smile as it is.
+
+    Raises:
+        ConfigError: there is no landmark solver, or it has a profile already; unknown keys.
+    """
+    config = load_config(request.preset, request.overrides)
+    check_options(config)
+    slot = _solver_slot(config)
+    if config[slot].get("profile") is not None:
+        raise ConfigError(f"{slot}.profile: a calibration starts without one")
+    return _believing_smiles(config, slot)
+
+
+def _believing_smiles(config: Mapping[str, Any], slot: str) -> dict[str, Any]:
+    """The solver takes every smile as it is: the guide asks for smiles, whatever the rest of the face looks like."""
+    return {**config, slot: {**config[slot], "mood": False}}
+
+
+def _watched(
+    request: CalibrationRequest,
+    config: Mapping[str, Any],
+    source: Source,
+    asked: Callable[[Step], None] | None,
+    stop: threading.Event,
+    seen: Callable[[FrameRecord], None] | None,
+) -> Calibration:
+    """Watch the source to its end or the guide's, and fit what was seen; see `calibrate`."""
+    guided = source.info.live if request.guided is None else request.guided
+    guide = request.guide if guided else None
+    with compose(config, source.info) as pipeline:
+        watch = _Watch(pipeline, guide, asked if source.info.live else None, stop)
+        for record in run(source, pipeline, stop=watch.stop):
+            watch.see(record)
+            if seen is not None:
+                seen(record)
+        track, frames = watch.person()
+        solver = next(s for _, s in pipeline.stages if isinstance(s, LandmarkSolver))
+        facts: dict[str, str | float | bool] = {
+            "source": source.info.name,
+            "guided": guided,
+            "frames": float(len(frames)),
+        }
+        return fit(frames, solver, facts, guide, solver.at_rest(track), pictures=watch.pictures)
 
 
 def _check_out(path: Path) -> None:
