@@ -17,9 +17,8 @@ async function open() {
   await canvas.focus();
 }
 
-const press = async (key, times = 1) => {
-  for (let k = 0; k < times; k++) await page.keyboard.press(key);
-};
+/** Quick hands: the next key is pressed before the page has dealt with the last. */
+const press = (key, times = 1) => Promise.all(Array.from({ length: times }, () => page.keyboard.press(key)));
 
 /** Go to a frame: into the ruler, where the whole take is seen. */
 async function go(row) {

@@ -7,9 +7,8 @@ const READY = { live: ".meter", takes: ".take", perform: ".shelf button", avatar
 const own = await started(executablePath);
 const page = await own.opened();
 const seen = {};
-const press = async (key, times = 1) => {
-  for (let k = 0; k < times; k++) await page.keyboard.press(key);
-};
+/** Quick hands: the next key is pressed before the page has dealt with the last. */
+const press = (key, times = 1) => Promise.all(Array.from({ length: times }, () => page.keyboard.press(key)));
 /** Tab until the focus is there. */
 async function tabTo(selector, back = false) {
   for (let k = 0; k < 120; k++) {
