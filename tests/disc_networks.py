@@ -249,5 +249,6 @@ def write_all(root: Path) -> Path:
     write_ssd(root / "ssd-face")
     write_heatmaps(root / "hrnet98-128")
     write_points(root / "points98-128")
-    write_expression(root / "expression48")
+    for name in ("expression48", "expression96"):
+        write_expression(root / name)
     return root

@@ -99,3 +99,17 @@ def test_another_part_in_a_slot_does_not_inherit_the_options_of_the_old_one(tmp_
     assert load_config("offline")["landmarks"]["mirrored"] is True
     assert load_config(str(own))["landmarks"] == {"use": "landmarks/mediapipe"}
     assert load_config(str(own))["detect"]["max_faces"] == 1
+
+
+def test_another_part_takes_over_none_of_the_presets_options_but_those_that_are_set() -> None:
+    plain = load_config("balanced", ["expression.use=expression/action_units"])
+    assert plain["expression"] == {"use": "expression/action_units"}
+    for order in (
+        ("landmarks.mirrored=true", "landmarks.use=landmarks/points98"),
+        ("landmarks.use=landmarks/points98",),
+    ):
+        found = load_config("balanced", order)["landmarks"]
+        assert "min_evidence_new" not in found
+        assert found.get("mirrored") == (True if len(order) == 2 else None)
+    same = load_config("balanced", ["landmarks.use=landmarks/hrnet98"])
+    assert same["landmarks"] == load_config("balanced")["landmarks"]

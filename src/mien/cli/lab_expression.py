@@ -61,7 +61,7 @@ def evaluate_expression(
     With --json, "accuracy", "macro_f1" and "support" are those of the first run; "runs" holds all of them.
     """
     module = "mien.lab.evaluate.expression:"
-    names = tuple(model or (() if preset else ("expression48",)))
+    names = tuple(model or (() if preset else ("expression96",)))
     request = load(module + "Request")(data, names, split, count, not whole, points, flip, preset)
     with StepProgress("reading", "faces") as progress:
 

@@ -39,7 +39,7 @@ _LEAST_INSIDE = 0.5
 class Options(stage.Options):
     """Options of `NetworkExpression`."""
 
-    model: str = Field(default="expression48", description="name of a shipped model, or a folder with model.onnx")
+    model: str = Field(default="expression96", description="name of a shipped model, or a folder with model.onnx")
     mirrored: bool = Field(
         default=True, description="answer with the mean over the crop and its mirror image: steadier, twice the time"
     )

@@ -39,7 +39,7 @@ def load_config(preset: str = "balanced", overrides: Iterable[str] = ()) -> dict
     config = _read_preset(preset)
     _check_shape(config, f'preset "{preset}"')
     tables = set(config)
-    for override in overrides:
+    for override in sorted(overrides, key=lambda text: not _names_part(text)):  # a part first, then its options
         _apply(config, override, tables)
     _check_shape(config, f'preset "{preset}" with --set')
     return {"preset": preset if preset in preset_names() else Path(preset).name, **config}
@@ -124,7 +124,14 @@ def _apply(config: dict[str, Any], override: str, tables: set[str]) -> None:
         target = target.setdefault(part, {})
         if not isinstance(target, dict):
             raise ConfigError(f'--set {override}: "{part}" is a value, not a table')
-    target[path[-1]] = _value(text)
+    value = _value(text)
+    if _other_part(target, {path[-1]: value}):
+        target.clear()
+    target[path[-1]] = value
+
+
+def _names_part(override: str) -> bool:
+    return override.partition("=")[0].strip().endswith(".use")
 
 
 def _value(text: str) -> Any:

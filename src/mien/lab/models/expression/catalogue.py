@@ -23,6 +23,7 @@ from mien.lab.models.expression.efficient_face import EfficientFace, EfficientFa
 from mien.lab.models.expression.hybrid import Hybrid, HybridSpec
 from mien.lab.models.expression.irnet import Irnet, IrnetSpec
 from mien.lab.models.expression.multi_task import MultiTask, MultiTaskSpec
+from mien.lab.models.expression.pair import Pair
 from mien.lab.models.expression.poker_face import PokerFace, PokerFaceSpec
 from mien.lab.models.expression.poster import Poster, PosterSpec
 from mien.lab.models.expression.poster_plus import PosterPlus, PosterPlusSpec
@@ -177,11 +178,15 @@ def entry(name: str) -> Entry:
 
 
 def make(table: Mapping[str, Any], classes: int) -> ExpressionNetwork:
-    """A network as a recipe's [model] says: `name`, and any field of its spec.
+    """A network as a recipe's [model] says: `name`, and any field of its spec; or the name "pair" with `first` and
+    `second`, each such a table, and `halved` (see `Pair`).
 
     Raises:
         ConfigError: unknown name or field.
     """
+    if table.get("name") == "pair":
+        first, second = (make(table.get(which, {}), classes) for which in ("first", "second"))
+        return Pair(first, second, int(table.get("halved", 1)), classes)
     options = {k: v for k, v in table.items() if k != "name"}
     one = entry(str(table.get("name", "")))
     for key, value in options.items():
