@@ -44,7 +44,7 @@ class PointLandmarks(NetworkLandmarks):
         if self.options.model != Options().model:
             return ""
         return (
-            "the points come from an experimental network (preset fast; error about 10 %): head and gaze follow, "
+            "the points come from an experimental network (preset fast; error about 9 %): head and gaze follow, "
             "expressions and action units are hardly read; preset balanced reads them"
         )
 
