@@ -35,7 +35,7 @@ def test_a_line_cut_off_by_a_stop_is_left_out(tmp_path: Path) -> None:
     assert len(TurnFile(file, HOW).rows) == 2
 
 
-@pytest.mark.parametrize("text", ["not one\n", "", '{"steps": 3, "classes": ["a", "b"]}\n{"method": "mdmd"}\n'])
+@pytest.mark.parametrize("text", ["not one\n", '{"steps": 3, "classes": ["a", "b"]}\n{"method": "mdmd"}\n'])
 def test_another_file_is_refused_and_kept(tmp_path: Path, text: str) -> None:
     file = tmp_path / "turns.jsonl"
     file.write_text(text)
