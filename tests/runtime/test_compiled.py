@@ -77,7 +77,9 @@ def test_a_damaged_file_is_as_good_as_none(
     assert compiled.kept(file.stem) is not None, "made anew"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+@pytest.mark.skipif(
+    os.name != "posix", reason="only POSIX has modes that say who may write; elsewhere nothing is checked"
+)
 def test_a_folder_that_others_may_write_is_not_trusted(
     tiny_model: bytes, folder: Path, compilations: list[int]
 ) -> None:
@@ -87,7 +89,9 @@ def test_a_folder_that_others_may_write_is_not_trusted(
     assert len(compilations) == 2
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+@pytest.mark.skipif(
+    os.name != "posix", reason="only POSIX has modes that say who may write; elsewhere nothing is checked"
+)
 @pytest.mark.parametrize("what", ["writable", "foreign", "folder", "pipe"])
 def test_a_file_that_is_not_ours_alone_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     compiled.keep("a", compiled.Compiled((), (), b"x"))
@@ -151,7 +155,7 @@ def test_nothing_is_written_out_that_cannot_be_kept(
     tiny_model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     if why == "written by others" and os.name != "posix":
-        pytest.skip("POSIX modes")
+        pytest.skip("only POSIX has modes that say who may write; elsewhere nothing is checked")
     folder = tmp_path / "networks"
     if why == "in the way":
         folder.write_text("a file")

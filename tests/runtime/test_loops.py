@@ -54,7 +54,9 @@ def test_all_loops_are_made_here() -> None:
     assert [p.relative_to(root).as_posix() for p in users] == ["runtime/loops.py"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+@pytest.mark.skipif(
+    os.name != "posix", reason="only POSIX has modes that say who may write; elsewhere nothing is checked"
+)
 @pytest.mark.parametrize("mode", [0o700, 0o777])
 def test_a_folder_that_others_may_write_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
     monkeypatch.setattr(caching.config, "CACHE_DIR", str(tmp_path))

@@ -7,9 +7,9 @@ const ARGUMENTS = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
-/** A browser of its own with one context; `errors` collects what the pages of `opened` complain about. */
-export async function started(executablePath, more = {}) {
-  const browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+/** A browser of its own, with more arguments, and one context; `errors` collects what the pages of `opened` complain about. */
+export async function started(executablePath, more = {}, args = []) {
+  const browser = await chromium.launch({ executablePath, args: [...ARGUMENTS, ...args] });
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, ...more });
   context.setDefaultTimeout(WAIT.timeout);
   const errors = [];

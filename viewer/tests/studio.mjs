@@ -1,28 +1,14 @@
 // The whole studio in a real browser: node viewer/tests/studio.mjs ADDRESS CHROMIUM CHARACTER.glb FOLDER [PART ...]
 // The browser's camera plays FOLDER/camera.mjpeg. Prints one JSON object with what was seen; any failure ends with an error and a picture in FOLDER.
 import { readFile } from "node:fs/promises";
-import { chromium } from "playwright-core";
+import { WAIT, finished, started } from "./browser.mjs";
 
 const [address, executablePath, character, folder, ...only] = process.argv.slice(2);
-const WAIT = { timeout: Number(process.env.MIEN_TEST_WAIT_MS ?? 60_000) };
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox", "--use-angle=gl-egl", "--ignore-gpu-blocklist", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-    `--use-file-for-fake-video-capture=${folder}/camera.mjpeg`,
-  ],
-});
-const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, acceptDownloads: true });
-context.setDefaultTimeout(WAIT.timeout);
-const errors = [];
-async function opened() {
-  const one = await context.newPage();
-  one.on("console", (m) => m.type() === "error" && errors.push(m.text()));
-  one.on("pageerror", (e) => errors.push(e.message));
-  return one;
-}
+const camera = [
+  "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+  `--use-file-for-fake-video-capture=${folder}/camera.mjpeg`,
+];
+const { browser, context, errors, opened } = await started(executablePath, { acceptDownloads: true }, camera);
 const page = await opened();
 const seen = {};
 
@@ -355,17 +341,5 @@ async function perform() {
   await page.locator(".timeline canvas").waitFor(WAIT);
 }
 
-let failure = null;
 const parts = [vrm, avatars, edit, quick_hands, perform, live, browser_camera, calibrate, refused, reconnect, fits];
-for (const part of parts.filter((p) => !only.length || only.includes(p.name))) {
-  try {
-    await part();
-  } catch (error) {
-    failure = `${part.name}: ${error.message}`;
-    await page.screenshot({ path: `${folder}/failed.png` }).catch(() => undefined);
-    break;
-  }
-}
-await browser.close();
-console.log(JSON.stringify({ ...seen, errors, failure }));
-process.exit(failure ? 1 : 0);
+await finished(parts, only, { browser, errors }, page, seen, folder);

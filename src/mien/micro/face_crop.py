@@ -53,11 +53,6 @@ def apply(matrix: Float64, xy: npt.ArrayLike) -> Float64:
     return np.asarray(np.asarray(xy, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2])
 
 
-def eyes_px(crop_from_image: Float64) -> float:
-    """Distance between the outer eye corners in the image, px."""
-    return EYES_PX / float(np.hypot(*crop_from_image[:, 0]))
-
-
 def cut(image: UInt8, crop_from_image: Float64) -> UInt8:
     """(SIDE, SIDE) uint8 grey crop; a larger face is averaged down, not thinned out.
 
