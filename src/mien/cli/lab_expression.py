@@ -15,11 +15,11 @@ from mien.pipeline.registry import load
 
 
 def train_expression(
-    data: Annotated[list[str], typer.Option(help="NAME:PATH of labelled faces, e.g. rafdb:DIR; may be repeated.")],
+    data: Annotated[list[str], typer.Option(help="NAME:PATH of labelled faces or clips, e.g. rafdb:DIR; repeatable.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same command goes on where it stopped.")],
     model: Annotated[str, typer.Option(help="Name of a network; see docs/expressions.md.")] = "",
     recipe: Annotated[Path | None, typer.Option(help="TOML file; see recipes/expression-*.toml.")] = None,
-    points: Annotated[Path | None, typer.Option(help="File that keeps the landmarks found in the faces.")] = None,
+    points: Annotated[Path | None, typer.Option(help="File that keeps landmarks; of clips, a folder.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Training time; the schedule fits into it.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything that is left to chance.")] = None,
@@ -43,14 +43,14 @@ def train_expression(
 
 
 def evaluate_expression(
-    data: Annotated[str, typer.Option(help="NAME:PATH of labelled faces; folder:DIR has one folder per class.")],
+    data: Annotated[str, typer.Option(help="NAME:PATH of labelled faces or clips; folder:DIR has a folder per class.")],
     model: Annotated[
         list[str] | None, typer.Option(help="Shipped model, folder, checkpoint .pt, or fer; all see the same faces.")
     ] = None,
     split: Annotated[str, typer.Option(help="Only this split.")] = "",
     count: Annotated[int, typer.Option(min=0, help="Faces, evenly spread; 0 = all.")] = 0,
     preset: Annotated[str, typer.Option(help="Also run this preset on the whole pictures, end to end.")] = "",
-    points: Annotated[Path | None, typer.Option(help="File that keeps the landmarks found in the faces.")] = None,
+    points: Annotated[Path | None, typer.Option(help="File that keeps landmarks; of clips, a folder.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Show whole pictures instead of aligned crops.")] = False,
     flip: Annotated[bool, typer.Option(help="Mean with the mirror image, as the runtime does.")] = True,
     out: Annotated[Path | None, typer.Option(help="A folder for figures.json and the reliability diagrams.")] = None,
@@ -72,9 +72,10 @@ def evaluate_expression(
 
         runs = load(module + "evaluate")(request, told)
     results: list[dict[str, Any]] = [load(module + "figures")(run) for run in runs]
+    report = "mien.lab.evaluate.expression_report:"
     if out is not None:
-        load("mien.lab.evaluate.expression_report:write_report")(results, out)
+        load(report + "write_report")(results, out)
     first = {key: results[0][key] for key in ("accuracy", "macro_f1", "support")}
     text = json.dumps({**first, "runs": results}, indent=2, ensure_ascii=False) if json_output else ""
-    if not printed(text or load(module + "table")(results)):
+    if not printed(text or load(report + "table")(results)):
         raise typer.Exit(1)

@@ -7,11 +7,12 @@ log(x + 0.01); patches of 96 windows (0.96 s).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 
-from mien.core.arrays import Float32, Float64
+from mien.core.arrays import AnyArray, Float32, Float64
 from mien.errors import SourceError
 
 RATE_HZ = 16000
@@ -22,29 +23,55 @@ _LONGEST_S = 3600
 """Longer sound is refused: it would not fit into memory as patches."""
 
 
+class SoundTrack(NamedTuple):
+    """Sound of a file.
+
+    samples: (N,) float32 mono at 16 kHz, −1…1; start_s: stamp of the first one on the container's own clock, s.
+    """
+
+    samples: Float32
+    start_s: float
+
+
 def read_sound(path: Path) -> Float32:
     """(N,) float32 mono samples at 16 kHz, −1…1, from the first sound stream of a file.
 
     Raises:
         SourceError: it cannot be read, has no sound, or is longer than an hour.
     """
+    track = sound_track(path)
+    if track is None:
+        raise SourceError(f"{path}: has no sound")
+    return track.samples
+
+
+def sound_track(path: Path) -> SoundTrack | None:
+    """The first sound stream of a file, or None if it has none.
+
+    Raises:
+        SourceError: the file or its sound cannot be read, or it is longer than an hour.
+    """
     try:
         with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise SourceError(f"{path}: has no sound")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
-            parts, total = [], 0
-            for frame in container.decode(container.streams.audio[0]):
-                for done in resampler.resample(frame):
-                    parts.append(done.to_ndarray().reshape(-1))
-                    total += len(parts[-1])
-                if total > _LONGEST_S * RATE_HZ:
-                    raise SourceError(f"{path}: its sound is longer than an hour; cut it first")
-            parts += [done.to_ndarray().reshape(-1) for done in resampler.resample(None)]
+            return _decoded(container, path) if container.streams.audio else None
     except (OSError, av.error.FFmpegError, ValueError) as error:
         raise SourceError(f"{path}: its sound cannot be read: {error}") from error
+
+
+def _decoded(container: Any, path: Path) -> SoundTrack:
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+    parts: list[AnyArray] = []
+    total, start_s = 0, None
+    for frame in container.decode(container.streams.audio[0]):
+        start_s = float(frame.time or 0.0) if start_s is None else start_s
+        parts += [done.to_ndarray().reshape(-1) for done in resampler.resample(frame)]
+        total += frame.samples
+        if total > _LONGEST_S * frame.sample_rate:
+            raise SourceError(f"{path}: its sound is longer than an hour; cut it first")
+    if parts:
+        parts += [done.to_ndarray().reshape(-1) for done in resampler.resample(None)]
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    return np.asarray(np.nan_to_num(samples), np.float32)
+    return SoundTrack(np.asarray(np.nan_to_num(samples), np.float32), start_s or 0.0)
 
 
 def log_mel(samples: Float32) -> Float32:

@@ -18,13 +18,15 @@ from mien.core.record import FrameRecord, Stamp
 from mien.errors import RequestError
 from mien.lab.datasets.dataset import Dataset, open_dataset
 from mien.lab.datasets.sample import Sample
+from mien.lab.evaluate.expression_clip_readers import looks_at_clips, moments_of, read_on_clips
 from mien.lab.evaluate.expression_readers import Reader, by_name, reader_of
 from mien.lab.metrics.calibration import reliability
 from mien.lab.metrics.classes import accuracy, class_recall, confusion_matrix, macro_f1
 from mien.lab.metrics.score import Score
 from mien.lab.metrics.uncertainty import by_subject
-from mien.lab.train.expression import classes_of
+from mien.lab.train.expression_clips import read_clips
 from mien.lab.train.expression_faces import ExpressionFaces, is_double, read_faces
+from mien.lab.train.expression_plan import classes_of
 from mien.lab.train.expression_points import points_of
 from mien.pipeline.compose import Pipeline, compose
 from mien.pipeline.config import load_config
@@ -44,7 +46,8 @@ class Request:
         split: only this part; "" = everything.
         count: faces, evenly spread; 0 = all.
         aligned: crops follow the landmarks; False = whole pictures.
-        points: file that keeps the points found; None = they are found anew.
+        points: file that keeps the points found, with networks of clips the folder that keeps what was read of the
+            clips; None = they are found anew.
         flip: mean with the mirror image.
         end_to_end: also run this preset on whole pictures; "" = not.
     """
@@ -95,6 +98,8 @@ def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Ru
     dataset = open_dataset(request.data)
     samples = labelled(dataset.split(request.split) if request.split else dataset, request.count)
     classes = classes_of([dataset], ())
+    if any(looks_at_clips(word) for word in request.models):
+        return _on_clips(request, samples, classes, told)
     runs = []
     if request.models:
         faces = _faces(request, samples, classes)
@@ -110,6 +115,22 @@ def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Ru
             told(done, len(request.models))
     if request.end_to_end:
         runs.append(_in_pictures(request, samples, classes, told))
+    return runs
+
+
+def _on_clips(request: Request, samples: Sequence[Sample], classes: tuple[str, ...], told: Told) -> list[Run]:
+    """Networks of clips, each also without the sound, and networks of pictures: their mean over the same moments."""
+    if request.end_to_end:
+        raise RequestError("clips are read by the whole chain anyway: leave --preset out with a network of clips")
+    moments = next(n for word in request.models if (n := moments_of(word)))
+    clips = read_clips(samples, classes, moments, request.points, aligned=request.aligned, told=told)
+    truth = clips.probabilities.argmax(axis=1).astype(np.int64)
+    protocol = f"clips, {moments} moments, " + ("aligned crops" if request.aligned else "whole pictures")
+    runs = []
+    for word in request.models:
+        for said in read_on_clips(word, clips, flip=request.flip):
+            found = by_name(said.found, said.classes, classes)
+            runs.append(Run(said.name, protocol, classes, truth, found, clips.names, said.latency_ms))
     return runs
 
 
@@ -225,25 +246,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """The runs in words: one line each, then the confusion of every one."""
-    lines = []
-    for r in results:
-        low, high = r["accuracy_interval"]
-        interval = f" [{low:.4f}, {high:.4f}]" if low is not None else ""
-        ece = f", ECE {r['ece']:.3f}" if r.get("ece") is not None else ""
-        time = f", {r['latency_ms']:.2f} ms a face" if r["latency_ms"] is not None else ""
-        missed = f", {r['not_found']} not found" if r["not_found"] else ""
-        lines.append(
-            f"{r['name']}, {r['protocol']}: accuracy {r['accuracy']:.4f}{interval}, macro F1 {r['macro_f1']:.4f}"
-            f"{ece}{time}; {r['faces']} faces{missed}"
-        )
-        width = max(len(c) for c in r["classes"])
-        for name, row in zip(r["classes"], r["confusion"], strict=False):
-            recall = r["recall"][name]
-            told = "–" if recall is None else f"{recall:.3f}"
-            counts = " ".join(f"{n:5d}" for n in row)
-            lines.append(f"  {name:>{width}} {counts}   n {r['support'][name]:5d}, recall {told}")
-    return "\n".join(lines)

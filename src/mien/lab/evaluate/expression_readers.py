@@ -135,6 +135,8 @@ def load_net(checkpoint: Path) -> tuple[ExpressionNetwork, dict[str, Any]]:
 def checkpoint_reader(checkpoint: Path, *, flip: bool) -> NetReader:
     """The reader of a training run."""
     net, facts = load_net(checkpoint)
+    if "clips" in facts:
+        raise RequestError(f"{checkpoint}: its network looks at clips with sound, not at single pictures")
     name = f"{facts['model']['name']} ({checkpoint.parent.name})"
     return NetReader(net, int(facts["task"]["input_px"]), name, tuple(facts["classes"]), flip)
 
@@ -143,7 +145,7 @@ def reader_of(word: str, *, flip: bool) -> Reader:
     """A reader by one word: a checkpoint (.pt), "fer", or a model (shipped name or folder).
 
     Raises:
-        RequestError: nothing is named.
+        RequestError: nothing is named, or it looks at clips.
         ModelError, MissingExtraError: it cannot be opened.
     """
     if not word:

@@ -1,4 +1,4 @@
-"""Figures of expression readers on disk: figures.json, and a reliability diagram of each."""
+"""Figures of expression readers in words, and on disk: figures.json, and a reliability diagram of each."""
 
 from __future__ import annotations
 
@@ -28,6 +28,28 @@ def write_report(results: Sequence[Mapping[str, Any]], folder: Path) -> list[Pat
     except OSError as error:
         raise SinkError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return out
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """The runs in words: one line each, then the confusion of every one."""
+    lines = []
+    for r in results:
+        low, high = r["accuracy_interval"]
+        interval = f" [{low:.4f}, {high:.4f}]" if low is not None else ""
+        ece = f", ECE {r['ece']:.3f}" if r.get("ece") is not None else ""
+        time = f", {r['latency_ms']:.2f} ms a face" if r["latency_ms"] is not None else ""
+        missed = f", {r['not_found']} not found" if r["not_found"] else ""
+        lines.append(
+            f"{r['name']}, {r['protocol']}: accuracy {r['accuracy']:.4f}{interval}, macro F1 {r['macro_f1']:.4f}"
+            f"{ece}{time}; {r['faces']} faces{missed}"
+        )
+        width = max(len(c) for c in r["classes"])
+        for name, row in zip(r["classes"], r["confusion"], strict=False):
+            recall = r["recall"][name]
+            told = "–" if recall is None else f"{recall:.3f}"
+            counts = " ".join(f"{n:5d}" for n in row)
+            lines.append(f"  {name:>{width}} {counts}   n {r['support'][name]:5d}, recall {told}")
+    return "\n".join(lines)
 
 
 def _draw(results: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,13 +22,19 @@ from torch import Tensor, nn
 
 from mien.core.arrays import Float32, Float64, Int64
 from mien.errors import ModelError
+from mien.lab.datasets.audio import BANDS, PATCH
 from mien.lab.evaluate.expression_readers import load_net
 from mien.lab.export import export, parity
 from mien.lab.metrics.calibration import fit_temperature, reliability
 from mien.lab.models.expression.answer import ExpressionNetwork
-from mien.lab.train.expression import FacesSpec, Request, read_training
+from mien.lab.train.expression import FacesSpec, Plan, Request, read_training, read_training_clips
+from mien.lab.train.expression_cards import FER2013, data_cards, limits_of
+from mien.lab.train.expression_clip_task import clip_probabilities
 from mien.lab.train.expression_faces import parted
-from mien.lab.train.expression_task import probabilities
+from mien.lab.train.expression_plan import ClipsSpec
+from mien.lab.train.expression_task import SHAKEN, ExpressionSpec, probabilities
+from mien.lab.train.recipe import settings
+from mien.lab.train.schedule import Schedule
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
 from mien.runtime.store import read_card, write_card
 
@@ -38,25 +45,15 @@ HeldOut = tuple[Float32 | Float64, Int64]
 
 PARITY = 0.02
 """Largest difference of a probability that a backend's arithmetic may make; f32: a tenth of it."""
-FER2013 = DataCard(
-    name="FER2013, training part (48 by 48 px cut-outs of web pictures), without near doubles of validation pictures",
-    licence="none stated; for research; rights in the pictures are with their owners",
-    use="training; 5 % held out for choosing the weights and the temperature",
-)
 _RECIPE = (
     "RGB minus (123.675, 116.28, 103.53) over (58.395, 57.12, 57.375); the square of "
     "mien.expression.aligned: eye corners and nose laid over their mean places"
 )
-LIMITS = (
-    "Seven classes; contempt is not among them.",
-    "Its teachers were single labels of web pictures, which people agree with in about two of three cases; "
-    "fear, sadness and anger are taken for each other and for neutral most often.",
-    "It names what a face looks like, not what its owner feels.",
-    "Trained on grey cut-outs of 48 px, mostly frontal. Profiles, hands before the face and drawn faces read badly.",
+_CLIP = (
+    f"{_RECIPE}; pictures spread evenly over the clip",
+    "VGGish's log-mel (mien.lab.datasets.audio): one patch of 0.96 s around each picture; 0 without sound",
+    "1 where the clip has sound, else 0",
 )
-
-
-_PUPIL = "Part of what it was taught is what older networks read off training pictures: their mistakes may be its own."
 
 
 class Calibrated(nn.Module):
@@ -67,9 +64,9 @@ class Calibrated(nn.Module):
         self.net, self.temperature = net, temperature
         self.train(net.training)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, S, S) normalised RGB → (N, C) probabilities."""
-        return torch.softmax(self.net(x).logits / self.temperature, dim=1)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """(N, 3, S, S) normalised RGB, or what a network of clips takes → (N, C) probabilities."""
+        return torch.softmax(self.net(*inputs).logits / self.temperature, dim=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +98,25 @@ def export_expression(
     net, facts = load_net(checkpoint)
     size = int(facts["task"]["input_px"])
     schema = {7: "expression7", 8: "expression8"}.get(len(facts["classes"]))
-    if schema is None:
+    if schema is None and "clips" not in facts:
         raise ModelError(f"{checkpoint}: {len(facts['classes'])} classes; the runtime knows 7 or 8")
     temperature = _temperature(held_out)
     calibrated = Calibrated(net, temperature)
+    inputs, example, what = _inputs(facts, size)
     scores = (*origin.scores, *_calibration(held_out, temperature))
     card = CardFacts(
         name=name,
         version=version,
-        task=f"facial expression in an aligned {size} px crop: {facts['model']['name']}, temperature {temperature:.3f}",
+        task=f"facial expression in {what}: {facts['model']['name']}, temperature {temperature:.3f}",
         licence="Apache-2.0",
-        inputs=(InputCard(name="image", shape=(None, 3, size, size), recipe=_RECIPE),),
+        inputs=inputs,
         outputs=(
             OutputCard(name="probabilities", shape=(None, len(facts["classes"])), schema=schema, unit="probability"),
         ),
         training=TrainingCard(command=origin.command, commit=origin.commit, data=origin.data),
         scores=scores,
-        limits=(*LIMITS, _PUPIL) if "teachers" in facts else LIMITS,
+        limits=limits_of(facts, origin.data),
     )
-    example = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
     export(calibrated, example, out / name, card)
     gaps = {way: gap["probabilities"] for way, gap in parity(calibrated, example, out / name).items()}
     if max(gaps.values()) > PARITY:
@@ -129,6 +126,22 @@ def export_expression(
         for w, v in gaps.items()
     ]
     return write_card(out / name, card.model_copy(update={"scores": (*scores, *measured)}))
+
+
+def _inputs(facts: Mapping[str, Any], size: int) -> tuple[tuple[InputCard, ...], tuple[Tensor, ...], str]:
+    """The card's inputs, an example of them, and what the network looks at, in words."""
+    chance = torch.Generator().manual_seed(1)
+    if "clips" not in facts:
+        card = InputCard(name="image", shape=(None, 3, size, size), recipe=_RECIPE)
+        return (card,), (torch.randn(2, 3, size, size, generator=chance),), f"an aligned {size} px crop"
+    t = int(facts["clips"]["moments"])
+    shapes = {"image": (t, 3, size, size), "sound": (t, 1, PATCH, BANDS), "has_sound": ()}
+    cards = tuple(
+        InputCard(name=name, shape=(None, *shape), recipe=recipe)
+        for (name, shape), recipe in zip(shapes.items(), _CLIP, strict=True)
+    )
+    examples = (*(torch.randn(2, *shapes[n], generator=chance) for n in ("image", "sound")), torch.tensor([1.0, 0.0]))
+    return cards, examples, f"{t} aligned {size} px crops of a clip and the sound around them"
 
 
 def add_scores(folder: Path, figures: Path, data: str) -> ModelCard:
@@ -179,6 +192,19 @@ def _calibration(held_out: HeldOut, temperature: float) -> tuple[Score, ...]:
     )
 
 
+def _held_out(request: Request, spec: FacesSpec, net: ExpressionNetwork, facts: Mapping[str, Any]) -> HeldOut:
+    """What the network says of the part that its run held out, with mirror images."""
+    size = int(facts["task"]["input_px"])
+    if "clips" in facts:
+        plan = Plan(facts["model"], ExpressionSpec(), Schedule(), SHAKEN, spec, settings(ClipsSpec, facts["clips"]))
+        _, clips = parted(read_training_clips(request, plan), spec.held_out)
+        found, rows = clip_probabilities(net, clips, size, flip=True), clips.probabilities
+    else:
+        _, faces = parted(read_training(request, spec), spec.held_out)
+        found, rows = probabilities(net, faces, size, flip=True), faces.probabilities
+    return found, rows.argmax(axis=1).astype(np.int64)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -196,10 +222,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     net, facts = load_net(given.checkpoint)
     spec = FacesSpec(aligned=bool(facts["aligned"]), held_out=given.held_out, classes=tuple(facts["classes"]))
     request = Request(tuple(given.data), given.checkpoint.parent, points=given.points)
-    _, faces = parted(read_training(request, spec), spec.held_out)
-    found = probabilities(net, faces, int(facts["task"]["input_px"]), flip=True)
-    held_out: HeldOut = (found, faces.probabilities.argmax(axis=1).astype(np.int64))
-    origin = Origin(given.command, given.commit)
+    origin = Origin(given.command, given.commit, data_cards(given.data))
+    held_out = _held_out(request, spec, net, facts)
     card = export_expression(given.checkpoint, given.name, given.out, origin, held_out, given.version)
     for score in card.scores:
         log.info("%s: %.4g (%s)", score.metric, score.value, score.protocol)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self, TypeVar
 from zlib import crc32
 
 import cv2
@@ -22,7 +22,10 @@ from mien.core.schema import load_schema
 from mien.errors import RequestError, SourceError
 from mien.expression.aligned import expression_region
 from mien.lab.datasets.sample import Sample
+from mien.lab.train.expression_labels import is_double, known_labels, label_row, other_labels
 from mien.runtime.warp import warp_crop
+
+__all__ = ["ExpressionFaces", "FoundPoints", "is_double", "label_row", "parted", "placed", "read_faces"]
 
 LARGEST_PX = 256
 """Longer pictures are made smaller when they are taken in."""
@@ -56,6 +59,8 @@ class ExpressionFaces:
         classes: names of the C expressions.
         names: of the subject, or of the picture where the dataset does not say who is shown.
         originals: the pictures as the dataset has them; empty = not kept.
+        affect: (N, 2) valence and arousal, −1…1, NaN = not labelled; None = of none.
+        units: (N, 12) whether the units of Aff-Wild2 are seen, 0 or 1, NaN = not labelled; None = of none.
     """
 
     images: Sequence[UInt8]
@@ -64,6 +69,8 @@ class ExpressionFaces:
     classes: tuple[str, ...]
     names: tuple[str, ...]
     originals: Sequence[UInt8] = ()
+    affect: Float32 | None = None
+    units: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -77,6 +84,8 @@ class ExpressionFaces:
             probabilities=self.probabilities[numbers],
             names=tuple(self.names[i] for i in numbers),
             originals=[self.originals[i] for i in numbers] if self.originals else (),
+            affect=None if self.affect is None else self.affect[numbers],
+            units=None if self.units is None else self.units[numbers],
         )
 
     @property
@@ -110,7 +119,23 @@ def whole_picture(image: UInt8) -> npt.NDArray[np.float64]:
     return np.array([[side, 0, (width - side) / 2 - 0.5], [0, side, (height - side) / 2 - 0.5]], dtype=np.float64)
 
 
-def parted(faces: ExpressionFaces, share: float) -> tuple[ExpressionFaces, ExpressionFaces]:
+class Parted(Protocol):
+    """What `parted` parts: faces or clips."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the subject, or of the item."""
+        ...
+
+    def part(self, numbers: Int64) -> Self:
+        """Some of them."""
+        ...
+
+
+P = TypeVar("P", bound=Parted)
+
+
+def parted(faces: P, share: float) -> tuple[P, P]:
     """Two parts, the second for early stopping. A subject, or where none is known a picture, always falls into the
     same part: the choice is a hash of its name, whatever else is in the set.
 
@@ -123,7 +148,8 @@ def parted(faces: ExpressionFaces, share: float) -> tuple[ExpressionFaces, Expre
     """
     second = np.array([crc32(name.encode()) % 10000 < 10000 * share for name in faces.names])
     if second.all() or not second.any():
-        raise RequestError(f"{len(faces)} faces cannot be parted into {1 - share:.0%} and {share:.0%}")
+        text = f"{len(second)} faces of {len(set(faces.names))} people or pictures"
+        raise RequestError(f"{text} cannot be parted into {1 - share:.0%} and {share:.0%}; see [faces] held_out")
     return faces.part(np.flatnonzero(~second)), faces.part(np.flatnonzero(second))
 
 
@@ -145,7 +171,7 @@ def read_faces(
     Raises:
         SourceError: no usable sample.
     """
-    images, places, rows, names, kept = [], [], [], [], []
+    images, places, rows, names, kept, others = [], [], [], [], [], []
     for sample in samples:
         row = label_row(sample, classes)
         if row is None or is_double(sample):
@@ -155,27 +181,13 @@ def read_faces(
         places.append(place)
         rows.append(row)
         names.append(sample.subject or sample.name)
+        others.append(other_labels(sample))
         if originals:
             kept.append(sample.image())
     if not rows:
         raise SourceError(f"no face with one of the expressions {', '.join(classes)} was found")
-    return ExpressionFaces(images, np.stack(places), np.stack(rows), tuple(classes), tuple(names), kept)
-
-
-def is_double(sample: Sample) -> bool:
-    """Whether the sample may not be learnt from: it is a near double of one that is validated on."""
-    return bool(sample.attributes.get("near_val")) and sample.split == "train"
-
-
-def label_row(sample: Sample, classes: Sequence[str]) -> Float32 | None:
-    """(C,) probabilities of a sample, or None if it shows none of the classes."""
-    label = sample.expression
-    if label is None:
-        return None
-    votes = np.array([label.votes.get(c, 0.0) for c in classes], np.float32)
-    if votes.sum() <= 0:
-        votes = np.array([float(c == label.name) for c in classes], np.float32)
-    return votes / votes.sum() if votes.sum() > 0 else None
+    places_of, labels = np.stack(places), np.stack(rows)
+    return ExpressionFaces(images, places_of, labels, tuple(classes), tuple(names), kept, *known_labels(others))
 
 
 def placed(sample: Sample, points: FoundPoints | None) -> tuple[UInt8, npt.NDArray[np.float64]]:
@@ -185,7 +197,7 @@ def placed(sample: Sample, points: FoundPoints | None) -> tuple[UInt8, npt.NDArr
     if points is not None and points.presence >= TRUSTED:
         region = region_of(points.xy)
         place = unit_of(region) if region is not None else place
-    image, place = _cut(image, place)
+    image, place = cut_around(image, place)
     grey = (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
     return (np.ascontiguousarray(image[..., 0]) if grey else image), place
 
@@ -208,7 +220,7 @@ def _box_place(box_xyxy: Float32) -> npt.NDArray[np.float64]:
     return np.array([[side, 0, (left + right - side) / 2], [0, side, (top + bottom - side) / 2]])
 
 
-def _cut(image: UInt8, place: npt.NDArray[np.float64]) -> tuple[UInt8, npt.NDArray[np.float64]]:
+def cut_around(image: UInt8, place: npt.NDArray[np.float64]) -> tuple[UInt8, npt.NDArray[np.float64]]:
     """The part of a picture that a shaken crop may show, at most `LARGEST_PX`."""
     side = float(np.hypot(*place[:, 0]))
     middle, reach = place @ [0.5, 0.5, 1.0], _REACH * side

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mien.core.arrays import Float32, UInt8
+from mien.core.arrays import Float32, Int64, UInt8
 from mien.lab.metrics.classes import accuracy, confusion_matrix, macro_f1
 from mien.lab.models.expression.answer import ExpressionNetwork, ExpressionTargets
 from mien.lab.train.augment import Augmentation, cover, photographed
@@ -59,24 +60,41 @@ def shake(
     return np.array([[*linear[0], offset[0]], [*linear[1], offset[1]], [0, 0, 1]])
 
 
-class _Crops(Dataset[tuple[UInt8, Float32]]):
+class Rounds:
+    """Item of number n: every one of `count` once in `count` numbers, in an order that changes from round to round."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed = count, seed
+        self._round, self._order = -1, np.zeros(0, np.int64)
+
+    def __getitem__(self, n: int) -> int:
+        turn, place = divmod(n, self.count)
+        if turn != self._round:
+            self._round = turn
+            self._order = np.random.default_rng((self.seed, 1, turn)).permutation(self.count)
+        return int(self._order[place])
+
+
+_NONE: Float32 = np.zeros(0, np.float32)
+"""Labels that no face of the set has."""
+
+
+class _Crops(Dataset[tuple[UInt8, Float32, Float32, Float32]]):
     """Training crop number n. Every face once in N numbers, in an order that changes; chance is seeded by (seed, n)."""
 
     def __init__(self, faces: ExpressionFaces, how: Augmentation, spec: ExpressionSpec, seed: int) -> None:
         self.faces, self.how, self.spec, self.seed = faces, how, spec, seed
-        self._round, self._order = -1, np.zeros(0, np.int64)
+        self._order = Rounds(len(faces), seed)
 
-    def __getitem__(self, n: int) -> tuple[UInt8, Float32]:
-        turn, place = divmod(n, len(self.faces))
-        if turn != self._round:
-            self._round = turn
-            self._order = np.random.default_rng((self.seed, 1, turn)).permutation(len(self.faces))
-        i = int(self._order[place])
+    def __getitem__(self, n: int) -> tuple[UInt8, Float32, Float32, Float32]:
+        i = self._order[n]
         rng = np.random.default_rng((self.seed, n))
         image = self.faces.shaken(i, self.spec.input_px, shake(self.how, self.spec.squeeze, rng))
         if rng.random() < self.how.cover:
             cover(image, np.zeros((0, 2), np.float32), rng)
-        return photographed(image, self.how, rng), self.faces.probabilities[i]
+        affect = _NONE if self.faces.affect is None else self.faces.affect[i]
+        units = _NONE if self.faces.units is None else self.faces.units[i]
+        return photographed(image, self.how, rng), self.faces.probabilities[i], affect, units
 
 
 @dataclass(eq=False)
@@ -113,13 +131,14 @@ class ExpressionTask:
     def batches(self, first_step: int) -> Iterator[tuple[Tensor, ExpressionTargets]]:
         """Normalised crops and targets."""
         crops = _Crops(self.faces, self.how, self.spec, self.seed)
-        for step, (image, labels) in enumerate(crop_batches(crops, first_step, self.batch, self.workers), first_step):
-            x, rows = normalised(image), labels
+        for step, (image, *labels) in enumerate(crop_batches(crops, first_step, self.batch, self.workers), first_step):
+            mixed = [normalised(image), *labels]
             rng = np.random.default_rng((self.seed, 3, step))
             if self.spec.mixup and rng.random() < self.spec.mixed:
                 share = float(rng.beta(self.spec.mixup, self.spec.mixup))
-                x, rows = share * x + (1 - share) * x.flip(0), share * rows + (1 - share) * rows.flip(0)
-            yield x, ExpressionTargets(rows)
+                mixed = [share * one + (1 - share) * one.flip(0) for one in mixed]
+            x, rows, *others = mixed
+            yield x, ExpressionTargets(rows, *(one if one.shape[1] else None for one in others))
 
     def loss(self, batch: tuple[Tensor, ExpressionTargets]) -> tuple[Tensor, Mapping[str, float]]:
         """Loss and its parts."""
@@ -134,7 +153,26 @@ class ExpressionTask:
         return figures(probabilities(self._network, self.held_out, self.spec.input_px, half=self.half), self.held_out)
 
 
-def class_weights(faces: ExpressionFaces, balance: float) -> Float32:
+class Labelled(Protocol):
+    """Faces or clips with their labels; see `ExpressionFaces`."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the C expressions."""
+        ...
+
+    @property
+    def probabilities(self) -> Float32:
+        """(N, C)."""
+        ...
+
+    @property
+    def counts(self) -> Int64:
+        """(C,)."""
+        ...
+
+
+def class_weights(faces: Labelled, balance: float) -> Float32:
     """(C,) weights ∝ count^−balance, mean 1 over the faces; 1 for a class without a face."""
     counts = faces.counts.astype(np.float64)
     weight = np.where(counts > 0, np.maximum(counts, 1) ** -balance, 0)
@@ -164,7 +202,7 @@ def probabilities(
     return np.asarray(np.concatenate(out), np.float32)
 
 
-def figures(found: Float32, faces: ExpressionFaces) -> dict[str, float]:
+def figures(found: Float32, faces: Labelled) -> dict[str, float]:
     """See `ExpressionTask.evaluate`."""
     names = np.array(faces.classes)
     matrix = confusion_matrix(

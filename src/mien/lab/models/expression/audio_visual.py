@@ -83,7 +83,8 @@ class Vggish(nn.Module):
 class AudioVisual(ExpressionNetwork):
     """(B, T, 3, S, S) normalised RGB and (B, T, 1, 96, 64) log-mel → `ExpressionAnswer` of the clips.
 
-    Extra "affect": (B, T, 2) valence and arousal of every moment, −1…1.
+    A third input (B,), 1 or 0, says which clips have sound: what is heard counts as 0 where they have none, which is
+    not the same as silence. Extra "affect": (B, T, 2) valence and arousal of every moment, −1…1.
     """
 
     def __init__(self, spec: AudioVisualSpec) -> None:
@@ -97,12 +98,14 @@ class AudioVisual(ExpressionNetwork):
         self.affect = nn.Linear(spec.hidden, 2)
         self.classifier = nn.Linear(spec.hidden, spec.classes)
 
-    def forward(self, image: Tensor, sound: Tensor | None = None) -> ExpressionAnswer:
-        """See the class; without sound its part is 0."""
+    def forward(self, image: Tensor, sound: Tensor | None = None, has_sound: Tensor | None = None) -> ExpressionAnswer:
+        """See the class; without sound its part is 0, without `has_sound` all have it."""
         b, t = image.shape[:2]
         seen = self.face(self.backbone(image.flatten(0, 1))[-1].mean(dim=(2, 3)))
         silent = seen.new_zeros(b * t, self.spec.audio.features)
         heard = silent if sound is None else self.sound(sound.flatten(0, 1))
+        if has_sound is not None:
+            heard = heard * has_sound.repeat_interleave(t)[:, None]
         states, _ = self.time(torch.cat([seen, heard], dim=1).reshape(b, t, -1))
         features = states.mean(dim=1)
         return ExpressionAnswer(self.classifier(features), features, {"affect": torch.tanh(self.affect(states))})
@@ -111,6 +114,6 @@ class AudioVisual(ExpressionNetwork):
         """Cross-entropy of the clip, and 1 − CCC of its mean valence and arousal where they are known."""
         parts = {"cross_entropy": self.cross_entropy(answer.logits, targets.probabilities)}
         if targets.valence_arousal is not None:
-            found = answer.extra["affect"].mean(dim=1)
+            found = answer.extra["affect"].float().mean(dim=1)
             parts["affect"] = self.spec.affect * ccc_loss(found, targets.valence_arousal)
         return Judgement(torch.stack(list(parts.values())).sum(), {k: float(v.detach()) for k, v in parts.items()})

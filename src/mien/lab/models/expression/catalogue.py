@@ -88,6 +88,11 @@ class Entry:
     published: Published | None = None
     inputs: Inputs = pictures
 
+    @property
+    def of_clips(self) -> bool:
+        """Whether it looks at clips with their sound, not at single pictures."""
+        return self.inputs is clips
+
 
 _TINY_NET = BackboneSpec(excite=False, stem=8, blocks=(1, 1, 1, 1))
 _TINY_IR = IrSpec(8, (8, 16, 32), (1, 1, 1))

@@ -26,7 +26,7 @@ class MultiTaskSpec:
     Attributes:
         backbone: its size.
         features: width that all tasks read from.
-        units: action units; Aff-Wild2 has 12.
+        units: action units; Aff-Wild2 has 12, and the trainer feeds those.
         scale, margin: of ArcFace.
         affect, unit_weight: weights of the two other losses.
         classes: expressions.
@@ -65,11 +65,11 @@ class MultiTask(ExpressionNetwork):
         harder = self.arcface.with_margin(answer.logits, targets.classes)
         parts = {"arcface": self.cross_entropy(harder, targets.probabilities)}
         if targets.valence_arousal is not None:
-            parts["affect"] = self.spec.affect * ccc_loss(answer.extra["affect"], targets.valence_arousal)
+            parts["affect"] = self.spec.affect * ccc_loss(answer.extra["affect"].float(), targets.valence_arousal)
         if targets.units is not None:
             known = torch.isfinite(targets.units)
             loss = F.binary_cross_entropy_with_logits(
-                answer.extra["units"], torch.where(known, targets.units, 0.5), reduction="none"
+                answer.extra["units"].float(), torch.where(known, targets.units, 0.5), reduction="none"
             )
             parts["units"] = self.spec.unit_weight * (loss * known).sum() / known.sum().clamp_min(1)
         return Judgement(torch.stack(list(parts.values())).sum(), {k: float(v.detach()) for k, v in parts.items()})
