@@ -6,13 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from mien.lab.train.together import Together
+from mien.lab.models.expression.answer import ExpressionTargets
+from mien.lab.train.together import Together, on_device
 
 _TWO = """
 import sys, torch
@@ -29,6 +31,18 @@ torch.save({"gradient": net.weight.grad, "progress": progress, "stop": stop}, f"
 """
 
 
+def test_a_batch_is_moved_whatever_it_is_made_of() -> None:
+    batch = ((torch.ones(2), [torch.ones(1)]), ExpressionTargets(torch.ones(2, 3), None, torch.ones(2, 12)), {"n": 5})
+    (pair, targets, rest) = on_device(batch, torch.device("meta"))
+    assert pair[0].is_meta
+    assert pair[1][0].is_meta
+    assert targets.probabilities.is_meta
+    assert targets.units.is_meta
+    assert targets.valence_arousal is None
+    assert rest == {"n": 5}
+
+
+@pytest.mark.skipif(find_spec("lightning_fabric") is None, reason="Lightning Fabric joins processes")
 def test_two_processes_share_gradients_progress_and_the_wish_to_stop(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -36,8 +50,12 @@ def test_two_processes_share_gradients_progress_and_the_wish_to_stop(tmp_path: P
     script = tmp_path / "two.py"
     script.write_text(_TWO)
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    place |= {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "test"}  # as torchrun sets them
     runs = [
-        subprocess.Popen([sys.executable, str(script), str(tmp_path)], env={**os.environ, **place, "RANK": str(rank)})
+        subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path)],
+            env={**os.environ, **place, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
         for rank in range(2)
     ]
     assert [run.wait(timeout=120) for run in runs] == [0, 0]

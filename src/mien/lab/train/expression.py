@@ -1,8 +1,8 @@
 """Train an expression network: `mien lab train expression`, and everything behind it but the loop.
 
 The best weights are chosen on a part of the training faces that is held out (by subject where the data names them); the
-validation split is never looked at here. The same call goes on where a run stopped. Under torchrun several processes
-train together (`train.together`).
+validation split is never looked at here. The same call goes on where a run stopped. Under torchrun several processes or
+GPUs train together (`train.together`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mien.lab.train.expression_clips import ExpressionClips, read_clips
 from mien.lab.train.expression_faces import ExpressionFaces, is_double, parted, read_faces
 from mien.lab.train.expression_plan import FacesSpec, Plan, Request, classes_of, plan_of
 from mien.lab.train.expression_points import points_of
-from mien.lab.train.expression_task import ExpressionTask
+from mien.lab.train.expression_task import ExpressionTask, device_of
 from mien.lab.train.expression_teachers import taught
 from mien.lab.train.loop import Run
 from mien.lab.train.warm_start import warm_start
@@ -133,11 +133,14 @@ def train(request: Request) -> dict[str, Any]:
     }
     if request.start:
         facts["start"] = request.start
-    run = Run(task, plan.schedule, request.out, facts)
+    run = Run(task, plan.schedule, request.out, facts, device=request.device)
     if run.resume():
         log.info("going on at step %d", run.step)
     elif request.start:
+        where = device_of(task.net)
+        task.net.cpu()
         begin_with(task, request.start)
+        task.net.to(where)
         run.average.state = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
     parameters = sum(p.numel() for p in task.net.parameters())
     log.info("%d held out, %.2f M parameters", len(task.held_out), parameters / 1e6)

@@ -15,8 +15,9 @@ from mien.errors import ConfigError
 from mien.lab.models.expression.answer import ExpressionNetwork, ExpressionTargets
 from mien.lab.train.augment import Augmentation, cover, photographed
 from mien.lab.train.expression_clips import ExpressionClips
-from mien.lab.train.expression_task import SHAKEN, ExpressionSpec, Rounds, class_weights, figures, shake
+from mien.lab.train.expression_task import SHAKEN, ExpressionSpec, Rounds, class_weights, device_of, figures, shake
 from mien.lab.train.landmark_task import crop_batches, normalised
+from mien.lab.train.together import on_device
 
 ClipInputs = tuple[Tensor, Tensor, Tensor]
 """(B, T, 3, S, S) normalised RGB, (B, T, 1, 96, 64) log-mel, (B,) 1 or 0: whether there is sound."""
@@ -90,7 +91,7 @@ class ClipTask:
     def loss(self, batch: tuple[ClipInputs, ExpressionTargets]) -> tuple[Tensor, Mapping[str, float]]:
         """Loss and its parts."""
         inputs, targets = batch
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+        with torch.autocast(device_of(self.net).type, torch.bfloat16, enabled=self.half):
             answer = self._network(*inputs)
         judged = self._network.judge(answer, targets)
         return judged.total, judged.parts
@@ -119,13 +120,13 @@ def clip_probabilities(
     muted: bool = False,
 ) -> Float32:
     """(N, C) on plain crops, clip by clip; `flip`: mean with the mirror image; `muted`: as if none had sound."""
-    out = []
+    out, device = [], device_of(net)
     for i in range(len(clips)):
-        images, sound, has_sound = clip_inputs(clips, i, size_px)
+        images, sound, has_sound = on_device(clip_inputs(clips, i, size_px), device)
         has_sound = has_sound * (not muted)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
             p = net(images, sound, has_sound).logits.float().softmax(dim=1)
             if flip:
                 p = (p + net(images.flip(4), sound, has_sound).logits.float().softmax(dim=1)) / 2
-        out.append(p.numpy())
+        out.append(p.cpu().numpy())
     return np.asarray(np.concatenate(out), np.float32)

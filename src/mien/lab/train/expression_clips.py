@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -219,7 +220,7 @@ def _kept_or_read(sample: Sample, moments: int, kept: Path | None, chain: _Chain
             log.warning("%s: cannot be read; the clip is read anew", path)
     clip = _read(sample, moments, chain)
     kept.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")  # several processes may read at once
     with unfinished.open("wb") as file:
         pictures = {f"image_{i}": image for i, image in enumerate(clip.images)}
         numbers = np.array([clip.has_sound, clip.found], np.int64)

@@ -15,6 +15,7 @@ from mien.lab.train.augment import Augmentation
 from mien.lab.train.expression_task import SHAKEN, ExpressionSpec
 from mien.lab.train.recipe import read_recipe, settings
 from mien.lab.train.schedule import Schedule
+from mien.lab.train.together import Device
 
 KEYS = frozenset({"model", "models", "task", "schedule", "augmentation", "faces", "clips"})
 """Top-level keys of a recipe. [models.NAME] holds the fields of a network that --model may name: one schedule for
@@ -72,6 +73,7 @@ class Request:
         recipe: TOML, or None.
         points: file that keeps the points found in the data, of clips the folder that keeps what was read off them;
             None = in the run's folder.
+        device: "auto" = a GPU, if there is one.
         minutes, steps, seed: instead of the recipe's.
         threads: of torch.
         workers: processes that make crops.
@@ -91,6 +93,7 @@ class Request:
     threads: int = 2
     workers: int = 0
     start: str = ""
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)

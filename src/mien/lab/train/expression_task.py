@@ -143,7 +143,7 @@ class ExpressionTask:
     def loss(self, batch: tuple[Tensor, ExpressionTargets]) -> tuple[Tensor, Mapping[str, float]]:
         """Loss and its parts."""
         image, targets = batch
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+        with torch.autocast(device_of(self.net).type, torch.bfloat16, enabled=self.half):
             answer = self._network(image)
         judged = self._network.judge(answer, targets)
         return judged.total, judged.parts
@@ -180,6 +180,11 @@ def class_weights(faces: Labelled, balance: float) -> Float32:
     return np.asarray(np.where(counts > 0, weight / mean, 1), np.float32)
 
 
+def device_of(net: nn.Module) -> torch.device:
+    """Where a network's weights are."""
+    return next(net.parameters()).device
+
+
 def probabilities(
     net: ExpressionNetwork,
     faces: ExpressionFaces,
@@ -190,15 +195,15 @@ def probabilities(
     flip: bool = False,
 ) -> Float32:
     """(N, C) on plain crops; `flip`: mean with the mirror image."""
-    out = []
+    out, device = [], device_of(net)
     for first in range(0, len(faces), batch):
         numbers = range(first, min(first + batch, len(faces)))
-        x = normalised(torch.from_numpy(np.stack([faces.crop(i, size_px) for i in numbers])))
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        x = normalised(torch.from_numpy(np.stack([faces.crop(i, size_px) for i in numbers]))).to(device)
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
             p = net(x).logits.float().softmax(dim=1)
             if flip:
                 p = (p + net(x.flip(3)).logits.float().softmax(dim=1)) / 2
-        out.append(p.numpy())
+        out.append(p.cpu().numpy())
     return np.asarray(np.concatenate(out), np.float32)
 
 

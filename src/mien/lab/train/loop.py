@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from mien.errors import RequestError
 from mien.lab.train.checkpoints import MovingAverage, read_checkpoint, write_checkpoint
 from mien.lab.train.schedule import Schedule
-from mien.lab.train.together import Together
+from mien.lab.train.together import Device, Together, on_device
 
 __all__ = ["BEST", "LAST", "LOG", "Run", "Schedule", "Task"]
 
@@ -57,21 +57,31 @@ class Task(Protocol):
 class Run:
     """One training run in a folder: `last.pt` (resumes), `best.pt` (averaged weights), `log.jsonl`."""
 
-    def __init__(self, task: Task, schedule: Schedule, folder: Path, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        schedule: Schedule,
+        folder: Path,
+        facts: Mapping[str, Any] | None = None,
+        *,
+        device: Device = "cpu",
+    ) -> None:
         """
         Args:
             task: what is trained.
             schedule: how.
             folder: where to.
             facts: numbers and text stored in the checkpoints (the model's recipe).
+            device: "auto" for tasks that evaluate where their network is.
         """
         self.task, self.schedule, self.folder = task, schedule, folder
         self.facts = dict(facts or {})
+        self._together = Together(device)
+        task.net.to(self._together.device)
         self.optimizer = schedule.optimizer(task.net)
         self.average = MovingAverage(task.net, schedule.average)
         self.step, self.seconds, self.best = 0, 0.0, math.inf
         self._stop = False
-        self._together = Together()
         self._progress = 0.0
 
     def resume(self) -> bool:
@@ -90,6 +100,7 @@ class Run:
         self.task.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.from_dict(state["average"])
+        self.average.state = on_device(self.average.state, self._together.device)
         self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
         torch.set_rng_state(state["rng"])
         self._progress = self.progress
@@ -164,7 +175,7 @@ class Run:
     def _one(self, batch: Any, rate: float) -> Mapping[str, float]:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, parts = self.task.loss(batch)
+        loss, parts = self.task.loss(on_device(batch, self._together.device))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._together.average_gradients(self.task.net)

@@ -1,20 +1,27 @@
-"""Several processes, one network: gradients are averaged after every step, the first process decides when to end.
+"""Several processes or a GPU, one network: gradients are averaged after every step, the first process decides when to
+end. Lightning Fabric joins the processes and gives each its device.
 
-Started by `torchrun --nproc-per-node N -m …` (its variables WORLD_SIZE and RANK); otherwise one process, and nothing
-here does anything. Two processes of one thread each train small maps faster on two cores than one process of two
-threads. All processes must begin with the same weights (the same seed) and draw different batches. Normalisation
+Started by `torchrun --nproc-per-node N -m …` (its variables WORLD_SIZE, RANK and LOCAL_RANK); otherwise one process,
+and nothing here does anything. Two processes of one thread each train small maps faster on two cores than one process
+of two threads. All processes must begin with the same weights (the same seed) and draw different batches. Normalisation
 statistics are each process's own; those of the first are kept.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
+from functools import cache
+from typing import Any, Literal
 
 import torch
-import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
+from mien.errors import MissingExtraError
+
+Device = Literal["cpu", "auto"]
+"""Where a network is trained; "auto" = on a GPU, if there is one."""
 _PATIENCE = timedelta(hours=1)
 """How long the others wait while the first one evaluates."""
 
@@ -24,12 +31,20 @@ class Together:
 
     Attributes:
         rank, size: number of this process, and how many there are.
+        device: where this one's network belongs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: Device = "cpu") -> None:
+        """
+        Raises:
+            MissingExtraError: there are several processes, and Lightning Fabric is not installed.
+        """
         self.size, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-        if self.size > 1 and not dist.is_initialized():
-            dist.init_process_group("gloo", timeout=_PATIENCE)
+        self._fabric = _engine("cpu" if device == "cpu" else "auto") if self.size > 1 else None
+        if self._fabric is not None:
+            self.device = torch.device(self._fabric.device)
+        else:
+            self.device = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
 
     @property
     def first(self) -> bool:
@@ -38,19 +53,48 @@ class Together:
 
     def average_gradients(self, net: nn.Module) -> None:
         """Replace every gradient by its mean over the processes."""
-        if self.size == 1:
+        if self._fabric is None:
             return
         gradients = [p.grad for p in net.parameters() if p.grad is not None]
-        flat = torch.cat([g.reshape(-1) for g in gradients])
-        dist.all_reduce(flat)
-        flat /= self.size
+        flat = self._fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
         for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
     def agree(self, progress: float, stop: bool) -> tuple[float, bool]:
         """The first one's progress, and whether anybody was told to stop."""
-        if self.size == 1:
+        if self._fabric is None:
             return progress, stop
-        state = torch.tensor([progress if self.first else 0.0, float(stop)], dtype=torch.float64)
-        dist.all_reduce(state)
+        own = torch.tensor([progress if self.first else 0.0, float(stop)], dtype=torch.float64, device=self.device)
+        state = self._fabric.all_reduce(own, reduce_op="sum")
         return float(state[0]), bool(state[1] > 0)
+
+
+@cache
+def _engine(accelerator: str) -> Any:
+    """Lightning Fabric, joined to the processes that torchrun started; one for the whole process."""
+    try:
+        from lightning_fabric import Fabric
+        from lightning_fabric.strategies.ddp import DDPStrategy
+    except ImportError as error:
+        raise MissingExtraError("lightning-fabric", "lab", "Training in several processes") from error
+    size, local = (int(os.environ.get(n, "1")) for n in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    nodes = max(1, size // max(1, local))
+    fabric = Fabric(accelerator=accelerator, devices=local, num_nodes=nodes, strategy=DDPStrategy(timeout=_PATIENCE))
+    fabric.launch()
+    return fabric
+
+
+def on_device(batch: Any, device: torch.device) -> Any:
+    """A batch there: tensors, and tuples, lists, dicts and dataclasses of them; anything else stays what it is."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, tuple):
+        moved = [on_device(one, device) for one in batch]
+        return type(batch)(*moved) if hasattr(batch, "_fields") else tuple(moved)
+    if isinstance(batch, list):
+        return [on_device(one, device) for one in batch]
+    if isinstance(batch, dict):
+        return {k: on_device(v, device) for k, v in batch.items()}
+    if is_dataclass(batch) and not isinstance(batch, type):
+        return replace(batch, **{f.name: on_device(getattr(batch, f.name), device) for f in fields(batch)})
+    return batch
