@@ -13,12 +13,15 @@ from mien.action_units.pixel_reader import PixelReader
 from mien.action_units.visibility import GAZE_SHAPES
 from mien.core.schema import load_schema
 from mien.errors import ConfigError, RequestError, SourceError
+from mien.lab.render.random_scene import choose
 from mien.lab.rigs.catalogue import load_rig
 from mien.lab.synth.expressions import EXCLUSIVE
 from mien.lab.synth.single_shapes import random_shapes
 from mien.lab.train.shape_export import MOST_SHARE, fit_mixture
 from mien.lab.train.shape_export import main as export_main
-from mien.lab.train.shape_faces import AT_REST, IN_GROUP, Drawn, drawn_groups, write_set
+from mien.lab.train.shape_faces import main as make_faces
+from mien.lab.train.shape_faces import write_set
+from mien.lab.train.shape_groups import AT_REST, IN_GROUP, Drawn, drawn_groups
 from mien.lab.train.shape_points import main as find_points
 from mien.lab.train.shape_puppets import calm, plain_of
 from mien.lab.train.shape_task import SHAKEN, ShapeSet, correlations, shaken, shape_loss
@@ -84,6 +87,19 @@ def test_landmarks_of_crops_are_those_of_a_face(folder: Path) -> None:
 def test_the_same_seed_gives_the_same_group(folder: Path) -> None:
     again = next(drawn_groups(load_rig("builtin"), Drawn(size_px=160), Look()))
     np.testing.assert_array_equal(ShapeSet(folder).crops[0], np.stack([f.crop for f in again]))
+
+
+def test_plain_groups_show_more_people_and_more_at_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    single = [np.mean([(random_shapes(rng, busy=b) > 0).sum() <= 2 for _ in range(1000)]) for b in (False, True)]
+    assert single[1] < 0.8 * single[0]
+    plain = Drawn(plain=True, people=100_000)
+    assert plain.wishes().attributes == {"occlusion": False}
+    assert len({choose(seed, plain.wishes()).person for seed in range(300)}) > 295
+    order = ["--plain", "--people", "100000", "--rig", "builtin", "--rig", "builtin", "--groups", "2"]
+    make_faces(["--out", str(tmp_path / "set"), *order])
+    first, second = ShapeSet(tmp_path / "set").crops[:, 0].astype(float)
+    assert np.abs(first - second).mean() > 5, "a rig that is named twice draws the same again"
 
 
 def test_no_set(tmp_path: Path) -> None:

@@ -15,16 +15,22 @@ from mien.lab.synth.exercise import SIDED, TOGETHER
 from mien.lab.synth.expressions import random_weights
 
 _MANY = (0.5, 0.32, 0.18)
+_BUSY_MANY = (0.25, 0.4, 0.35)
 """Odds of one, two and three gestures."""
 _ONE_SIDED = 0.25
 _BLINKS = 0.2
-_KINDS = (0.62, 0.2, 0.18)
+_KINDS, _BUSY_KINDS = (0.62, 0.2, 0.18), (0.8, 0.12, 0.08)
 """Shares of gestures, of mixtures as people make them, and of expressions with a name."""
 
 
-def random_shapes(rng: np.random.Generator) -> Float32:
-    """(52,) float32 weights 0–1; eyeLook* are left at 0. Shapes that exclude each other never come together."""
-    kind = int(rng.choice(3, p=_KINDS))
+def random_shapes(rng: np.random.Generator, *, busy: bool = False) -> Float32:
+    """(52,) float32 weights 0–1; eyeLook* are left at 0. Shapes that exclude each other never come together.
+
+    Args:
+        rng: chance.
+        busy: more often two or three gestures at once.
+    """
+    kind = int(rng.choice(3, p=_BUSY_KINDS if busy else _KINDS))
     if kind == 1:
         mixed: Float32 = random_weights(rng, 1)[0]
         return mixed
@@ -33,7 +39,7 @@ def random_shapes(rng: np.random.Generator) -> Float32:
     schema = load_schema("arkit52")
     gestures = [*({name: 1.0} for name in SIDED), *TOGETHER]
     out = np.zeros(len(schema), dtype=np.float32)
-    for place in rng.choice(len(gestures), 1 + int(rng.choice(3, p=_MANY)), replace=False):
+    for place in rng.choice(len(gestures), 1 + int(rng.choice(3, p=_BUSY_MANY if busy else _MANY)), replace=False):
         size = float(np.sqrt(rng.uniform(0.02, 1.0)))
         only = str(rng.choice(["Left", "Right"])) if rng.random() < _ONE_SIDED else ""
         for name, weight in gestures[int(place)].items():

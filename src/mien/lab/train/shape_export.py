@@ -30,7 +30,7 @@ from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.loop import BEST
 from mien.lab.train.recipe import settings
-from mien.lab.train.shape_faces import AT_REST
+from mien.lab.train.shape_groups import AT_REST
 from mien.lab.train.shape_task import ShapeSet, answers
 from mien.lab.train.shapes import mean_face
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard

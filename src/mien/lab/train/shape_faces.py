@@ -2,9 +2,9 @@
 
     python -m mien.lab.train.shape_faces --out SET --rig builtin --rig ict:ICT --groups 2000 [--puppets pseudo:DIR]
 
-A group is one person in one light before one camera: two faces at rest, then faces that do something, heads and eyes
-turned anew in each. Drawn groups show persons of the wanted split only. Puppet groups are portraits moved by a rig:
-real skin. The crops are placed as the running chain places them (`train.shape_views`).
+A group is one person in one light before one camera: two faces at rest, then faces that do something. Drawn groups
+(`shape_groups`) show persons of the wanted split only. Puppet groups (`shape_puppets`) are portraits moved by a rig:
+real skin. The crops are placed as the running chain places them (`shape_views`).
 """
 
 from __future__ import annotations
@@ -12,166 +12,25 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from mien.action_units.features import apparent_yaw_pitch
-from mien.action_units.visibility import GAZE_SHAPES, Visibility
-from mien.core.arrays import Float32, UInt8
 from mien.core.schema import load_schema
 from mien.errors import RequestError
-from mien.lab.datasets.splits import hashed_split
-from mien.lab.render.assemble import stage
-from mien.lab.render.camera import take
-from mien.lab.render.prototypes import Face as Doing
-from mien.lab.render.random_scene import Choices, Wishes, choose
-from mien.lab.render.rasterize import draw
-from mien.lab.render.sample import RenderedSample, label
 from mien.lab.rigs.catalogue import load_rig
-from mien.lab.rigs.rig import Identity, Rig
-from mien.lab.synth.expressions import random_gaze
-from mien.lab.synth.single_shapes import random_shapes
 from mien.lab.synth.stored.order import RigOrder
+from mien.lab.train.shape_groups import IN_GROUP, PEOPLE, Drawn, Labelled, drawn_groups
 from mien.lab.train.shape_views import MARGIN, Look, crop_size
 
 log = logging.getLogger(__name__)
 
-IN_GROUP, AT_REST = 8, 2
-"""Faces of a group, and how many of them, the first ones, are at rest."""
-PEOPLE = 256
 _SAVE_EVERY = 20
-_TURN_DEG = (9.0, 6.0, 5.0)
-"""Standard deviations of yaw, pitch and roll within a group."""
-_MAX_YAW = 55.0
-_CLOSED = 0.6
-"""Blink from which nobody can tell where the eye looks."""
-_ARKIT = load_schema("arkit52")
-_BLINKS = [[_ARKIT.index(f"eyeBlink{s}")] * 4 for s in ("Left", "Right")]
-
-
-class Labelled(NamedTuple):
-    """A face of a group.
-
-    crop: (h, w, 3) uint8, with a margin. plain: (52,) weights that the face shows. moved: (52,) change from the group's
-    faces at rest. read: (52,) what the landmark solver says, None = not asked. NaN = not known, cannot be seen, or not
-    shown by the rig.
-    """
-
-    crop: UInt8
-    plain: Float32
-    moved: Float32
-    read: Float32 | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """What drawn groups are like.
-
-    Attributes:
-        split: of the persons.
-        size_px: side of the pictures.
-        first_seed: groups take the seeds from here on that show persons of the split.
-        readings: ask the landmark solver too: for fusing both.
-    """
-
-    split: str = "train"
-    size_px: int = 256
-    first_seed: int = 500000
-    readings: bool = False
-
-
-def drawn_groups(rig: Rig, how: Drawn, look: Look) -> Iterator[list[Labelled]]:
-    """Groups without end; of a scene in which the face cannot be placed there is none."""
-    wishes = Wishes(size_px=how.size_px, max_yaw_deg=_MAX_YAW, people=PEOPLE)
-    seed = how.first_seed
-    while True:
-        seed += 1
-        still = choose(seed, wishes)
-        identity = rig.identity(np.random.default_rng([still.person, 0]))
-        if hashed_split("synthetic", f"{rig.name}/{identity.name}") != how.split:
-            continue
-        rng = np.random.default_rng([seed, 77])
-        shows = shown(identity)
-        samples = [_drawn(rig, _varied(still, rng, at_rest=k < AT_REST)) for k in range(IN_GROUP)]
-        first = samples[0]
-        off = look.offset(first.image, first.landmarks.xy, first.pose, rng)
-        if off is None:
-            continue
-        crops = [look.cut(s.image, s.landmarks.xy, s.pose, off) for s in samples]
-        truths = [_truth(s, shows) for s in samples]
-        read = None
-        if how.readings:
-            read = look.readings([s.image for s in samples], [s.landmarks.xy for s in samples], AT_REST)
-        found = [
-            Labelled(c, t, t, None if read is None else read[k])
-            for k, (c, t) in enumerate(zip(crops, truths, strict=True))
-            if c is not None
-        ]
-        if len(found) == IN_GROUP:
-            yield found
-
-
-def shown(identity: Identity) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(52,) whether a shape moves this person at all; eyes turn on every rig."""
-    out = np.array([len(identity.shapes.moved(i)) > 0 for i in range(len(_ARKIT))])
-    out[GAZE_SHAPES] = True
-    return out
-
-
-def _varied(still: Choices, rng: np.random.Generator, *, at_rest: bool) -> Choices:
-    """The same scene with another face, gaze, turn of the head and grain."""
-    yaw, pitch, roll = (float(v) for v in rng.normal(0.0, _TURN_DEG))
-    view = still.view
-    turned = replace(
-        view,
-        yaw_deg=float(np.clip(view.yaw_deg + yaw, -_MAX_YAW, _MAX_YAW)),
-        pitch_deg=view.pitch_deg + pitch,
-        roll_deg=view.roll_deg + roll,
-    )
-    shapes = np.zeros(len(_ARKIT), np.float32) if at_rest else random_shapes(rng)
-    left, right = random_gaze(rng, 1)[0] * (0.3 if at_rest else 1.0)
-    row, column = rng.integers(1 << 20, size=2)
-    return replace(
-        still,
-        face=Doing("other", 0.0, shapes),
-        view=turned,
-        gaze_deg=((float(left[0]), float(left[1])), (float(right[0]), float(right[1]))),
-        faults=replace(still.faults, noise_at=(int(row), int(column))),
-    )
-
-
-def _drawn(rig: Rig, choices: Choices) -> RenderedSample:
-    staged = stage(rig, choices)
-    drawing = draw(staged.scene)
-    return label(rig.name, take(drawing.linear, choices.faults), choices, staged, drawing)
-
-
-def _truth(sample: RenderedSample, shows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Float32:
-    """(52,) weights, NaN where nobody could tell."""
-    truth = sample.blendshapes.values.copy()
-    truth[~shows | hidden(sample)] = np.nan
-    return truth
-
-
-def hidden(sample: RenderedSample) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(52,) shapes of whose region hardly anything can be seen, and the gaze of closed eyes."""
-    everything = Visibility(np.ones(len(_ARKIT), np.float32), _MAX_YAW)
-    points = sample.landmarks
-    out = everything.hidden(points.confidence, points.xy) | everything.turned(_yaw_deg(sample))
-    weights = sample.blendshapes.values
-    for side, blinks in zip(("Left", "Right"), _BLINKS, strict=True):
-        of_eye = [i for i in GAZE_SHAPES if _ARKIT.names[i].endswith(side)]
-        out[of_eye] |= weights[blinks] > _CLOSED
-    return np.asarray(out)
-
-
-def _yaw_deg(sample: RenderedSample) -> float:
-    pose = sample.pose
-    return float(np.degrees(apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None])[0, 0]))
+_SHAPES = len(load_schema("arkit52"))
+_NEXT_SEEDS = 10_000_000
+"""A rig that is named twice goes on here."""
 
 
 def write_set(out: Path, groups: Iterator[list[Labelled]], count: int, facts: Sequence[str]) -> int:
@@ -186,7 +45,7 @@ def write_set(out: Path, groups: Iterator[list[Labelled]], count: int, facts: Se
     w, h = crop_size(MARGIN)
     shape = (count, IN_GROUP, h, w, 3)
     crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-    labels = np.full((3, count, IN_GROUP, len(_ARKIT)), np.nan, np.float32)
+    labels = np.full((3, count, IN_GROUP, _SHAPES), np.nan, np.float32)
     done = 0
     for group in groups:
         if done == count:
@@ -194,7 +53,7 @@ def write_set(out: Path, groups: Iterator[list[Labelled]], count: int, facts: Se
         crops[done] = np.stack([f.crop for f in group])
         labels[0, done] = np.stack([f.plain for f in group])
         labels[1, done] = np.stack([f.moved for f in group])
-        labels[2, done] = [np.full(len(_ARKIT), np.nan) if f.read is None else f.read for f in group]
+        labels[2, done] = [np.full(_SHAPES, np.nan) if f.read is None else f.read for f in group]
         done += 1
         if done % _SAVE_EVERY == 0 or done == count:
             crops.flush()
@@ -214,6 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--groups", type=int, default=500)
     parser.add_argument("--split", default="train", choices=("train", "val"))
     parser.add_argument("--seed", type=int, default=500000)
+    parser.add_argument("--people", type=int, default=PEOPLE, help="of each rig")
+    parser.add_argument("--plain", action="store_true", help="nothing before the face, turned less, several gestures")
     parser.add_argument("--readings", action="store_true", help="also what the landmark solver says, to fuse both")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -226,8 +87,16 @@ def main(arguments: list[str] | None = None) -> None:
 
         groups = puppet_groups(options.puppets, options.split, rigs, look, options.seed)
     else:
-        how = Drawn(options.split, first_seed=options.seed, readings=options.readings)
-        groups = _in_turn([drawn_groups(rig, how, look) for rig in rigs])
+        how = Drawn(
+            options.split,
+            first_seed=options.seed,
+            readings=options.readings,
+            people=options.people,
+            plain=options.plain,
+        )
+        again = [sum(r.name == rig.name for r in rigs[:k]) for k, rig in enumerate(rigs)]
+        hows = [replace(how, first_seed=how.first_seed + _NEXT_SEEDS * n) for n in again]
+        groups = _in_turn([drawn_groups(rig, h, look) for rig, h in zip(rigs, hows, strict=True)])
     done = write_set(options.out, groups, options.groups, [f"{k}: {v}" for k, v in sorted(vars(options).items())])
     log.info("%s", f"{done} groups of {IN_GROUP} faces in {options.out}")
 

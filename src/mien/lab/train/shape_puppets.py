@@ -19,7 +19,7 @@ from mien.lab.datasets.sample import Sample
 from mien.lab.pseudo.puppet import MOST, MOST_HEAD_DEG, Portrait, Puppet
 from mien.lab.rigs.rig import Rig
 from mien.lab.synth.single_shapes import random_shapes
-from mien.lab.train.shape_faces import AT_REST, IN_GROUP, Labelled, shown
+from mien.lab.train.shape_groups import AT_REST, IN_GROUP, Labelled, shown
 from mien.lab.train.shape_views import Look
 
 _ARKIT = load_schema("arkit52")

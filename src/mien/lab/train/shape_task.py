@@ -23,7 +23,7 @@ from mien.errors import SourceError
 from mien.lab.metrics.agreement import pearson_r
 from mien.lab.train.augment import Augmentation, photographed, recoloured
 from mien.lab.train.landmark_task import crop_batches
-from mien.lab.train.shape_faces import AT_REST
+from mien.lab.train.shape_groups import AT_REST
 from mien.lab.train.shape_views import MARGIN
 
 SHAKEN = Augmentation(
