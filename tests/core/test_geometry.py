@@ -61,6 +61,15 @@ def test_crop_round_trip(x: float, y: float, side: float, size: int, roll: float
     assert np.allclose(crop.to_image([(size - 1) / 2] * 2), (x, y), atol=1e-2)
 
 
+@given(sizes, sizes, st.floats(2, 3000), st.floats(-180, 180), st.floats(0.5, 2))
+def test_the_way_back_of_any_crop_is_the_inverse(x: float, y: float, side: float, roll: float, stretch: float) -> None:
+    matrix = CropTransform.around((x, y), side, 64, roll).image_from_crop.astype(np.float64)
+    matrix[0, :2] *= stretch  # no longer a turned square
+    crop = CropTransform(matrix.astype(np.float32), (64, 64))
+    square = np.vstack([crop.image_from_crop.astype(np.float64), [0, 0, 1]])
+    assert np.allclose(crop.crop_from_image, np.linalg.inv(square)[:2], rtol=1e-5, atol=1e-4)
+
+
 def test_crop_covers_the_square_it_promises() -> None:
     corners = CropTransform.around((100, 50), 40, 10).corners_xy
     assert np.allclose(corners, [[80, 30], [120, 30], [120, 70], [80, 70]], atol=1e-4)

@@ -114,6 +114,23 @@ def test_a_followed_face_is_looked_at_once_where_it_was(make: Make, kind: str) -
     assert runs.count == 2 + 4
 
 
+def test_the_region_of_a_followed_face_is_worked_out_once_a_frame(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Landmarks] = []
+
+    def counted(landmarks: Landmarks, size_px: int) -> CropTransform | None:
+        asked.append(landmarks)
+        return tight_region_of_landmarks(landmarks, size_px)
+
+    monkeypatch.setattr("mien.landmarks.network.tight_region_of_landmarks", counted)
+    stage = make()
+    for i in range(4):
+        given = replace(
+            record(scene({"a": (100.0 + i, 80.0, 30.0)}), i, i / 25), faces=(face_at(100, 80, 30, track_id=7),)
+        )
+        stage.feedback(stage.step(given))
+        assert len(asked) == (2 + i if i else 1)  # the first look's, the second look's, then one a frame
+
+
 def test_a_face_that_jumped_is_looked_at_again(make: Make, kind: str) -> None:
     stage = make()
     for i, disc in enumerate([(100.0, 80.0, 30.0), (112.0, 86.0, 30.0)]):

@@ -18,6 +18,7 @@ Convention:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cos, radians, sin
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +138,8 @@ class CropTransform:
 
     def __post_init__(self) -> None:
         matrix = as_float32(self.image_from_crop, (2, 3), "CropTransform.image_from_crop")
-        if not abs(np.linalg.det(matrix[:, :2].astype(np.float64))) > 1e-12:
+        (a, b, _), (c, d, _) = matrix.tolist()
+        if not abs(a * d - b * c) > 1e-12:
             raise ValueError("CropTransform.image_from_crop: not invertible")
         object.__setattr__(self, "image_from_crop", matrix)
 
@@ -147,19 +149,21 @@ class CropTransform:
 
         `roll_deg` is the head's roll (module convention): the crop turns with the head, which stands upright in it.
         """
-        scale = side_px / size_px
-        a = np.radians(-roll_deg)
-        linear = scale * np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+        scale = float(side_px) / size_px
+        angle = radians(-roll_deg)
+        a, b = scale * cos(angle), scale * sin(angle)
         middle = (size_px - 1) / 2
-        offset = np.asarray(centre_xy, dtype=np.float64) - linear @ [middle, middle]
-        return cls(np.column_stack([linear, offset]).astype(np.float32), (size_px, size_px))
+        x, y = np.asarray(centre_xy, dtype=np.float64).tolist()
+        rows = [[a, -b, x - (a - b) * middle], [b, a, y - (a + b) * middle]]
+        return cls(np.array(rows, np.float32), (size_px, size_px))
 
     @property
     def crop_from_image(self) -> Float32:
         """(2, 3) float32 affine: the inverse."""
-        m = self.image_from_crop.astype(np.float64)
-        inverse = np.linalg.inv(m[:, :2])
-        return np.column_stack([inverse, -inverse @ m[:, 2]]).astype(np.float32)
+        (a, b, x), (c, d, y) = self.image_from_crop.tolist()  # not linalg, which gives the interpreter's lock away
+        area = a * d - b * c
+        rows = [[d, -b, b * y - d * x], [-c, a, c * x - a * y]]
+        return np.asarray(np.array(rows) / area, np.float32)
 
     def to_image(self, crop_xy: npt.ArrayLike) -> Float32:
         """(..., 2) crop px → image px."""

@@ -13,6 +13,8 @@ Convention:
 
 from __future__ import annotations
 
+from math import atan2, cos, degrees, radians, sin
+
 import numpy as np
 import numpy.typing as npt
 
@@ -45,11 +47,11 @@ def roll_of_face_deg(
 
     The line down the face stays long where a turned head makes the eyes' line short and its direction chance.
     """
-    right_eye, left_eye, right_mouth, left_mouth = (
-        np.asarray(p, dtype=np.float64) for p in (right_eye_xy, left_eye_xy, right_mouth_xy, left_mouth_xy)
+    (rx, ry), (lx, ly), (right_x, right_y), (left_x, left_y) = (
+        np.asarray(p, dtype=np.float64).tolist() for p in (right_eye_xy, left_eye_xy, right_mouth_xy, left_mouth_xy)
     )
-    across, down = left_eye - right_eye, (right_mouth + left_mouth - right_eye - left_eye) / 2
-    return -float(np.degrees(np.arctan2(across[1] - down[0], across[0] + down[1])))
+    down_x, down_y = (right_x + left_x - rx - lx) / 2, (right_y + left_y - ry - ly) / 2
+    return -degrees(atan2(ly - ry - down_x, lx - rx + down_y))
 
 
 def box_of_landmarks(landmarks: Landmarks, confidence: float) -> Box | None:
@@ -133,8 +135,8 @@ def _upright_frame(landmarks: Landmarks) -> tuple[Float64, Float64, Float64, flo
 
 def _upright_box(xy: Float64, roll_deg: float) -> tuple[Float64, Float64, Float64]:
     """(2, 2) image_from_upright, and the lowest and highest coordinates of the points in the upright frame."""
-    a = np.radians(-roll_deg)
-    image_from_upright = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    a = radians(-roll_deg)
+    image_from_upright = np.array([[cos(a), -sin(a)], [sin(a), cos(a)]])
     upright = xy @ image_from_upright
     return image_from_upright, upright.min(axis=0), upright.max(axis=0)
 

@@ -14,6 +14,7 @@ The height of the maximum is the score: targets have height 1.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -96,11 +97,11 @@ def map_from_crop(xy: npt.ArrayLike, stride: float) -> Float32:
 
 def _windows(stack: AnyArray, peak: Int64, reach: int) -> Float64:
     """(N, 2 reach + 1, 2 reach + 1) around the peaks; the map's edge is continued outwards."""
-    height, width = stack.shape[1:]
+    count, height, width = stack.shape
     steps = np.arange(-reach, reach + 1)
-    rows = np.clip(peak[:, 1, None] + steps, 0, height - 1)
-    columns = np.clip(peak[:, 0, None] + steps, 0, width - 1)
-    picked = stack[np.arange(len(stack))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    near = (peak[:, :, None] + steps).clip(0, [[width - 1], [height - 1]])
+    rows = near[:, 1] * width + np.arange(count)[:, None] * (height * width)
+    picked = stack.reshape(-1).take(rows[:, :, None] + near[:, 0, None, :])
     return np.asarray(picked, np.float64)
 
 
@@ -119,22 +120,32 @@ def _inner(stack: AnyArray, peak: Int64) -> npt.NDArray[np.bool_]:
 def _taylor(stack: AnyArray, peak: Int64, sigma_px: float) -> Float64:
     """(N, 2) −H⁻¹ g of log(map) at the peak. 0 where an axis touches the edge or the map is no peak."""
     reach = int(np.ceil(2 * sigma_px)) if sigma_px > 0 else 0
-    near = _windows(stack, peak, reach + 1)
+    near = _windows(stack, peak, reach + 1).reshape(len(stack), -1)
     if reach:
-        kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma_px**2))
-        kernel /= kernel.sum()
-        band = np.stack([np.r_[np.zeros(i), kernel, np.zeros(2 - i)] for i in range(3)])
-        near = band @ near @ band.T
-    log = np.log(np.maximum(near, _LOWEST))
-    gx, gy = (log[:, 1, 2] - log[:, 1, 0]) / 2, (log[:, 2, 1] - log[:, 0, 1]) / 2
-    xx = log[:, 1, 2] - 2 * log[:, 1, 1] + log[:, 1, 0]
-    yy = log[:, 2, 1] - 2 * log[:, 1, 1] + log[:, 0, 1]
-    xy = (log[:, 2, 2] - log[:, 2, 0] - log[:, 0, 2] + log[:, 0, 0]) / 4
+        near = near @ _smoothing(sigma_px)
+    above_left, above, above_right, left, middle, right, below_left, below, below_right = np.log(
+        np.maximum(near, _LOWEST)
+    ).T
+    gx, gy = (right - left) / 2, (below - above) / 2
+    xx = right - 2 * middle + left
+    yy = below - 2 * middle + above
+    xy = (below_right - above_right - below_left + above_left) / 4
     determinant = xx * yy - xy * xy
     sound = (determinant > 1e-9) & (xx < 0) & (yy < 0) & _inner(stack, peak).all(axis=1)
     safe = np.where(sound, determinant, 1.0)
     step = np.stack([xy * gy - yy * gx, xy * gx - xx * gy], axis=1) / safe[:, None]
-    return np.where(sound[:, None], np.clip(step, -_FARTHEST_PX, _FARTHEST_PX), 0.0)
+    near_peak = np.minimum(np.maximum(step, -_FARTHEST_PX), _FARTHEST_PX)
+    return np.asarray(np.where(sound[:, None], near_peak, 0.0), np.float64)
+
+
+@lru_cache(maxsize=8)
+def _smoothing(sigma_px: float) -> Float64:
+    """((2 reach + 3)², 9): a flat window → the 3 × 3 pixels in its middle of the smoothed map, flat."""
+    reach = int(np.ceil(2 * sigma_px))
+    kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma_px**2))
+    kernel /= kernel.sum()
+    band = np.stack([np.r_[np.zeros(i), kernel, np.zeros(2 - i)] for i in range(3)])
+    return np.asarray(np.kron(band, band).T.copy(), np.float64)
 
 
 def _expected(stack: AnyArray, peak: Int64, reach: int) -> Float64:

@@ -8,6 +8,7 @@ detector's box and eyes. No smoothing: the frame before only tells where to look
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -123,6 +124,7 @@ class NetworkLandmarks(StageBase, ABC):
         self._model = self._opened(options.model, outputs)
         self.size_px = int(self._model.card.inputs[0].shape[2] or 0)
         self._before: dict[int, Landmarks] = {}
+        self._regions: deque[tuple[Landmarks, CropTransform | None]] = deque(maxlen=16)
 
     def _opened(self, model: str, outputs: Mapping[str, tuple[int | None, ...]]) -> Model:
         """A network of this kind, run as the options say."""
@@ -175,7 +177,7 @@ class NetworkLandmarks(StageBase, ABC):
             asked = [i for i, (_, is_new) in enumerate(known) if is_new == new]
             looks = dict(zip(asked, self.look(image, [known[i][0] for i in asked], new=new), strict=True))
             again = [i for i in asked if self._unsure(looks[i], new)]
-            regions = [tight_region_of_landmarks(looks[i].landmarks, self.size_px) or looks[i].region for i in again]
+            regions = [self._around(looks[i].landmarks) or looks[i].region for i in again]
             for i, second in zip(again, self.look(image, regions, new=new), strict=True):
                 looks[i] = max(second, looks[i], key=lambda look: look.presence)
             for i, look in looks.items():
@@ -236,18 +238,27 @@ class NetworkLandmarks(StageBase, ABC):
         """Where to look for a face, and whether it is new."""
         if face.keypoints is None:
             last = self._before.get(face.track_id) if face.track_id is not None else None
-            followed = tight_region_of_landmarks(last, self.size_px) if last is not None else None
+            followed = self._around(last) if last is not None else None
             if followed is not None:
                 return followed, False
             if face.crop is not None:
                 return tight_region_of_wide(face.crop, self.size_px), True
         return tight_region_of_detection(face.box, face.keypoints, self.size_px), True
 
+    def _around(self, landmarks: Landmarks) -> CropTransform | None:
+        """`tight_region_of_landmarks`; asked when a face is found and again in the next frame, worked out once."""
+        for known, region in self._regions:
+            if known is landmarks:
+                return region
+        region = tight_region_of_landmarks(landmarks, self.size_px)
+        self._regions.append((landmarks, region))
+        return region
+
     def _unsure(self, look: Look, new: bool) -> bool:
         """Whether the region was only a guess, or the face has moved on too far since it was chosen."""
         if not self.options.second_look or look.presence < _WORTH_ANOTHER_LOOK * self.options.min_presence:
             return False
-        if new or _apart(look.region, tight_region_of_landmarks(look.landmarks, self.size_px)) > _MOVED:
+        if new or _apart(look.region, self._around(look.landmarks)) > _MOVED:
             return True
         inside = (look.region.to_crop(look.landmarks.xy) + 0.5) / self.size_px
         return bool(((inside < _RIM) | (inside > 1 - _RIM)).any(axis=1).sum() >= _CUT_OFF)
