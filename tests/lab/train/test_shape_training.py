@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mien.action_units.face_crop import PX_PER_UNIT, middle_of
 from mien.action_units.pixel_reader import PixelReader
 from mien.action_units.visibility import GAZE_SHAPES
 from mien.core.schema import load_schema
@@ -17,6 +19,7 @@ from mien.lab.render.random_scene import choose
 from mien.lab.rigs.catalogue import load_rig
 from mien.lab.synth.expressions import EXCLUSIVE
 from mien.lab.synth.single_shapes import random_shapes
+from mien.lab.train.shape_crops import Bend, shaken
 from mien.lab.train.shape_export import MOST_SHARE, fit_mixture
 from mien.lab.train.shape_export import main as export_main
 from mien.lab.train.shape_faces import main as make_faces
@@ -24,9 +27,9 @@ from mien.lab.train.shape_faces import write_set
 from mien.lab.train.shape_groups import AT_REST, IN_GROUP, Drawn, drawn_groups
 from mien.lab.train.shape_points import main as find_points
 from mien.lab.train.shape_puppets import calm, plain_of
-from mien.lab.train.shape_task import SHAKEN, ShapeSet, correlations, shaken, shape_loss
+from mien.lab.train.shape_task import SHAKEN, ShapeSet, correlations, shape_loss
 from mien.lab.train.shape_views import MARGIN, Look, crop_size
-from mien.lab.train.shapes import main
+from mien.lab.train.shapes import main, mean_face
 
 A = load_schema("arkit52")
 TRY = """
@@ -128,6 +131,25 @@ def test_a_shaken_crop_moves_little(folder: Path) -> None:
     assert plain.shape == (h, w, 3)
     inner = crop[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(float)
     assert np.corrcoef(inner.ravel(), plain.astype(float).ravel())[0, 1] > 0.8
+
+
+def test_a_bent_face_takes_its_points_along() -> None:
+    reference, bend = mean_face(), Bend.random(np.random.default_rng(7), 2.0)
+    assert 1.0 < np.abs(bend.field).max() < 12.0
+    w, h = crop_size(0)
+    still = replace(SHAKEN, **dict.fromkeys(("scale", "rotation_deg", "shift", "blur", "coarse", "noise", "jpeg"), 0.0))
+    middle = middle_of(reference)
+    for x, y in ((30, 40), (56, 90), (80, 60)):
+        crop = np.zeros((h + 2 * MARGIN, w + 2 * MARGIN, 3), np.uint8)
+        crop[y + MARGIN - 2 : y + MARGIN + 3, x + MARGIN - 2 : x + MARGIN + 3] = 250
+        image = shaken(crop, still, None, np.random.default_rng(1), bend)[..., 0].astype(float)
+        rows, columns = np.mgrid[:h, :w]
+        seen = np.array([(columns * image).sum(), (rows * image).sum()]) / image.sum()
+        front = middle + (np.array([x, y]) - [(w - 1) / 2, (h - 1) / 2]) / [PX_PER_UNIT, -PX_PER_UNIT]
+        moved = bend.points(front[None].astype(np.float32), reference)[0]
+        told = (moved - middle) * [PX_PER_UNIT, -PX_PER_UNIT] + [(w - 1) / 2, (h - 1) / 2]
+        assert np.linalg.norm(told - seen) < 0.8
+        assert np.isnan(bend.points(np.full((1, 2), np.nan, np.float32), reference)).all()
 
 
 def test_loss_is_least_at_the_truth_and_ignores_nan() -> None:

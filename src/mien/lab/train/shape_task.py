@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,11 +17,12 @@ from torch.utils.data import Dataset
 from mien.action_units.face_crop import HEIGHT, WIDTH, halves
 from mien.action_units.features import features
 from mien.action_units.neutral import less_crooked
-from mien.core.arrays import Float32, Int64, UInt8
+from mien.core.arrays import Float32, Int64
 from mien.errors import SourceError
 from mien.lab.metrics.agreement import pearson_r
-from mien.lab.train.augment import Augmentation, photographed, recoloured
+from mien.lab.train.augment import Augmentation
 from mien.lab.train.landmark_task import crop_batches
+from mien.lab.train.shape_crops import Bend, shaken
 from mien.lab.train.shape_groups import AT_REST
 from mien.lab.train.shape_views import MARGIN
 
@@ -41,6 +41,7 @@ class ShapeSpec:
         stranger: weight of the loss without a known resting face.
         colour: chance that a group's colours are changed.
         shake_points: standard deviation of the noise on the landmarks' front views, in distances of the eye corners.
+        bend_px: how far faces are bent into other faces (`shape_crops.Bend`), px of the crop; 0 = not at all.
     """
 
     faces: int = 5
@@ -48,6 +49,7 @@ class ShapeSpec:
     stranger: float = 0.5
     colour: float = 0.6
     shake_points: float = 0.004
+    bend_px: float = 0.0
 
 
 class ShapeSet:
@@ -133,10 +135,12 @@ class _Groups(Dataset[tuple[Float32, Float32, Float32, Float32]]):
         others = [k for k in range(faces.plain.shape[1]) if k != rest]
         chosen = [rest, *rng.choice(others, self.spec.faces - 1, replace=False).tolist()]
         tint = int(rng.integers(1 << 31)) if rng.random() < self.spec.colour else None
-        crops = [shaken(faces.crops[group, k], self.how, tint, rng) for k in chosen]
+        bend = Bend.random(rng, self.spec.bend_px) if self.spec.bend_px > 0 else None
+        crops = [shaken(faces.crops[group, k], self.how, tint, rng, bend) for k in chosen]
         fronts, turns = faces.seen()
+        views = fronts[group, chosen] if bend is None else bend.points(fronts[group, chosen], self.reference)
         noise = self.spec.shake_points * rng.normal(size=(2, *fronts[group, chosen].shape)).astype(np.float32)
-        now, rest_front = fronts[group, chosen] + noise[0], fronts[group, rest] + noise[1, 0]
+        now, rest_front = views + noise[0], views[0] + noise[1, 0]
         points = both_features(now, rest_front, turns[group, chosen], self.reference)
         return np.stack([halves(c) for c in crops]), points, faces.plain[group, chosen], faces.moved[group, chosen]
 
@@ -156,35 +160,6 @@ def both_features(fronts: Float32, rest: Float32, turns: Float32, reference: Flo
         return np.stack([strange, strange], axis=1)
     own = less_crooked(np.where(np.isfinite(rest), rest, reference[:, :2]).astype(np.float32))
     return np.stack([strange, features(fronts, own[None], turned, reference)], axis=1)
-
-
-def shaken(crop: UInt8, how: Augmentation, tint: int | None, rng: np.random.Generator) -> UInt8:
-    """(HEIGHT, WIDTH, 3): a stored crop moved a little, its margin cut off, and what cameras do to it.
-
-    Args:
-        crop: with its margin.
-        how: strength.
-        tint: seed of the change of colours, None = none.
-        rng: chance.
-    """
-    size = float(np.exp(rng.uniform(-how.scale, how.scale)))
-    turn = np.radians(rng.uniform(-how.rotation_deg, how.rotation_deg))
-    c, s = size * np.cos(turn), size * np.sin(turn)
-    out = np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
-    middle = out + MARGIN + rng.normal(0.0, how.shift, 2).clip(-2 * how.shift, 2 * how.shift) * HEIGHT
-    matrix = np.array([[c, -s, 0.0], [s, c, 0.0]])
-    matrix[:, 2] = middle - matrix[:, :2] @ out
-    moved = cv2.warpAffine(
-        np.ascontiguousarray(crop),
-        matrix,
-        (WIDTH, HEIGHT),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    image = np.asarray(moved, np.uint8)
-    if tint is not None:
-        image = recoloured(image, np.random.default_rng(tint))
-    return photographed(image, how, rng)
 
 
 @dataclass(eq=False)
