@@ -53,7 +53,7 @@ def evaluate_expression(
     points: Annotated[Path | None, typer.Option(help="File that keeps landmarks; of clips, a folder.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Show whole pictures instead of aligned crops.")] = False,
     flip: Annotated[bool, typer.Option(help="Mean with the mirror image, as the runtime does.")] = True,
-    out: Annotated[Path | None, typer.Option(help="A folder for figures.json and the reliability diagrams.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures.json, diagrams, networks' pictures.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Accuracy, macro F1, support, confusion with intervals, calibration, latency: aligned crops, and end to end.
@@ -75,6 +75,7 @@ def evaluate_expression(
     report = "mien.lab.evaluate.expression_report:"
     if out is not None:
         load(report + "write_report")(results, out)
+        load("mien.lab.evaluate.expression_pictures:write_pictures")(request, out)
     first = {key: results[0][key] for key in ("accuracy", "macro_f1", "support")}
     text = json.dumps({**first, "runs": results}, indent=2, ensure_ascii=False) if json_output else ""
     if not printed(text or load(report + "table")(results)):

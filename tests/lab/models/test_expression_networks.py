@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.errors import ConfigError
+from mien.lab.evaluate.expression_pictures import sheet_of
 from mien.lab.models.blocks.deformable import DeformableConv, bilinear
 from mien.lab.models.blocks.margin import ArcFace
 from mien.lab.models.blocks.standardise import GreyStandardised
@@ -19,6 +20,7 @@ from mien.lab.models.expression.catalogue import NETWORKS, make
 from mien.lab.models.expression.dan import affinity_loss, partition_loss
 from mien.lab.models.expression.multi_task import ccc_loss
 from mien.lab.models.expression.poker_face import PokerFace
+from mien.lab.models.expression.pyramid import Pyramid
 from mien.lab.models.expression.size import multiply_adds, parameters, published_size
 
 CLASSES = 4
@@ -198,6 +200,25 @@ def test_the_poker_face_is_a_picture() -> None:
     x = torch.randn(2, 3, one.tiny_px, one.tiny_px)
     answer = net(x)
     assert net.poker_face(answer).shape == net.rebuilt(answer).shape == x.shape
+
+
+def test_usual_confusions_shape_the_labels_of_the_pyramid() -> None:
+    one = NETWORKS["pyramid"]
+    net = one.make(replace(one.tiny, classes=3, confusions=((9.0, 3.0, 1.0), (0.0, 5.0, 0.0), (2.0, 2.0, 7.0))))
+    assert isinstance(net, Pyramid)
+    assert net.prior[0].tolist() == pytest.approx([0, 0.75, 0.25], abs=1e-3)
+    assert net.prior.sum(dim=1).tolist() == pytest.approx([1, 1, 1])
+    with pytest.raises(ConfigError, match="expected 3 rows of 3"):
+        one.make(replace(one.tiny, classes=3, confusions=((1.0, 2.0),)))
+
+
+@pytest.mark.parametrize("name", ["poker_face", "hybrid", "pyramid"])
+def test_what_networks_draw_can_be_looked_at(name: str) -> None:
+    one = NETWORKS[name]
+    net = one.make(one.tiny).eval()
+    faces = [np.random.default_rng(i).integers(0, 255, (one.tiny_px, one.tiny_px, 3), np.uint8) for i in range(3)]
+    titles = net.pictures(net(torch.zeros(1, 3, one.tiny_px, one.tiny_px)))
+    assert sheet_of(net, faces).shape == (3 * 128, (1 + len(titles)) * 128, 3)
 
 
 def test_grey_pictures_are_standardised_whatever_the_light() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mien.lab.models.expression.catalogue import make
+from mien.lab.models.expression.catalogue import NETWORKS, make
 from mien.lab.train.expression import Request, plan_of
 from mien.lab.train.recipe import read_recipe
 
@@ -19,6 +19,10 @@ def test_recipes_name_a_network_and_known_fields(path: Path) -> None:
     plan = plan_of(Request(("folder:x",), Path("run"), recipe=path))
     with torch.device("meta"):
         assert make(plan.model, 7).class_weight.shape == (7,)
+
+
+def test_every_network_has_a_recipe() -> None:
+    assert {read_recipe(path)["model"]["name"] for path in OWN if path != SHORT} == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", read_recipe(SHORT)["models"])

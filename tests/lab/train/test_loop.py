@@ -136,3 +136,29 @@ def test_moving_average_forgets_its_start() -> None:
     copy = MovingAverage(net, 0.9)
     copy.from_dict(average.to_dict())
     assert copy.steps == 60
+
+
+def test_it_stops_early_when_the_score_stays_and_does_not_go_on(tmp_path) -> None:
+    class Stuck(Line):
+        def evaluate(self):
+            return {"score": 1.0}
+
+    plan = Schedule(steps=40, batch=4, evaluate_every=2, save_every=3, half=False, patience=3)
+    run = Run(Stuck(), plan, tmp_path)
+    assert run.train() == 1.0
+    assert run.step == 9, "best at step 2, not better at 4, 6 and 8; all processes agree at the next step"
+    again = Run(Stuck(), plan, tmp_path)
+    assert again.resume()
+    again.train()
+    assert again.step == 9
+
+    class Better(Line):
+        score = 1.0
+
+        def evaluate(self):
+            self.score /= 2
+            return {"score": self.score}
+
+    learning = Run(Better(), plan, tmp_path / "learning")
+    learning.train()
+    assert learning.step == 40

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from mien.errors import RequestError
 from mien.lab.train.checkpoints import MovingAverage, read_checkpoint, write_checkpoint
+from mien.lab.train.means import Means
 from mien.lab.train.schedule import Schedule
 from mien.lab.train.together import Device, Together, on_device
 
@@ -81,6 +82,7 @@ class Run:
         self.optimizer = schedule.optimizer(task.net)
         self.average = MovingAverage(task.net, schedule.average)
         self.step, self.seconds, self.best = 0, 0.0, math.inf
+        self.idle = 0
         self._stop = False
         self._progress = 0.0
 
@@ -102,6 +104,7 @@ class Run:
         self.average.from_dict(state["average"])
         self.average.state = on_device(self.average.state, self._together.device)
         self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
+        self.idle = int(state.get("idle", 0))
         torch.set_rng_state(state["rng"])
         self._progress = self.progress
         return True
@@ -118,6 +121,7 @@ class Run:
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best,
+            "idle": self.idle,
             "rng": torch.get_rng_state(),
         }
         write_checkpoint(self.folder / LAST, state)
@@ -137,7 +141,7 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._note({"event": "start", "step": self.step, "schedule": asdict(self.schedule), **self.facts})
-        if self.progress >= 1:
+        if self.progress >= 1 or self._weary:
             return self.best
         with self._signals():
             self._steps()
@@ -147,7 +151,7 @@ class Run:
         return self.best
 
     def _steps(self) -> None:
-        s, parts, started = self.schedule, _Means(), time.perf_counter()
+        s, parts, started = self.schedule, Means(), time.perf_counter()
         shown = time.monotonic()
         for batch in self.task.batches(self.step):
             self.task.net.train()
@@ -163,9 +167,15 @@ class Run:
                 return
             if self.step % s.evaluate_every == 0:
                 self._evaluate()
+                self._stop |= self._weary
                 started = time.perf_counter()
             if self.step % s.save_every == 0:
                 self.save()
+
+    @property
+    def _weary(self) -> bool:
+        """Whether the score has not become better for as long as the schedule waits."""
+        return 0 < self.schedule.patience <= self.idle
 
     @property
     def eta_s(self) -> float:
@@ -202,7 +212,9 @@ class Run:
             figures = dict(self.task.evaluate())
         net.load_state_dict(own)
         self._note({"event": "score", "step": self.step, "took_s": time.perf_counter() - began, **figures})
+        self.idle += 1
         if figures["score"] < self.best:
+            self.idle = 0
             self.best = figures["score"]
             write_checkpoint(
                 self.folder / BEST,
@@ -234,21 +246,3 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class _Means:
-    """Means of named values since they were last taken."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.count = 0
-
-    def add(self, values: Mapping[str, float]) -> None:
-        self.count += 1
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def take(self) -> dict[str, float]:
-        means = {n: v / max(1, self.count) for n, v in self.sums.items()}
-        self.sums, self.count = {}, 0
-        return means

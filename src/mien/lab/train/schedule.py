@@ -23,6 +23,8 @@ class Schedule:
         average: decay of the moving average of the weights.
         minutes: training time; None = as long as the steps take.
         evaluate_every, save_every: steps.
+        patience: early stopping: the run ends after so many evaluations in a row that were not better than the best
+            one (the best weights are kept either way); 0 = never.
         half: bfloat16 arithmetic (autocast).
         seed: of everything.
     """
@@ -38,6 +40,7 @@ class Schedule:
     minutes: float | None = None
     evaluate_every: int = 500
     save_every: int = 250
+    patience: int = 0
     half: bool = True
     seed: int = 1
 

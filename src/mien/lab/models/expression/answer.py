@@ -79,6 +79,10 @@ class ExpressionNetwork(nn.Module):
         loss = self.cross_entropy(answer.logits, targets.probabilities)
         return Judgement(loss, {"cross_entropy": float(loss.detach())})
 
+    def pictures(self, answer: ExpressionAnswer) -> Mapping[str, Tensor]:
+        """Pictures that it makes of its input, to look at: title → (B, 3, H, W) normalised RGB; most make none."""
+        return {}
+
     def cross_entropy(self, logits: Tensor, probabilities: Tensor) -> Tensor:
         """Mean over the batch; `smoothing` moves so much of the probability to all classes alike."""
         wanted = probabilities * (1 - self.smoothing) + self.smoothing / probabilities.shape[1]

@@ -8,6 +8,7 @@ how much the auxiliary losses weigh, and their perceptual part, are not in the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -88,6 +89,14 @@ class Hybrid(ExpressionNetwork):
                 restored = self.decoder(self.encoder(spoilt(image)))
                 parts[name] = weight * (restored - image).abs().mean()
         return Judgement(torch.stack(list(parts.values())).sum(), {k: float(v.detach()) for k, v in parts.items()})
+
+    def pictures(self, answer: ExpressionAnswer) -> Mapping[str, Tensor]:
+        """The puzzle and the wiped copy of the input, and what the decoder makes of each."""
+        out: dict[str, Tensor] = {}
+        for name, spoilt in (("puzzle", self._shuffled), ("wiped", self._wiped)):
+            out[name] = spoilt(answer.extra["image"])
+            out[f"{name}, restored"] = self.decoder(self.encoder(out[name]))
+        return out
 
     def _shuffled(self, image: Tensor) -> Tensor:
         side = image.shape[-1] // self.spec.tiles

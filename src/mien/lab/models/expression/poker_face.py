@@ -12,6 +12,7 @@ poker face's own cross-entropy with the class "neutral".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,6 +120,10 @@ class PokerFace(ExpressionNetwork):
         """(B, 3, S, S) the face put together again."""
         out: Tensor = self.generator(answer.extra["tokens_residual"] + answer.extra["tokens_emotion"])
         return out
+
+    def pictures(self, answer: ExpressionAnswer) -> Mapping[str, Tensor]:
+        """The face put together again, and the poker face."""
+        return {"put together again": self.rebuilt(answer), "poker face": self.poker_face(answer)}
 
     def judge(self, answer: ExpressionAnswer, targets: ExpressionTargets) -> Judgement:
         """See the module."""

@@ -9,12 +9,14 @@ of the raising network are ours (EDSR blocks, Lim et al. 2017, without normalisa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mien.errors import ConfigError
 from mien.lab.models.blocks.convolution import ConvBnAct, ConvSpec
 from mien.lab.models.expression.answer import ExpressionAnswer, ExpressionNetwork, ExpressionTargets, Judgement
 
@@ -31,6 +33,8 @@ class PyramidSpec:
         raised: channels of the super-resolution network.
         raised_blocks: its residual blocks.
         prior: share of a label that is spread over the classes it is confused with.
+        confusions: (C, C) how often each class (row) was taken for each other one, in the order of the classes, e.g.
+            of an earlier run on the faces it held out; empty = all others alike.
         classes: expressions.
     """
 
@@ -39,6 +43,7 @@ class PyramidSpec:
     raised: int = 32
     raised_blocks: int = 4
     prior: float = 0.1
+    confusions: tuple[tuple[float, ...], ...] = ()
     classes: int = 7
 
 
@@ -130,20 +135,33 @@ class Pyramid(ExpressionNetwork):
         self.fusion = nn.Parameter(torch.zeros(3))
         others = (1 - torch.eye(spec.classes)) / (spec.classes - 1)
         self.register_buffer("prior", others)
+        if spec.confusions:
+            self.set_prior(torch.tensor(spec.confusions))
 
     def set_prior(self, confusion: Tensor) -> None:
-        """Take the classes' usual confusions: (C, C) counts, row = true class; the diagonal is left out."""
+        """Take the classes' usual confusions: (C, C) counts, row = true class; the diagonal is left out.
+
+        Raises:
+            ConfigError: not one row and column for each class.
+        """
+        if confusion.shape != self.prior.shape:
+            raise ConfigError(f"confusions: expected {len(self.prior)} rows of {len(self.prior)} numbers")
         others = (confusion.float() + 1e-3) * (1 - torch.eye(len(confusion)))
         self.prior.copy_(others / others.sum(dim=1, keepdim=True))
 
     def forward(self, image: Tensor) -> ExpressionAnswer:
         """See the class."""
         whole = self.straighten(image)
-        pictures = (F.avg_pool2d(whole, 2), whole, self.larger(whole))
+        raised = self.larger(whole)
+        pictures = (F.avg_pool2d(whole, 2), whole, raised)
         features = [branch(picture) for branch, picture in zip(self.branches, pictures, strict=True)]
         logits = torch.stack([layer(f) for layer, f in zip(self.classifiers, features, strict=True)], dim=1)
         fused = (logits * self.fusion.softmax(dim=0)[:, None]).sum(dim=1)
-        return ExpressionAnswer(fused, torch.cat(features, dim=1))
+        return ExpressionAnswer(fused, torch.cat(features, dim=1), {"raised": raised})
+
+    def pictures(self, answer: ExpressionAnswer) -> Mapping[str, Tensor]:
+        """What the super-resolution makes of the straightened face."""
+        return {"straightened and raised": answer.extra["raised"]}
 
     def judge(self, answer: ExpressionAnswer, targets: ExpressionTargets) -> Judgement:
         """Cross-entropy with labels smoothed towards the usual confusions."""
