@@ -127,6 +127,9 @@ def test_parts_are_stable_and_follow_the_person() -> None:
     assert len(first) + len(second) == 60
     again = parted(people.part(np.arange(30)), 0.4)[1]
     assert set(again.names) == set(second.names) & set(people.names[:30])
+    few = people.part(np.arange(10))
+    for share in (0.0001, 0.9999):
+        assert {len(set(part.names)) for part in parted(few, share)} == {1}, "of two people each part has one"
     with pytest.raises(RequestError, match="cannot be parted"):
         parted(many.part([0]), 0.5)
 

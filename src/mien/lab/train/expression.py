@@ -23,7 +23,7 @@ from mien.lab.train.dlib_weights import begin_with_dlib
 from mien.lab.train.expression_clip_task import ClipTask
 from mien.lab.train.expression_clips import ExpressionClips, read_clips
 from mien.lab.train.expression_faces import ExpressionFaces, is_double, parted, read_faces
-from mien.lab.train.expression_plan import FacesSpec, Plan, Request, classes_of, plan_of
+from mien.lab.train.expression_plan import FacesSpec, Plan, Request, classes_of, plan_of, to_learn
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import ExpressionTask, device_of
 from mien.lab.train.expression_teachers import taught
@@ -53,7 +53,7 @@ def read_training(request: Request, spec: FacesSpec) -> ExpressionFaces:
         RequestError: no such dataset or split.
         SourceError: nothing usable in it.
     """
-    datasets = [open_dataset(one).split(spec.split) for one in request.data]
+    datasets = [to_learn(open_dataset(one), spec) for one in request.data]
     classes = classes_of(datasets, spec.classes)
     samples = [s for d in datasets for s in d if not is_double(s)]
     if spec.count and spec.count < len(samples):
@@ -72,7 +72,7 @@ def read_training_clips(request: Request, plan: Plan) -> ExpressionClips:
         RequestError: no such dataset or split.
         SourceError: no clip in it, or some cannot be read.
     """
-    datasets = [open_dataset(one).split(plan.faces.split) for one in request.data]
+    datasets = [to_learn(open_dataset(one), plan.faces) for one in request.data]
     classes = classes_of(datasets, plan.faces.classes)
     samples = [s for d in datasets for s in d]
     kept = request.points or request.out / "clips"

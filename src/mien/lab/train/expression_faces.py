@@ -137,19 +137,21 @@ P = TypeVar("P", bound=Parted)
 
 def parted(faces: P, share: float) -> tuple[P, P]:
     """Two parts, the second for early stopping. A subject, or where none is known a picture, always falls into the
-    same part: the choice is a hash of its name, whatever else is in the set.
+    same part: the choice is a hash of its name, whatever else is in the set. Where that would leave a part empty (few
+    people), the name with the lowest or the highest hash goes there.
 
     Args:
         faces: what is parted.
         share: of the second part, about.
 
     Raises:
-        RequestError: nothing would be left in one of them.
+        RequestError: there is one person, or one picture.
     """
-    second = np.array([crc32(name.encode()) % 10000 < 10000 * share for name in faces.names])
-    if second.all() or not second.any():
-        text = f"{len(second)} faces of {len(set(faces.names))} people or pictures"
-        raise RequestError(f"{text} cannot be parted into {1 - share:.0%} and {share:.0%}; see [faces] held_out")
+    places = np.array([crc32(name.encode()) % 10000 for name in faces.names])
+    low, high = places.min(), places.max()
+    if low == high:
+        raise RequestError(f"{len(places)} faces of one person or picture cannot be parted for early stopping")
+    second = places < np.clip(10000 * share, low + 1, high)
     return faces.part(np.flatnonzero(~second)), faces.part(np.flatnonzero(second))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mien.errors import ConfigError
+from mien.errors import ConfigError, RequestError
 from mien.lab.datasets.dataset import Dataset
 from mien.lab.datasets.labels import load_labels
 from mien.lab.models.expression.catalogue import NETWORKS, entry
@@ -27,7 +27,8 @@ class FacesSpec:
     """What is learnt from.
 
     Attributes:
-        split: of the data.
+        split: of the data; of a dataset that leaves out a person or a fold at a time instead (CK+, JAFFE): everything.
+        without: a fold or a person of such a dataset that is left out, to be measured on afterwards; "" = none.
         classes: names of the expressions; empty = all of the first dataset's label schema.
         aligned: crops follow the points of Mien's landmark network; False = the pictures as they are.
         held_out: share of the faces that chooses the best weights.
@@ -37,6 +38,7 @@ class FacesSpec:
     """
 
     split: str = "train"
+    without: str = ""
     classes: tuple[str, ...] = ()
     aligned: bool = True
     held_out: float = 0.06
@@ -158,3 +160,22 @@ def classes_of(datasets: Sequence[Dataset], wished: Sequence[str]) -> tuple[str,
         raise ConfigError(f"classes: {', '.join(sorted(unknown))} is no expression; choose of {', '.join(common)}")
     chosen = set(wished) or set(datasets[0].classes)
     return tuple(c for c in common if c in chosen)
+
+
+def to_learn(dataset: Dataset, spec: FacesSpec) -> Dataset:
+    """The part of a dataset that may be learnt from; see `FacesSpec.split` and `without`.
+
+    Raises:
+        RequestError: it has no such split, fold or person.
+    """
+    if dataset.info.protocol not in ("loso", "folds"):
+        if spec.without:
+            raise RequestError(f"[faces] without: {dataset.info.name} has a fixed split, no folds; leave it out")
+        return dataset.split(spec.split)
+    if not spec.without:
+        return dataset
+    for fold in dataset.folds():
+        if fold.name == spec.without:
+            return fold.train
+    names = ", ".join(fold.name for fold in dataset.folds())
+    raise RequestError(f'[faces] without: {dataset.info.name} has no "{spec.without}"; it has: {names}')
