@@ -7,7 +7,7 @@ network does not find in a cut-out picture are read from the whole picture, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class Run:
         found: (N, C) probabilities; NaN rows = the face was not found.
         clusters: whose each face is, or a name of its own.
         latency_ms: of one face; NaN = not measured.
+        network: see `Reader`.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Run:
     found: Float32
     clusters: tuple[str, ...]
     latency_ms: float = float("nan")
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    network: str = ""
 
 
 def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Run]:
@@ -109,7 +110,8 @@ def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Ru
             reader: Reader = reader_of(word, flip=request.flip)
             try:
                 found = by_name(reader.read(faces), reader.classes, classes)
-                runs.append(Run(reader.name, protocol, classes, truth, found, faces.names, reader.latency_ms()))
+                ms = reader.latency_ms()
+                runs.append(Run(reader.name, protocol, classes, truth, found, faces.names, ms, reader.network))
             finally:
                 reader.close()
             told(done, len(request.models))
@@ -147,9 +149,7 @@ def labelled(samples: Dataset, count: int) -> list[Sample]:
 
 
 def _faces(request: Request, samples: Sequence[Sample], classes: Sequence[str]) -> ExpressionFaces:
-    points = None
-    if request.aligned:
-        points = points_of(samples, request.points)
+    points = points_of(samples, request.points) if request.aligned else None
     return read_faces(samples, classes, points, originals="fer" in request.models)
 
 
@@ -210,6 +210,7 @@ def figures(run: Run) -> dict[str, Any]:
     scores: list[Score] = [accuracy(whole, names), macro_f1(whole, names)]
     out: dict[str, Any] = {
         "name": run.name,
+        "network": run.network,
         "protocol": run.protocol,
         "faces": len(run.truth),
         "not_found": int(missed.sum()),

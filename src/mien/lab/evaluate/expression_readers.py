@@ -29,10 +29,12 @@ class Reader(Protocol):
 
     Attributes:
         name: for tables.
+        network: of a checkpoint: what several runs of it have in common; "" = no checkpoint.
         classes: common names, in the order of its answer.
     """
 
     name: str
+    network: str
     classes: tuple[str, ...]
 
     def read(self, faces: ExpressionFaces) -> Float32:
@@ -50,6 +52,8 @@ class Reader(Protocol):
 
 class StageReader:
     """The runtime's stage, face by face."""
+
+    network = ""
 
     def __init__(self, model: str, *, mirrored: bool = True) -> None:
         self._stage = NetworkExpression(Options(model=model, mirrored=mirrored))
@@ -96,6 +100,7 @@ class NetReader:
     name: str
     classes: tuple[str, ...]
     flip: bool = False
+    network: str = ""
 
     def read(self, faces: ExpressionFaces) -> Float32:
         """See `Reader`."""
@@ -138,7 +143,8 @@ def checkpoint_reader(checkpoint: Path, *, flip: bool) -> NetReader:
     if "clips" in facts:
         raise RequestError(f"{checkpoint}: its network looks at clips with sound, not at single pictures")
     name = f"{facts['model']['name']} ({checkpoint.parent.name})"
-    return NetReader(net, int(facts["task"]["input_px"]), name, tuple(facts["classes"]), flip)
+    network = str(facts["model"]["name"])
+    return NetReader(net, int(facts["task"]["input_px"]), name, tuple(facts["classes"]), flip, network)
 
 
 def reader_of(word: str, *, flip: bool) -> Reader:

