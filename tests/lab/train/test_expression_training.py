@@ -14,6 +14,7 @@ from mien.cli.main import app
 from mien.errors import ConfigError, ModelError, RequestError
 from mien.expression.network import NetworkExpression, Options
 from mien.lab.datasets.dataset import open_dataset
+from mien.lab.datasets.pictures import read_picture
 from mien.lab.evaluate.expression import Request as EvaluateRequest
 from mien.lab.evaluate.expression import evaluate, figures
 from mien.lab.metrics.calibration import fit_temperature, reliability
@@ -90,6 +91,20 @@ def test_a_run_learns_resumes_and_becomes_a_model_that_the_runtime_reads(
     with pytest.raises(ModelError, match="holds no figures"):
         add_scores(tmp_path / "models" / "expression-test", recipe, "stripes")
     assert (tmp_path / "figures" / "reliability.png").is_file()
+
+
+def test_pictures_that_a_network_makes_lie_beside_the_figures(
+    striped_faces: Path, recipe: Path, tmp_path: Path
+) -> None:
+    model = 'name = "pyramid"\nstages = [[8, 1], [16, 1]]\nhidden = 16\nraised = 8\nraised_blocks = 1\n[task]'
+    recipe.write_text(model.join(["[model]\n", RECIPE.partition("[task]")[2]]))
+    train(Request((f"folder:{striped_faces}",), tmp_path / "drawn", recipe=recipe, steps=1, threads=1))
+    words = ["lab", "evaluate", "expression", "--data", f"folder:{striped_faces}", "--whole", "--no-flip", "--model"]
+    shown = CliRunner().invoke(app, [*words, str(tmp_path / "drawn" / "best.pt"), "--out", str(tmp_path / "out")])
+    assert shown.exit_code == 0, shown.output
+    sheet = read_picture(tmp_path / "out" / "pictures-drawn.png")
+    assert sheet.shape == (8 * 128, 2 * 128, 3)
+    assert sheet[:128, :128].std() > 20, "the face"
 
 
 def test_recipes_must_be_understood(recipe: Path, tmp_path: Path) -> None:
