@@ -185,11 +185,11 @@ def write_ssd(folder: Path) -> None:
     g.save(folder, [1, 3, SSD_PX, SSD_PX], {"scores": [1, 2], "boxes": [1, 2, 4]})
 
 
-def _points(g: _Graph) -> tuple[str, str, str]:
+def _points(g: _Graph, size_px: int = LANDMARK_PX) -> tuple[str, str, str]:
     """(N, 98) x and y, 0–1 of the crop, and (N, 1) how much of a disc there is, 0–1."""
-    x, y, radius = g.disc(LANDMARK_PX, _LANDMARK_DARK, _LANDMARK_BRIGHT)
-    there = g.op("Clip", g.op("Div", radius, g.const([LANDMARK_PX / 5])), g.const(0.0), g.const(1.0))
-    xs, ys = (g.along(at, radius, layout()[:, i], LANDMARK_PX) for i, at in enumerate((x, y)))
+    x, y, radius = g.disc(size_px, _LANDMARK_DARK, _LANDMARK_BRIGHT)
+    there = g.op("Clip", g.op("Div", radius, g.const([size_px / 5])), g.const(0.0), g.const(1.0))
+    xs, ys = (g.along(at, radius, layout()[:, i], size_px) for i, at in enumerate((x, y)))
     return xs, ys, there
 
 
@@ -209,11 +209,11 @@ def write_points(folder: Path) -> None:
     g.save(folder, ["n", 3, LANDMARK_PX, LANDMARK_PX], {"xy": ["n", 98, 2], "spread": ["n", 98], "visible": ["n", 98]})
 
 
-def write_heatmaps(folder: Path) -> None:
+def write_heatmaps(folder: Path, size_px: int = LANDMARK_PX) -> None:
     """Gaussians of σ 1.5 px; as high as there is a disc."""
     g = _Graph()
-    xs, ys, there = _points(g)
-    side = LANDMARK_PX // 4
+    xs, ys, there = _points(g, size_px)
+    side = size_px // 4
     lines = []
     for places in (xs, ys):
         px = g.op("Sub", g.op("Mul", places, g.const([float(side)])), g.const([0.5]))
@@ -223,7 +223,7 @@ def write_heatmaps(folder: Path) -> None:
     maps = g.op("Mul", rows, g.op("Unsqueeze", lines[0], g.const([2], np.int64)))
     g.op("Mul", maps, g.op("Unsqueeze", there, g.const([2, 3], np.int64)), name="maps")
     _seen(g, there)
-    g.save(folder, ["n", 3, LANDMARK_PX, LANDMARK_PX], {"maps": ["n", 98, side, side], "visible": ["n", 98]})
+    g.save(folder, ["n", 3, size_px, size_px], {"maps": ["n", 98, side, side], "visible": ["n", 98]})
 
 
 def write_expression(folder: Path, size_px: int = 16) -> None:
@@ -248,6 +248,7 @@ def write_all(root: Path) -> Path:
     write_refiner(root / "immtcnn-o", 48, points=True)
     write_ssd(root / "ssd-face")
     write_heatmaps(root / "hrnet98-128")
+    write_heatmaps(root / "hrnet98-256", 256)
     write_points(root / "points98-128")
     for name in ("expression48", "expression96"):
         write_expression(root / name)

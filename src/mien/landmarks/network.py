@@ -109,6 +109,8 @@ class NetworkLandmarks(StageBase, ABC):
 
     reads = frozenset({"image", "faces"})
     writes = frozenset({"faces", "faces.landmarks"})
+    _views = 1
+    """How often one run of the network is shown every crop."""
 
     def __init__(self, options: NetworkOptions, outputs: Mapping[str, tuple[int | None, ...]]) -> None:
         """
@@ -133,7 +135,7 @@ class NetworkLandmarks(StageBase, ABC):
             backend=self.options.backend,
             threads=self.options.threads,
             precision=self.options.precision,
-            batch=self.options.batch,
+            batch=self.options.batch * self._views,
             kind=PictureNetwork("landmark network of this kind", "square", outputs),
         )
 
