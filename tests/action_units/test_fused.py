@@ -16,6 +16,7 @@ from mien.action_units.exclusive import PAIRS
 from mien.action_units.features import features, front_view
 from mien.action_units.fused import FusedSolver, Options
 from mien.action_units.landmark_solver import LandmarkSolver
+from mien.action_units.neutral import PARTS
 from mien.action_units.pixel_reader import AtRest, PixelReader, Reading
 from mien.action_units.profile import Profile
 from mien.action_units.visibility import look_shapes
@@ -183,7 +184,7 @@ def test_at_rest_the_reader_reads_the_familiar_answer() -> None:
     one = Reading(*rng.normal(size=(3, 52)).astype(np.float32))
     np.testing.assert_allclose(one.weights(rest), one.weights(None))
     for k in range(200):
-        rest.learn(k * 40_000_000, one.own, np.zeros((98, 2), np.float32), np.zeros(52, np.float32), 1.0)
+        rest.learn(k * 40_000_000, one.own, np.zeros((98, 2), np.float32), dict.fromkeys(PARTS, 0.0), 1.0)
     np.testing.assert_allclose(rest.own, one.own, atol=1e-4)
     wanted = 1 / (1 + np.exp(-(one.familiar - one.own)))
     np.testing.assert_allclose(one.weights(rest), wanted, atol=0.02)

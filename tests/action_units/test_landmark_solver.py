@@ -14,7 +14,7 @@ from mien.action_units.landmark_solver import SAME_POINTS, LandmarkSolver
 from mien.action_units.lids import openings, shut, together
 from mien.action_units.options import Options
 from mien.core.geometry import rotation_from_euler
-from mien.core.measures import Blendshapes, Box, Gaze, HeadPose, Landmarks
+from mien.core.measures import Blendshapes, Box, Expression, Gaze, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
 from mien.core.schema import load_schema
 from mien.lab.synth.landmark_projection import MAX_YAW_DEG
@@ -202,6 +202,26 @@ def test_the_gaze_becomes_look_shapes(solver: LandmarkSolver, mean_face: np.ndar
     assert shapes is not None
     assert np.isnan(shapes["eyeLookOutLeft"])
     assert np.isfinite(shapes["eyeLookOutRight"])
+
+
+def test_a_face_of_many_features_is_known_where_it_looks_calm(
+    mean_face: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = {"brows": 1.2, "eyes": 0.1, "mouth": 1.6}
+    monkeypatch.setattr("mien.action_units.landmark_solver.activity", lambda weights: dict(odd))
+    schema = load_schema("expression8")
+    values = np.zeros(len(schema), np.float32)
+    values[schema.index("neutral")] = 0.8
+    calm = Expression(values, np.ones(len(schema), np.float32), schema)
+    known = []
+    for expression in (None, calm):
+        solver = LandmarkSolver()
+        for i in range(40):
+            solve(solver, replace(face_of(mean_face), expression=expression), i)
+        known.append(solver.neutral_known(1))
+        solver.close()
+    assert known[0] < 0.1
+    assert known[1] > 0.8
 
 
 def test_recorded_frames_teach_the_neutral(mean_face: np.ndarray) -> None:

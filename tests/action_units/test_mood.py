@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.action_units.mood import LEFT, belief_in_smiles, without_false_smiles
+from mien.action_units.mood import LEFT, belief_in_smiles, looks_calm, without_false_smiles
 from mien.core.measures import Expression
 from mien.core.schema import load_schema
 
@@ -39,6 +39,14 @@ def face(**weights: float) -> np.ndarray:
 )
 def test_belief_falls_as_cheer_and_calm_go(expression: Expression | None, belief: float) -> None:
     assert belief_in_smiles(expression) == pytest.approx(belief, abs=1e-6)
+
+
+def test_what_looks_calm() -> None:
+    assert looks_calm(mood(neutral=0.6, sadness=0.4))
+    assert not looks_calm(mood(neutral=0.4, sadness=0.6))
+    assert not looks_calm(None)
+    unread = Expression(np.full(len(MOODS), np.nan, np.float32), np.zeros(len(MOODS), np.float32), MOODS)
+    assert not looks_calm(unread)
 
 
 def test_an_expression_that_could_not_be_read_says_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
+from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape, without_excess
 from mien.core.schema import load_schema
 
 CALM = {"brows": 0.1, "eyes": 0.1, "mouth": 0.2}
@@ -114,3 +114,13 @@ def test_activity_counts_what_a_part_does() -> None:
     assert activity(weights)["mouth"] == pytest.approx(0.5)
     assert activity(weights)["eyes"] == 0
     assert part_of_shape()[index("browInnerUp")] == "brows"
+
+
+def test_of_a_face_that_looks_calm_features_are_no_expression() -> None:
+    """Up to 0.7, 0.25 and 0.95 anybody at rest may read, and as much again where the face as a whole looks calm."""
+    odd = {"brows": 1.3, "eyes": 0.1, "mouth": 1.9}
+    assert without_excess(odd) == pytest.approx({"brows": 0.7, "eyes": 0.1, "mouth": 0.95})
+    assert without_excess(SMILE) == pytest.approx({"brows": 0.1, "eyes": 0.2, "mouth": 2.5 - 0.95})
+    assert watch([(2.0, odd, at(0.1))]).known("mouth") < 0.1
+    assert watch([(2.0, without_excess(odd), at(0.1))]).known("mouth") > 0.8
+    assert watch([(2.0, without_excess(SMILE), at(0.1))]).known("mouth") < 0.1

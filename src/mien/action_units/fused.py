@@ -142,7 +142,7 @@ class FusedSolver(LandmarkSolver):
         found = reading.weights(rest)
         known = np.zeros(len(found), np.float32) if rest is None else rest.known
         if rest is not None and rest is not self._rested:
-            rest.learn(seen.t_ns, reading.own, seen.front, seen.strange, seen.trust)
+            rest.learn(seen.t_ns, reading.own, seen.front, seen.active, seen.trust)
         share = self._reader.share
         apart = np.abs(np.nan_to_num(weights - found))
         joined = np.where(share >= 1, found, share * found + (1 - share) * weights)

@@ -17,8 +17,8 @@ from mien.action_units.exclusive import without_contradictions
 from mien.action_units.facs import action_units
 from mien.action_units.features import apparent_yaw_pitch, features, front_view
 from mien.action_units.lids import shut, together
-from mien.action_units.mood import without_false_smiles
-from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
+from mien.action_units.mood import looks_calm, without_false_smiles
+from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape, without_excess
 from mien.action_units.options import Options
 from mien.action_units.presence import Presence
 from mien.action_units.profile import Profile, read_profile
@@ -213,7 +213,10 @@ class LandmarkSolver(StageBase):
         sure = self._visibility.confidence(face.landmarks.confidence, xy, yaw_pitch, pose.confidence)
         trust = self._visibility.trust(yaw_pitch, sure)
         sure *= 0.7 + 0.3 * known
-        seen = Seen(face, t_ns, xy, front[0], turn, rows, strange, trust)
+        active = activity(strange)
+        if looks_calm(face.expression):
+            active = without_excess(active)
+        seen = Seen(face, t_ns, xy, front[0], turn, rows, active, trust)
         look, look_sure = look_shapes(face.gaze)
         weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]
         weights, sure = self._second_opinion(seen, weights, sure)
@@ -225,7 +228,7 @@ class LandmarkSolver(StageBase):
         weights[_WIDES] *= 1 - np.maximum(blinks - weights[_BLINKS], 0)  # an eye that follows a shut one is not wide
         weights[_BLINKS] = blinks
         if neutral is not None and self._learns and not neutral.saw(t_ns):
-            neutral.learn(t_ns, front[0], activity(strange), trust)
+            neutral.learn(t_ns, front[0], active, trust)
         weights = np.where(sure > 0, weights, np.nan)
         sure = np.where(np.isfinite(weights), sure, 0.0)
         shapes = Blendshapes.of(without_contradictions(weights.astype(np.float32)), np.clip(sure, 0.0, 1.0))

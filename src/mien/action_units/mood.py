@@ -22,6 +22,8 @@ ENOUGH = 0.4
 """Probability of expressions that smile, or are calm, from which on a smile is believed entirely."""
 LEFT = 0.25
 """Share of a smile that is always left."""
+CALM = 0.5
+"""Probability of a neutral expression from which on a face looks calm."""
 DRAWN = 0.5
 """What the rest of it becomes of lips drawn outwards."""
 
@@ -38,6 +40,13 @@ def belief_in_smiles(expression: Expression | None) -> float:
     if not np.isfinite(cheerful).any():
         return 1.0
     return float(np.clip(np.nansum(cheerful) / ENOUGH, LEFT, 1.0))
+
+
+def looks_calm(expression: Expression | None) -> bool:
+    """Whether a face looks more like one at rest than like anything else; False where nothing is known."""
+    if expression is None or expression.schema.name != "expression8":
+        return False
+    return bool(expression.values[expression.schema.index("neutral")] >= CALM)
 
 
 def without_false_smiles(weights: Float32, expression: Expression | None) -> Float32:

@@ -62,6 +62,15 @@ def activity(weights: Float32) -> dict[str, float]:
     return {part: float(a) for part, a in zip(PARTS, amounts, strict=True)}
 
 
+def without_excess(activities: Mapping[str, float]) -> dict[str, float]:
+    """Activities of a face that looks calm as a whole: a face's own features may then read as much again as anybody at
+    rest does before it counts as doing something."""
+    return {
+        part: value if value <= _CALM_AT_MOST[part] else max(_CALM_AT_MOST[part], value - _CALM_AT_MOST[part])
+        for part, value in activities.items()
+    }
+
+
 def less_crooked(front: Float32) -> Float32:
     """(..., 98, 2): faces are nearly symmetric; what was covered or turned away while learning is no crooked mouth."""
     mirrored = front[..., load_schema("wflw98").mirror, :] * _MIRROR

@@ -6,13 +6,14 @@ mean of one of them over calm frames. What is calm is judged by the landmarks, a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mien.action_units.face_crop import HALF, HEIGHT, cut, face_crop, halves
 from mien.action_units.features import FEATURES
-from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape
+from mien.action_units.neutral import PARTS, Neutral, part_of_shape
 from mien.core.arrays import Float32, Float64, UInt8
 from mien.errors import ModelError
 from mien.runtime.light import in_light
@@ -50,11 +51,11 @@ class AtRest:
         known: Float32 = np.array([self._calm.known(p) for p in PARTS], dtype=np.float32)[_PART]
         return known
 
-    def learn(self, t_ns: int, own: Float32, front: Float32, strange: Float32, trust: float) -> None:
-        """See a frame; arguments as of `Neutral.learn`, `strange` = the solver's weights as of a stranger."""
+    def learn(self, t_ns: int, own: Float32, front: Float32, active: Mapping[str, float], trust: float) -> None:
+        """See a frame; arguments as of `Neutral.learn`."""
         if self._calm.saw(t_ns):
             return
-        shares = self._calm.learn(t_ns, front, activity(strange), trust)
+        shares = self._calm.learn(t_ns, front, active, trust)
         self.own += np.array([shares[p] for p in PARTS])[_PART] * (own - self.own)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ class Seen(NamedTuple):
         front: (98, 2) front view.
         turn: (1, 2) radians.
         rows: (2, FEATURES) what the network was given: without and with the face at rest.
-        strange: (52,) weights as of a stranger.
+        active: of each part of the face how much it does, as of a stranger (`neutral.activity`).
         trust: 0–1, how much the view may teach about the face at rest.
     """
 
@@ -35,7 +36,7 @@ class Seen(NamedTuple):
     front: Float32
     turn: Float64
     rows: Float32
-    strange: Float32
+    active: Mapping[str, float]
     trust: float
 
 
