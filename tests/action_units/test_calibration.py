@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.action_units.calibration import Calibration, _ranges, blink_peaks, fit
+from mien.action_units.calibration import Calibration, fit
 from mien.action_units.guide import GUIDE, Step, guide_seconds, reached_shapes, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.options import Options
 from mien.action_units.profile import Leak, Profile, read_profile, write_profile
+from mien.action_units.ranges import blink_peaks, ranges_of
 from mien.core.geometry import rotation_from_euler
 from mien.core.measures import Box, HeadPose, Landmarks
 from mien.core.record import Face, FrameRecord, Stamp
@@ -223,7 +224,7 @@ def test_whatever_was_read_gives_a_profile(data: st.DataObject) -> None:
         read[:30, NAMES.index(name)], read[30:, NAMES.index(name)] = value
     guide = [replace(GUIDE[0], seconds=3.0), replace(GUIDE[6], seconds=4.0)]
     reliability = np.full(52, data.draw(st.floats(0, 1)), np.float32)
-    offset, gain, seen = _ranges(np.arange(70) * 100_000_000, read, step, guide, reliability)
+    offset, gain, seen = ranges_of(np.arange(70) * 100_000_000, read, step, guide, reliability)
     Profile("m", np.zeros((98, 2)), offset, gain, {}, seen)
 
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.action_units.calibration import _ranges, looks_of
 from mien.action_units.guide import GUIDE, Step, moving_along, reached_shapes
 from mien.action_units.leaks import leaks_of
 from mien.action_units.profile import MAX_SHARE, Leak, Profile, read_profile, write_profile
+from mien.action_units.ranges import looks_of, ranges_of
 from mien.action_units.visibility import look_shapes, looked
 from mien.core.measures import Gaze as Gazing
 from mien.core.schema import load_schema
@@ -152,7 +152,31 @@ def test_eyes_look_relative_to_where_they_read_when_they_look_ahead() -> None:
 def test_a_stretch_is_shortened_where_the_reader_is_noisy() -> None:
     read, step = smiling({}, strength=0.5)
     t_ns = np.arange(len(step)) * 100_000_000
-    gains = [_ranges(t_ns, read, step, STEPS, np.full(52, r))[1][at("mouthSmileLeft")] for r in (0.0, 0.7, 1.0)]
+    gains = [ranges_of(t_ns, read, step, STEPS, np.full(52, r))[1][at("mouthSmileLeft")] for r in (0.0, 0.7, 1.0)]
     assert gains[0] == pytest.approx(1.0, abs=1e-3)
     assert gains[2] == pytest.approx(2.0, abs=0.1)
     assert gains[1] == pytest.approx(1 + 0.49 * (gains[2] - 1), abs=0.02)
+
+
+def test_what_a_hardly_read_shape_does_beside_the_guide_goes_with_its_offset() -> None:
+    read, step = smiling({"mouthFrownLeft": 0.4, "mouthDimpleLeft": 0.4, "eyeBlinkLeft": 0.4})
+    t_ns = np.arange(len(read)) * 50_000_000
+    shapes = ("mouthFrownLeft", "mouthDimpleLeft", "eyeBlinkLeft", "mouthSmileLeft")
+    places = [at(name) for name in shapes]
+    unread, half, known = (ranges_of(t_ns, read, step, STEPS, np.full(52, r))[0][places] for r in (0.0, 0.707, 1.0))
+    noise = np.quantile(read[:, places[0]], 0.95)
+    np.testing.assert_allclose(unread, [noise, 0, 0, 0], atol=1e-3)  # dimples come along, blinks are left alone
+    np.testing.assert_allclose(half, [noise / 2, 0, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(known, 0, atol=1e-3)
+
+
+def test_an_offset_leaves_a_shape_half_of_its_reach() -> None:
+    frown = next(s for s in GUIDE if s.name == "frown")
+    read, step = smiling({"mouthFrownLeft": 0.6})
+    doing = np.zeros((40, 52), np.float32)
+    doing[:, at("mouthFrownLeft")] = 0.3
+    read, step = np.concatenate([read, doing]), np.concatenate([step, np.full(40, 2)])
+    steps = [*STEPS, replace(frown, seconds=2.0)]
+    offset, gain, _ = ranges_of(np.arange(len(read)) * 50_000_000, read, step, steps, np.zeros(52))
+    assert offset[at("mouthFrownLeft")] == pytest.approx(0.15, abs=1e-3)
+    assert gain[at("mouthFrownLeft")] == pytest.approx(1 / 0.85, abs=1e-3)

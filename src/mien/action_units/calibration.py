@@ -1,11 +1,10 @@
 """From frames of one person to a profile: the face at rest, offset and gain of every shape and side, and what gestures
 are misread as.
 
-Ranges are quantiles, so that a look aside or a laugh does not matter. What was not exercised keeps a gain that only
-makes up for its offset: silence is not amplified. Where the guide was followed, the reach of what it asked for is
-known, and what else is read meanwhile is wrong, but for what moves along on real faces (`guide.Step.along`): how much
-of it there is per gesture is the profile's `leaks`. In any other clip nobody says how far a face went or what it did;
-only what was plainly done is stretched, by little.
+How ranges are found: `ranges`. Where the guide was followed, the reach of what it asked for is known, and what else is
+read meanwhile is wrong, but for what moves along on real faces (`guide.Step.along`): how much of it there is per
+gesture is the profile's `leaks`. In any other clip nobody says how far a face went or what it did; only what was
+plainly done is stretched, by little.
 """
 
 from __future__ import annotations
@@ -16,39 +15,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mien.action_units.guide import Step, reached_shapes, step_at
+from mien.action_units.guide import Step, step_at
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.leaks import leaks_of
 from mien.action_units.neutral import PARTS, activity
-from mien.action_units.profile import MAX_GAIN, MAX_LOOK_DEG, MAX_OFFSET, Profile
-from mien.action_units.visibility import GAZE_SHAPES, looked
-from mien.core.arrays import Float32, Float64, Int64
+from mien.action_units.profile import Profile
+from mien.action_units.ranges import (
+    BLINKS,
+    CALM_SHARE,
+    CLIP_QUANTILE,
+    LEAST_FRAMES,
+    blink_peaks,
+    looks_of,
+    quantile,
+    ranges_of,
+)
+from mien.core.arrays import Float32, Int64
 from mien.core.record import Face
 from mien.core.schema import load_schema
 from mien.errors import RequestError
 
 SETTLES_S = 2.5
 """After so much calm nine tenths of the face at rest are known (`Neutral.known`)."""
-LEAST_FRAMES = 30
-"""Fewer frames with a face say too little."""
-_REST_QUANTILE = 0.9
-"""Of the readings at rest: the offset takes nearly all of a still face's flicker with it."""
-_CALM_SHARE, _CALM_QUANTILE = 0.25, 0.8
-"""Of a clip without a guide so many frames, the calmest of each part, count as rest; the offset is this quantile of
-them."""
-_REACH_QUANTILE, _CLIP_QUANTILE = 0.9, 0.99
-LEAST_REACH = 0.15
-"""A shape that was asked for and rose less is not read on this person: it is not amplified."""
-_PLAINLY = 0.5
-"""Without a guide a shape has to rise so far before it is taken to have been done nearly fully."""
-GUIDED_GAIN, CLIP_GAIN = 2.5, 1.3
-"""Highest gains on top of what an offset needs."""
-_LEAST_LOOKS = 5
-_HIGHEST = MAX_GAIN - 1e-3
-_NEARLY_FULL = 0.9
-_BLINK, _APART_S = 0.4, 0.15
-"""Height from which a maximum of eyeBlink is a blink, and least time between two."""
-_BLINKS = tuple(load_schema("arkit52").index(n) for n in ("eyeBlinkLeft", "eyeBlinkRight"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +65,8 @@ class Calibration:
             row = {}
             for word, values in (("before", self.before[:, i]), ("after", self.after[:, i])):
                 if np.isfinite(values).any():
-                    row[f"rest_{word}"] = _quantile(values[rest], 0.5)
-                    row[f"reach_{word}"] = _quantile(values, _CLIP_QUANTILE)
+                    row[f"rest_{word}"] = quantile(values[rest], 0.5)
+                    row[f"reach_{word}"] = quantile(values, CLIP_QUANTILE)
             if row:
                 out[name] = row
         return out
@@ -87,7 +75,7 @@ class Calibration:
         """Number of blinks and the median of their peaks before and after, over both eyes; NaN without a blink."""
         found = {}
         for word, values in (("before", self.before), ("after", self.after)):
-            peaks = np.concatenate([blink_peaks(self.t_ns, values[:, i]) for i in _BLINKS])
+            peaks = np.concatenate([blink_peaks(self.t_ns, values[:, i]) for i in BLINKS])
             found[f"peak_{word}"] = float(np.median(peaks)) if len(peaks) else float("nan")
             found[f"count_{word}"] = len(peaks) / 2
         return found
@@ -96,7 +84,7 @@ class Calibration:
         if (self.step == 0).any():
             return np.asarray(self.step == 0)
         level = np.nan_to_num(self.after).sum(axis=1)
-        return np.asarray(level <= np.quantile(level, _CALM_SHARE))
+        return np.asarray(level <= np.quantile(level, CALM_SHARE))
 
 
 def fit(
@@ -133,7 +121,7 @@ def fit(
     before = before.astype(np.float32)
     neutral = _neutral(solver, used, before, step)
     familiar = np.where(_settled(t_ns, step)[:, None], before, np.float32(np.nan))
-    offset, gain, seen = _ranges(t_ns, familiar, step, guide, solver.reliability)
+    offset, gain, seen = ranges_of(t_ns, familiar, step, guide, solver.reliability)
     rested = own if own is not None and np.isfinite(own).all() else None
     looks = looks_of(familiar[step == 0]) if rested is not None else np.zeros((2, 2), np.float32)
     ranged = Profile(solver.calibrates(pictures=pictures), neutral, offset, gain, facts, seen, (), rested, looks)
@@ -162,7 +150,7 @@ def _neutral(solver: LandmarkSolver, used: Sequence[tuple[int, Face]], read: Flo
     out: Float32 = np.empty((98, 2), np.float32)
     for part, points in PARTS.items():
         level = np.array([a[part] for a in active])
-        rest = step == 0 if (step == 0).any() else level <= np.quantile(level, _CALM_SHARE)
+        rest = step == 0 if (step == 0).any() else level <= np.quantile(level, CALM_SHARE)
         if part == "eyes":  # blinks during the rest are no rest
             rest = rest & (level <= np.quantile(level[rest], 0.7))
         at = list(points)
@@ -171,90 +159,3 @@ def _neutral(solver: LandmarkSolver, used: Sequence[tuple[int, Face]], read: Flo
             raise RequestError(f"the {part} were not seen well enough at rest: turn the face to the camera, into light")
         out[at] = np.nanmedian(views[rest][:, at], axis=0)
     return out
-
-
-def _ranges(
-    t_ns: Int64, read: Float32, step: Int64, guide: Sequence[Step] | None, reliability: Float32
-) -> tuple[Float32, Float32, dict[str, tuple[float, float]]]:
-    """(52,) offsets and gains, and (rest, reach) of the shapes that were exercised. A stretch is shortened by the share
-    of the shape's variance that is known to be read at all: amplified noise helps nobody."""
-    names = load_schema("arkit52").names
-    offset, gain = np.zeros(len(names), np.float32), np.ones(len(names), np.float32)
-    seen: dict[str, tuple[float, float]] = {}
-    for i, name in enumerate(names):
-        values = read[:, i]
-        if i in GAZE_SHAPES or np.isfinite(values).sum() < LEAST_FRAMES:
-            continue
-        rest = _rest(values, step)
-        if not np.isfinite(rest):
-            continue
-        low = float(np.clip(rest, 0.0, MAX_OFFSET))
-        full = 1.0 / (1.0 - low)
-        reach, target = _reach(values, step, guide, name)
-        rise = reach - low
-        most = min(full * (CLIP_GAIN if guide is None else GUIDED_GAIN), _HIGHEST)
-        exercised = np.isfinite(reach) and rise >= (_PLAINLY if guide is None else LEAST_REACH)
-        wanted = full * (1 + (target / rise / full - 1) * float(reliability[i]) ** 2) if exercised else full
-        if i in _BLINKS:
-            peaks = blink_peaks(t_ns, values)
-            if len(peaks):
-                wanted, most = (
-                    max(wanted, 1.0 / max(float(np.median(peaks)) - low, 0.3)),
-                    min(full * GUIDED_GAIN, _HIGHEST),
-                )
-        offset[i] = low
-        gain[i] = float(np.clip(wanted, full, most)) + 1e-4
-        if exercised:
-            seen[name] = (rest, reach)
-    return np.round(offset, 4), np.ceil(gain * 1e4) / np.float32(1e4), seen
-
-
-def looks_of(read: Float32) -> Float32:
-    """(2, 2) degrees that the eyes read, in the median, while somebody was asked to look into the camera; 0 if unknown.
-
-    Args:
-        read: (T, 52) weights of that time.
-    """
-    angles = np.array([looked(row) for row in read], np.float32).reshape(-1, 2, 2)
-    known = np.isfinite(angles).sum(axis=0) >= _LEAST_LOOKS
-    middle = np.zeros((2, 2), np.float32)
-    if known.any():
-        middle[known] = np.nanmedian(angles[:, known], axis=0)
-    return np.clip(middle, -MAX_LOOK_DEG, MAX_LOOK_DEG)
-
-
-def _rest(values: Float32, step: Int64) -> float:
-    """What a shape reads on the face at rest, flicker included."""
-    if (step == 0).any():
-        return _quantile(values[step == 0], _REST_QUANTILE)
-    return _quantile(values, _CALM_SHARE * _CALM_QUANTILE)
-
-
-def _reach(values: Float32, step: Int64, guide: Sequence[Step] | None, name: str) -> tuple[float, float]:
-    """How far a shape went, and the weight that this was."""
-    if guide is None:
-        return _quantile(values, _CLIP_QUANTILE), _NEARLY_FULL
-    for k, one in enumerate(guide):
-        asked = reached_shapes(one)
-        if name in asked:
-            return _quantile(values[step == k], _REACH_QUANTILE), asked[name]
-    return float("nan"), 1.0
-
-
-def blink_peaks(t_ns: Int64, values: Float32 | Float64) -> Float64:
-    """Heights of the blinks in a curve of eyeBlink: maxima from 0.4 on, the highest within 0.15 s."""
-    filled = np.nan_to_num(np.asarray(values, dtype=np.float64))
-    inner = filled[1:-1]
-    tops = 1 + np.flatnonzero((inner >= _BLINK) & (inner >= filled[:-2]) & (inner > filled[2:]))
-    kept: list[int] = []
-    for top in tops.tolist():
-        if kept and (t_ns[top] - t_ns[kept[-1]]) / 1e9 < _APART_S:
-            kept[-1] = top if filled[top] > filled[kept[-1]] else kept[-1]
-        else:
-            kept.append(top)
-    return filled[kept]
-
-
-def _quantile(values: Float32, q: float) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.quantile(known, q)) if len(known) else float("nan")
