@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from made_up_clips import RECIPE, write_clip, write_clips
+from skimage.data import astronaut
 from typer.testing import CliRunner
 
 from mien.cli.main import app
@@ -122,6 +123,20 @@ def test_silent_clips_count_as_unheard_and_are_told(tmp_path: Path, caplog: pyte
     assert clips.sound[1].any()
     assert "1 of 2 clips have no sound" in caplog.text
     assert clips.names == ("a", "b")
+
+
+def test_faces_are_found_and_aligned_by_the_own_chain(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    picture = np.ascontiguousarray(astronaut()[:320, 40:440])
+    write_clip(tmp_path / "happy" / "a" / "1.avi", picture, None)
+    write_clip(tmp_path / "sad" / "b" / "1.avi", np.full_like(picture, 120), None)
+    with caplog.at_level(logging.WARNING):
+        clips = read_clips(list(open_dataset(f"folder:{tmp_path}")), ("happiness", "sadness"), 1)
+    assert "no face found in 1 clips (sad/b/1.avi" in caplog.text
+    side = np.hypot(*clips.faces.image_from_unit[0][:, 0])
+    assert 60 < side < 200, "the crop is the face, not the picture of 400 by 320 px"
+    face = clips.faces.crop(0, 64).astype(float)
+    assert face[10:54, 10:54].mean() > 100, "skin"
+    assert not np.ptp(clips.faces.crop(1, 64)), "without a face the middle of the picture, which is grey"
 
 
 def test_people_stay_on_one_side(tmp_path: Path) -> None:
