@@ -110,8 +110,8 @@ def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Ru
             reader: Reader = reader_of(word, flip=request.flip)
             try:
                 found = by_name(reader.read(faces), reader.classes, classes)
-                ms = reader.latency_ms()
-                runs.append(Run(reader.name, protocol, classes, truth, found, faces.names, ms, reader.network))
+                ms, shown = reader.latency_ms(), "whole picture" if word == "fer" else protocol
+                runs.append(Run(reader.name, shown, classes, truth, found, faces.names, ms, reader.network))
             finally:
                 reader.close()
             told(done, len(request.models))
