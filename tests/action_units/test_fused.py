@@ -178,6 +178,28 @@ def test_the_resting_face_is_learnt_and_forgotten(solver: FusedSolver) -> None:
     assert 1 not in solver._rests
 
 
+def test_a_shut_eye_looks_where_it_looked_also_after_a_resume(
+    solver: FusedSolver, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blinks = [A.index(f"eyeBlink{side}") for side in ("Left", "Right")]
+    looks = [k for k, name in enumerate(A.names) if name.startswith("eyeLook")]
+    resumed = FusedSolver(Options(pixels=str(model)))
+    one, image = face(solver.reference), picture()
+    first = solver.step(FrameRecord(Stamp("test", 0, 0), (SIZE, SIZE), image, faces=(one,)))
+    before = first.faces[0].blendshapes
+    assert before is not None
+    assert (before.values[blinks] < 0.6).all()
+    solver.feedback(first)
+    resumed.feedback(first)
+    monkeypatch.setattr("mien.action_units.landmark_solver.together", lambda *_: np.ones(2, np.float32))
+    for k, again in enumerate((solver, resumed), 1):
+        values, _ = solved(again, one, picture(2), k)
+        np.testing.assert_array_equal(values[looks], before.values[looks])
+    solver.reset()
+    assert (solved(solver, one, picture(2), 3)[0][looks] != before.values[looks]).any()
+    resumed.close()
+
+
 def test_at_rest_the_reader_reads_the_familiar_answer() -> None:
     rest = AtRest()
     rng = np.random.default_rng(0)

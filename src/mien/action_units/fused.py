@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
+from mien.action_units.kept_looks import KeptLooks
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.options import Options as SolverOptions
 from mien.action_units.pixel_reader import AtRest, PixelReader
@@ -70,6 +71,7 @@ class FusedSolver(LandmarkSolver):
         self._both = Visibility(self._reader.reliability, chosen.max_yaw_deg, chosen.hidden_below)
         self._image: UInt8 | None = None
         self._rests: dict[int, AtRest] = {}
+        self._looks = KeptLooks()
 
     def use(self, profile: Profile, name: str = "profile") -> None:
         """See `LandmarkSolver.use`; the pixel reader's face at rest is the profile's from now on, too."""
@@ -118,9 +120,17 @@ class FusedSolver(LandmarkSolver):
             return done
         return replace(done, faces=tuple(_looking_as_read(face) for face in done.faces))
 
+    def feedback(self, record: FrameRecord) -> None:
+        """See `LandmarkSolver.feedback`; where open eyes look is taken over, too."""
+        super().feedback(record)
+        for face in record.faces:
+            if face.track_id is not None and face.blendshapes is not None:
+                self._looks.follow(face.track_id, face.blendshapes.values)
+
     def reset(self, track_id: int | None = None) -> None:
         """Forget one person, or all."""
         super().reset(track_id)
+        self._looks.forget(track_id)
         if track_id is None:
             self._rests.clear()
         else:
@@ -158,6 +168,9 @@ class FusedSolver(LandmarkSolver):
         both[GAZE_SHAPES] = np.minimum(both[GAZE_SHAPES], np.where(sure[GAZE_SHAPES] > 0, 1.0, 0.0))
         both[~np.isfinite(joined)] = 0.0
         return np.where(share > 0, joined, weights), np.where(share > 0, both, sure)
+
+    def _looks_kept(self, face: Face, weights: Float32) -> Float32:
+        return weights if self._image is None else self._looks.kept(face.track_id, weights.astype(np.float32))
 
     @property
     def _ranges_apply(self) -> bool:
