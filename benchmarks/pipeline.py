@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import one_thread  # noqa: F401  first: before NumPy
 from clips import write_clip
 
 from mien.core.record import FrameRecord
