@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from mien.micro.grid import Grid
 from mien.micro.regions import load_regions
-from mien.micro.signals import FACTS, STRIDE, gaussian, signals_of, width
+from mien.micro.signals import FACTS, STRIDE, gaussian, has_noise, signals_of, width
 
 R = load_regions()
 
@@ -89,3 +89,14 @@ def test_noise_is_the_median_of_what_is_brief(length: int) -> None:
     smooth = gaussian(grid.regions.reshape(length, -1).T, 0.02)
     sizes = np.median(np.abs(smooth - gaussian(smooth, 0.25)), axis=1).reshape(-1, 2)
     assert signals_of(grid).noise == pytest.approx(1.4826 * sizes.mean(axis=1), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "followed_s", "known"), [(1.2, 0.3, False), (1.2, 0.5, True), (10.0, 0.4, False), (0.4, 0.25, True)]
+)
+def test_noise_wants_half_a_second_of_a_face_that_is_mostly_lost(
+    seconds: float, followed_s: float, known: bool
+) -> None:
+    grid = grid_of(np.zeros((round(100 * seconds), len(R), 2)))
+    grid.broken[round(100 * followed_s) :] = True
+    assert has_noise(grid) is known

@@ -14,7 +14,7 @@ from mien.core.schema import load_schema
 from mien.errors import ModelError, RequestError
 from mien.micro import face_crop
 from mien.micro.decision import EMOTIONS, Decision, Verdict, width
-from mien.micro.spotter import DECIDED_AFTER_NS, LATE_NS, LOOK_NS, Spotter, rate_warning
+from mien.micro.spotter import DECIDED_AFTER_NS, LATE_NS, LOOK_NS, Spotter, judge, rate_warning
 from mien.micro.stage import Options, SpotStage
 from mien.micro.threshold import FLOOR
 
@@ -152,6 +152,17 @@ def test_a_clip_as_a_whole_gives_the_times_and_where() -> None:
     assert next(iter(found[0].regions)).startswith(("brow", "forehead", "glabella"))
     assert 0 <= event.confidence <= 1
     assert spotter.rate_hz() == pytest.approx(FPS)
+
+
+def test_of_a_face_that_is_lost_again_and_again_nothing_is_told() -> None:
+    decision = Decision()
+    spotter = Spotter(FLOOR)
+    for t_ns, xy in _faces([(0.3, 0.5, 0.7)], 1.2):
+        spotter.watch(0, None, xy, t_ns)
+    grid = spotter.grids()[0]
+    assert judge(grid, decision, 0, FLOOR)
+    grid.broken[30:] = True
+    assert judge(grid, decision, 0, FLOOR) == []
 
 
 def test_a_higher_threshold_never_tells_more() -> None:

@@ -21,6 +21,8 @@ STRIDE = 2
 """Rows of the grid per row of the signals."""
 FACTS = ("head", "misfit", "light", "broken", "pixels", "rate", "noise")
 NOISE_FLOOR = 0.0005
+SETTLED_S = 0.5
+"""Twice what a region's noise is told from: movement that lasts less than a quarter of a second."""
 _FINE_S, _NOISE_S, _SHORT_S, _LONG_S = 0.02, 0.25, 0.5, 2.5
 _MOST = 30.0
 _MOST_KEPT = 200_000
@@ -41,7 +43,7 @@ class Signals:
             band of every region (x, y), long band, `FACTS`.
         smooth: (N, R, 2) float32 displacement without its fastest noise, in distances between the outer eye corners.
         short: (N, R, 2) float32: the short band, same unit.
-        noise: (R,) float32 robust standard deviation of one axis of each region, same unit.
+        noise: (R,) float32 robust standard deviation of one axis of each region, same unit; see `has_noise`.
     """
 
     rows: Float32
@@ -66,6 +68,14 @@ def signals_of(grid: Grid, first: int = 0) -> Signals:
     rows[:, 2 * c :] = _facts(grid, noise, wanted).T
     shape = grid.regions.shape
     return Signals(rows, smooth.T.reshape(shape), short.T.reshape(shape), noise)
+
+
+def has_noise(grid: Grid) -> bool:
+    """Whether the noise of a face can be told. A grid is a joint or a straight line where movement could not be
+    followed, and if that is most of it, the medians are those of joints, too small: then at least `SETTLED_S` of
+    followed movement is asked for."""
+    followed = len(grid) - np.count_nonzero(grid.broken)
+    return 2 * followed >= len(grid) or followed * STEP_S >= SETTLED_S
 
 
 def curve_of(grid: Grid) -> tuple[Float64, Float64]:

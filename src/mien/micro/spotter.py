@@ -22,7 +22,7 @@ from mien.micro.grid import STEP_NS, Grid, to_grid
 from mien.micro.history import History, pieces
 from mien.micro.movement import FaceMovement
 from mien.micro.regions import load_regions
-from mien.micro.signals import STRIDE, signals_of
+from mien.micro.signals import STRIDE, has_noise, signals_of
 from mien.micro.threshold import THRESHOLD, checked
 
 DECIDED_AFTER_NS = 400_000_000
@@ -179,7 +179,9 @@ class Spotter:
 def judge(
     grid: Grid, decision: Decision, track_id: int, threshold: float, look_back_ns: int | None = None
 ) -> list[Spotted]:
-    """Every expression on a grid, or in its last part."""
+    """Every expression on a grid, or in its last part; none if the face was hardly followed (`has_noise`)."""
+    if not has_noise(grid):
+        return []
     rows = -(-len(grid) // STRIDE)
     first = 0 if look_back_ns is None else max(0, rows - look_back_ns // (STRIDE * STEP_NS))
     signals = signals_of(grid, first)
