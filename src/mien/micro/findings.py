@@ -14,6 +14,7 @@ import numpy as np
 from mien.core.arrays import Float32
 from mien.micro.decision import Verdict
 from mien.micro.regions import load_regions
+from mien.micro.sides import sided
 from mien.micro.signals import STEP_S, STRIDE, Signals
 from mien.micro.threshold import FLOOR, checked
 
@@ -54,7 +55,7 @@ class Finding:
 
     Attributes:
         told: kind, times, confidence.
-        units, emotions: probabilities at the surest moment, as in `Verdict`.
+        units, emotions: probabilities at the surest moment, as in `Verdict`; units by `sided`.
         moved: (R, 2) displacement from the level of onset and offset to the apex, in eye distances.
         z: (R,) its length in noises of the region.
         height: root mean square of the four largest `z` that are no lids.
@@ -116,7 +117,7 @@ def find(signals: Signals, verdict: Verdict, threshold: float, first: int = 0) -
         z = size / signals.noise
         told = Told(t.kind if size.max() <= FAINT else "macro", onset, apex, offset, t.confidence, t.row)
         height = float(np.sqrt(np.mean(np.sort(z[_NOT_LIDS])[-_STRONGEST:] ** 2)))
-        out.append(Finding(told, verdict.units[t.row], verdict.emotions[t.row], moved, z, height))
+        out.append(Finding(told, sided(verdict.units[t.row], moved), verdict.emotions[t.row], moved, z, height))
     return out
 
 

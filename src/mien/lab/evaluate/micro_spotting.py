@@ -1,4 +1,5 @@
-"""Spotting on made movement of a rig that was not trained on, and recall by how far a movement stands out of the noise.
+"""Spotting on made movement of a rig that was not trained on, recall by how far a movement stands out of the noise, and
+what is read of those found (`micro_reading`).
 
     python -m mien.lab.evaluate.micro_spotting --rig builtin --rate 200 --clips 120
 
@@ -25,12 +26,13 @@ import numpy as np
 
 from mien.core.arrays import Float64
 from mien.errors import ConfigError
+from mien.lab.evaluate.micro_reading import Reading, report
 from mien.lab.metrics.intervals import Interval, match_videos, spotting_f1
 from mien.lab.metrics.spans import matched
 from mien.lab.render.prototypes import shapes_of
 from mien.lab.synth.expression_events import Event
 from mien.lab.synth.sequence import FaceSequence
-from mien.lab.train.micro_spotter_clips import Scene, named_rigs, performers, random_scenes
+from mien.lab.train.micro_spotter_clips import SHOWN, Scene, named_rigs, performers, random_scenes
 from mien.micro.decision import MODEL, Decision
 from mien.micro.grid import Grid
 from mien.micro.signals import STEP_S, signals_of
@@ -49,11 +51,15 @@ class TrueMicro:
         span_s: onset, apex, offset.
         strength: noises.
         amplitude: % of the eye distance, as flow shows it.
+        units: entries of schema "facs" that take part.
+        emotion: as the datasets name it.
     """
 
     span_s: tuple[float, float, float]
     strength: float
     amplitude: float
+    units: frozenset[str] = frozenset()
+    emotion: str = "others"
 
 
 @dataclass(slots=True)
@@ -115,7 +121,9 @@ def _true(grid: Grid, quiet: Grid, event: Event) -> TrueMicro:
     rows = slice(first, last + 1)
     strength = np.linalg.norm(moved.short[rows] - rest.short[rows], axis=2) / rest.noise
     amplitude = 100 * np.linalg.norm(grid.regions[rows] - quiet.regions[rows], axis=2).max()
-    return TrueMicro((event.onset_s, event.apex_s, event.offset_s), float(strength.max()), float(amplitude))
+    units = frozenset(name for name, level in event.units.items() if level > SHOWN)
+    times = (event.onset_s, event.apex_s, event.offset_s)
+    return TrueMicro(times, float(strength.max()), float(amplitude), units, event.emotion or "others")
 
 
 def _interval(kind: str, onset_s: float, offset_s: float, score: float = 0.0) -> Interval:
@@ -169,6 +177,11 @@ def errors_ms(looked: Sequence[Looked], threshold: float) -> Float64:
     return np.asarray(np.array(times, dtype=np.float64).reshape(-1, 3) / 1e6 - 1000 * true)
 
 
+def readings(looked: Sequence[Looked], threshold: float) -> list[Reading]:
+    """Of the micro-expressions found, what was read and what is true."""
+    return [Reading(s, m.units, m.emotion) for clip in looked for s, m in _hits(clip, threshold)]
+
+
 def curve(looked: Sequence[Looked], threshold: float) -> str:
     """Recall of micro-expressions by strength, as Markdown."""
     found = {id(m) for clip in looked for _, m in _hits(clip, threshold)}
@@ -205,7 +218,7 @@ def main(arguments: list[str] | None = None) -> None:
     looked = [one for scene in scenes if (one := look(scene, decision)) is not None]
     decision.close()
     print(table(looked, thresholds))  # noqa: T201  a command's answer
-    print(curve(looked, thresholds[0]))  # noqa: T201
+    print(curve(looked, thresholds[0]), report(readings(looked, thresholds[0])), sep="\n\n")  # noqa: T201
 
 
 if __name__ == "__main__":

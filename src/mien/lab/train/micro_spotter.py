@@ -22,7 +22,15 @@ from mien.errors import ConfigError
 from mien.lab.metrics.spans import matched
 from mien.lab.models.spotter_net import SpotterNet
 from mien.lab.synth.expression_events import Event
-from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, named_rigs, performers, random_scenes
+from mien.lab.train.micro_spotter_clips import (
+    SHOWN,
+    Clip,
+    clips_of,
+    dense_scenes,
+    named_rigs,
+    performers,
+    random_scenes,
+)
 from mien.micro.decision import EMOTIONS, KINDS, Verdict
 from mien.micro.findings import tell
 from mien.micro.regions import load_regions
@@ -34,7 +42,6 @@ _BATCH = 12
 _WITH_EXPRESSION = 0.6
 _CORE, _CORE_LEAST_S = 0.25, 0.03
 """A moment lies in the middle of an expression up to this share of its length from its centre."""
-_UNIT_LEAST = 0.3
 VALIDATION_FIRST, VALIDATION_SEED = 40, 501
 """Number of the first person of a rig who is not trained on, and the seed of what they do."""
 
@@ -70,7 +77,7 @@ def truth_of(clip: Clip) -> Truth:
         rise = torch.full_like(t[core], (event.apex_s - event.onset_s) / whole)
         ends = [(t[core] - event.onset_s).clamp(min=0.005), (event.offset_s - t[core]).clamp(min=0.005)]
         spans[core] = torch.stack([*ends, rise], dim=1)
-        units[core] = torch.tensor([float(event.units.get(n, 0.0) > _UNIT_LEAST) for n in names])
+        units[core] = torch.tensor([float(event.units.get(n, 0.0) > SHOWN) for n in names])
         emotions[core] = _emotion(event)
     return Truth(kinds, spans, units, emotions)
 
