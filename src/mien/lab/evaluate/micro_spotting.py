@@ -30,9 +30,9 @@ from mien.lab.evaluate.micro_reading import Reading, report
 from mien.lab.metrics.intervals import Interval, match_videos, spotting_f1
 from mien.lab.metrics.spans import matched
 from mien.lab.render.prototypes import shapes_of
-from mien.lab.synth.expression_events import Event
+from mien.lab.synth.expression_events import SHOWN, Event
 from mien.lab.synth.sequence import FaceSequence
-from mien.lab.train.micro_spotter_clips import SHOWN, Scene, named_rigs, performers, random_scenes
+from mien.lab.train.micro_spotter_clips import Scene, named_rigs, performers, random_scenes
 from mien.micro.decision import MODEL, Decision
 from mien.micro.grid import Grid
 from mien.micro.signals import STEP_S, signals_of

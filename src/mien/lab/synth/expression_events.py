@@ -24,6 +24,8 @@ FAINT = (0.8, 3.0)
 """Intensities that the strongest unit of a micro-expression can have. Coders gave some of them D; brief and strong
 ones are left out here."""
 _CLEAR = (1.0, 5.0)
+SHOWN = 0.3
+"""Intensity (0–5) from which a unit is said to take part in an expression."""
 _PROTOTYPES = tuple(c for c in CLASSES if c not in ("neutral", "other"))
 
 

@@ -21,16 +21,8 @@ from mien.core.schema import load_schema
 from mien.errors import ConfigError
 from mien.lab.metrics.spans import matched
 from mien.lab.models.spotter_net import SpotterNet
-from mien.lab.synth.expression_events import Event
-from mien.lab.train.micro_spotter_clips import (
-    SHOWN,
-    Clip,
-    clips_of,
-    dense_scenes,
-    named_rigs,
-    performers,
-    random_scenes,
-)
+from mien.lab.synth.expression_events import SHOWN, Event
+from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, named_rigs, performers, random_scenes
 from mien.micro.decision import EMOTIONS, KINDS, Verdict
 from mien.micro.findings import tell
 from mien.micro.regions import load_regions

@@ -26,8 +26,6 @@ RATES = (25.0, 30.0, 30.0, 60.0, 60.0, 100.0, 200.0, 200.0)
 _KINDS = (("micro", 0.4), ("macro", 0.12), ("long", 0.33), ("neutral", 0.15))
 _SECONDS = (5.0, 14.0)
 _DENSE_MICRO, _DENSE_SPEECH = 0.7, 0.35
-SHOWN = 0.3
-"""Intensity (0–5) from which a unit is said to take part in an expression."""
 PIXELS, _DENSE_PIXELS = 0.8, 0.85
 """Share of clips that are seen by flow; the others by landmarks alone."""
 
