@@ -20,7 +20,7 @@ from mien.micro.decision import EMOTIONS, MODEL, Decision
 from mien.micro.findings import SHARED, Finding, find
 from mien.micro.grid import STEP_NS, Grid, to_grid
 from mien.micro.history import History, pieces
-from mien.micro.movement import FaceMovement
+from mien.micro.movement import FaceMovement, Moved
 from mien.micro.regions import load_regions
 from mien.micro.signals import STRIDE, has_noise, signals_of
 from mien.micro.threshold import THRESHOLD, checked
@@ -109,11 +109,15 @@ class Spotter:
         """Take one face of one frame: pixels (or None) and its (98, 2) landmarks."""
         track = self._tracks.setdefault(track_id, _Track())
         moved = track.movement.step(image, landmarks_xy, t_ns)
-        if moved is None:
-            return
-        track.moves.append(moved)
+        if moved is not None:
+            self.follow(track_id, moved)
+
+    def follow(self, track_id: int, moved: Moved) -> None:
+        """`watch` with movement that is known already."""
+        moves = self._tracks.setdefault(track_id, _Track()).moves
+        moves.append(moved)
         if not self._keep:
-            track.moves.forget_before(t_ns - _WINDOW_NS)
+            moves.forget_before(moved.t_ns - _WINDOW_NS)
 
     def decide(self, now_ns: int) -> list[Spotted]:
         """What can be said now of what ended 0.4 to 0.6 s ago; every expression is told at most once.
