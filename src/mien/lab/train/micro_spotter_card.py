@@ -32,8 +32,8 @@ _LIMITS = (
     "Faint movement on smooth or dark skin in a small picture drowns in the camera's noise; faces should have at least "
     "80 px between the outer eye corners.",
     "The emotion is read from the action units alone, with the frequencies of published datasets; it is a guess.",
-    "Which side a unit took part on is told for AU2, 10, 12, 14, 15 and 20, from the movement of both sides; others are "
-    "nearly always told on both.",
+    "Which side a unit took part on is told for AU2, 10, 12, 14, 15 and 20, from the movement of both sides; others "
+    "are nearly always told on both.",
     "Brief grimaces that are not faint are told as macro-expressions: what moves a region by more than 5 % of the eye "
     "distance is never micro.",
     "Landmarks without pixels (recorded takes) show only the stronger movements.",
