@@ -6,7 +6,7 @@ import pytest
 from mien.core.schema import load_schema
 from mien.errors import RequestError
 from mien.micro.decision import EMOTIONS, Verdict
-from mien.micro.findings import find, tell
+from mien.micro.findings import BLINK, BLINK_SHARE, find, is_blink, tell
 from mien.micro.regions import load_regions
 from mien.micro.signals import Signals, width
 from mien.micro.threshold import FLOOR
@@ -79,6 +79,31 @@ def test_what_is_brief_but_not_faint_is_no_micro_expression(size: float, kind: s
     smooth[116, R.index("mouth_corner_L")] += [size, 0.0]
     signals = Signals(np.zeros((301, width()), np.float32), smooth, smooth, np.full(len(R), 0.001, np.float32))
     assert [f.told.kind for f in find(signals, _verdict([(1.0, 1.4, 0.9, 0.0)]), 0.3)] == [kind]
+
+
+def _lids(down: float, brow: float = 0.0) -> np.ndarray:
+    moved = np.zeros((len(R), 2), np.float32)
+    for side in "RL":
+        moved[R.index(f"lid_upper_{side}"), 1] = down
+        moved[R.index(f"eye_inner_{side}"), 1] = down
+    moved[R.index("brow_middle_L"), 1] = brow
+    return moved
+
+
+def test_lids_that_come_down_alone_are_a_blink() -> None:
+    assert is_blink(_lids(BLINK + 0.001))
+    assert not is_blink(_lids(BLINK - 0.001))
+    assert not is_blink(_lids(-0.03))
+    assert is_blink(_lids(0.03, -0.03 / BLINK_SHARE + 0.001))
+    assert not is_blink(_lids(0.03, -0.03 / BLINK_SHARE - 0.001))
+
+
+@pytest.mark.parametrize(("micro", "macro", "left"), [(0.9, 0.0, 0), (0.0, 0.9, 1)])
+def test_a_blink_is_no_micro_expression_even_if_it_is_large(micro: float, macro: float, left: int) -> None:
+    smooth = np.zeros((601, len(R), 2), np.float32)
+    smooth[116] = _lids(0.08)
+    signals = Signals(np.zeros((301, width()), np.float32), smooth, smooth, np.full(len(R), 0.001, np.float32))
+    assert len(find(signals, _verdict([(1.0, 1.4, micro, macro)]), 0.3)) == left
 
 
 def test_times_stay_within_the_grid() -> None:

@@ -27,7 +27,12 @@ _VOTES = 0.5
 """Overlap (intersection over union) from which a moment votes with the surest one."""
 _VOTES_SURE = 0.3
 _STRONGEST = 4
+BLINK, BLINK_SHARE = 0.01, 1.25
+"""Upper lids that come down by more than the one, in distances between the outer eye corners, and by more than the other
+times the largest movement off the eyes are a blink. Of 111 micro-expressions found of people not trained on none was."""
 _NOT_LIDS = np.array([not n.startswith("lid") for n in load_regions().names])
+_OFF_EYES = np.array([not n.startswith(("lid", "eye", "pouch")) for n in load_regions().names])
+_UPPER_LIDS = [load_regions().index(f"lid_upper_{side}") for side in "RL"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ def tell(verdict: Verdict, threshold: float, first: int = 0) -> list[Told]:
 
 
 def find(signals: Signals, verdict: Verdict, threshold: float, first: int = 0) -> list[Finding]:
-    """`tell`, with what moved; what is brief but not faint counts as macro. `signals`: of the whole grid."""
+    """`tell`, with what moved; what is brief but not faint counts as macro, and what is told as micro but is a blink is
+    left out. `signals`: of the whole grid."""
     last = (len(signals.smooth) - 1) * STEP_S
     out = []
     for t in tell(verdict, threshold, first):
@@ -115,10 +121,18 @@ def find(signals: Signals, verdict: Verdict, threshold: float, first: int = 0) -
         moved = top - (start + end) / 2
         size = np.linalg.norm(moved, axis=1)
         z = size / signals.noise
+        if t.kind == "micro" and is_blink(moved):
+            continue
         told = Told(t.kind if size.max() <= FAINT else "macro", onset, apex, offset, t.confidence, t.row)
         height = float(np.sqrt(np.mean(np.sort(z[_NOT_LIDS])[-_STRONGEST:] ** 2)))
         out.append(Finding(told, sided(verdict.units[t.row], moved), verdict.emotions[t.row], moved, z, height))
     return out
+
+
+def is_blink(moved: Float32) -> bool:
+    """Whether (R, 2) movement to the apex, y down, is little but both upper lids that come down."""
+    down = float(moved[_UPPER_LIDS, 1].mean())
+    return down > max(BLINK, BLINK_SHARE * float(np.linalg.norm(moved[_OFF_EYES], axis=1).max()))
 
 
 def _without_doubles(found: list[Told]) -> list[Told]:
