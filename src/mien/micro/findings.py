@@ -28,8 +28,9 @@ _VOTES = 0.5
 _VOTES_SURE = 0.3
 _STRONGEST = 4
 BLINK, BLINK_SHARE = 0.01, 1.25
-"""Upper lids that come down by more than the one, in distances between the outer eye corners, and by more than the other
-times the largest movement off the eyes are a blink. Of 111 micro-expressions found of people not trained on none was."""
+"""Upper lids that come down by more than the one (in distances between the outer eye corners) and by more than the
+other times the largest movement off the eyes are a blink. Of 111 micro-expressions found of people not trained on none
+was."""
 _NOT_LIDS = np.array([not n.startswith("lid") for n in load_regions().names])
 _OFF_EYES = np.array([not n.startswith(("lid", "eye", "pouch")) for n in load_regions().names])
 _UPPER_LIDS = [load_regions().index(f"lid_upper_{side}") for side in "RL"]
