@@ -202,6 +202,9 @@ def test_points_are_found_once_and_a_damaged_file_is_named(
     found = points_of(samples, kept)
     assert set(found) == {s.name for s in samples}
     assert found[samples[0].name].xy.shape == (98, 2)
+    (tmp_path / "points.npz.part").mkdir()  # what another process has in hand is not touched
+    kept.unlink()
+    assert set(points_of(samples, kept)) == set(found)
     monkeypatch.setattr(expression_points, "PointFinder", None)
     again = points_of(samples, kept)
     assert np.array_equal(again[samples[1].name].xy, found[samples[1].name].xy)

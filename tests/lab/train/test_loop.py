@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mien.errors import ModelError, RequestError
-from mien.lab.train.checkpoints import MovingAverage, read_checkpoint, write_checkpoint
+from mien.lab.train.checkpoints import MovingAverage, chance, read_checkpoint, set_chance, write_checkpoint
 from mien.lab.train.loop import BEST, LAST, LOG, Run, Schedule
 
 PLAN = Schedule(steps=8, batch=4, learning_rate=0.05, evaluate_every=2, save_every=3, half=False)
@@ -123,6 +123,23 @@ def test_checkpoints_execute_nothing_and_are_written_whole(tmp_path, capsys) -> 
     torch.save([1, 2], path)
     with pytest.raises(ModelError, match="format"):
         read_checkpoint(path)
+
+
+def test_chance_of_gpus_goes_on_too(tmp_path, monkeypatch) -> None:
+    gpus, given = [torch.arange(3, dtype=torch.uint8), torch.arange(5, dtype=torch.uint8)], []
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", given.extend)
+    write_checkpoint(tmp_path / LAST, chance())
+    wanted = torch.rand(2)
+    saved = read_checkpoint(tmp_path / LAST)
+    set_chance(saved)
+    assert torch.equal(torch.rand(2), wanted)
+    assert given == [], "another number of GPUs: theirs stay as they are"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    set_chance(saved)
+    assert [len(one) for one in given] == [3, 5]
+    del saved["rng_gpus"]
+    set_chance(saved)
 
 
 def test_moving_average_forgets_its_start() -> None:

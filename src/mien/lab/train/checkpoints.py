@@ -6,6 +6,7 @@ Files hold tensors, numbers and text only and are read with `weights_only=True`:
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if found != FORMAT:
         raise ModelError(f"{path}: is no checkpoint of format {FORMAT}")
     return dict(state)
+
+
+def chance() -> dict[str, Any]:
+    """State of torch's random generators, of the processor and of every GPU, for a checkpoint."""
+    return {"rng": torch.get_rng_state(), "rng_gpus": torch.cuda.get_rng_state_all()}
+
+
+def set_chance(state: Mapping[str, Any]) -> None:
+    """Go on with the random numbers of a checkpoint; those of GPUs if as many are there as then."""
+    torch.set_rng_state(state["rng"])
+    gpus = state.get("rng_gpus", [])
+    if gpus and len(gpus) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(gpus)
 
 
 class MovingAverage:

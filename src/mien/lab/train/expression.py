@@ -28,6 +28,7 @@ from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import ExpressionTask, device_of
 from mien.lab.train.expression_teachers import taught
 from mien.lab.train.loop import Run
+from mien.lab.train.together import Together
 from mien.lab.train.warm_start import warm_start
 from mien.runtime.store import MODEL_FILE, model_folder
 
@@ -61,7 +62,8 @@ def read_training(request: Request, spec: FacesSpec) -> ExpressionFaces:
     points = None
     if spec.aligned:
         kept = request.points or request.out / "points.npz"
-        points = points_of(samples, kept, lambda done, total: _told("points", done, total))
+        with Together(request.device).first_goes_before():
+            points = points_of(samples, kept, lambda done, total: _told("points", done, total))
     return read_faces(samples, classes, points)
 
 
@@ -81,7 +83,8 @@ def read_training_clips(request: Request, plan: Plan) -> ExpressionClips:
         if done % 20 == 0 or done == total:
             log.info("clips: %d of %d", done, total)
 
-    return read_clips(samples, classes, plan.clips.moments, kept, aligned=plan.faces.aligned, told=told)
+    with Together(request.device).first_goes_before():
+        return read_clips(samples, classes, plan.clips.moments, kept, aligned=plan.faces.aligned, told=told)
 
 
 def begin_with(task: ExpressionTask | ClipTask, start: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def _read(path: Path) -> dict[str, FoundPoints]:
 
 def _write(path: Path, found: Mapping[str, FoundPoints]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")  # several processes may keep theirs at once
     with unfinished.open("wb") as file:
         xy = np.stack([p.xy for p in found.values()])
         np.savez(file, names=np.array(list(found)), xy=xy, presence=np.array([p.presence for p in found.values()]))

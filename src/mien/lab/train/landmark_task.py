@@ -30,7 +30,7 @@ from mien.lab.train.losses import (
     visibility,
     wing_points,
 )
-from mien.lab.train.together import Together
+from mien.lab.train.together import Place, place
 from mien.landmarks.heatmap import Decoding, crop_from_map, decode
 from mien.runtime.pixels import MEAN_RGB, STD_RGB
 
@@ -74,7 +74,7 @@ class _Crops(Dataset[tuple[UInt8, Float32, Float32, Float32]]):
 class BatchNumbers(Sampler[list[int]]):
     """Batches of whole numbers from a step on, without end; of several processes each takes its part."""
 
-    def __init__(self, first_step: int, batch: int, group: Together) -> None:
+    def __init__(self, first_step: int, batch: int, group: Place) -> None:
         self.first, self.batch, self.group = first_step, batch, group
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -140,7 +140,7 @@ def crop_batches(crops: Dataset[Any], first_step: int, batch: int, workers: int)
     """Batches of numbered crops from a step on, without end, made by `workers` processes (0 = this one)."""
     return DataLoader(
         crops,
-        batch_sampler=BatchNumbers(first_step, batch, Together()),
+        batch_sampler=BatchNumbers(first_step, batch, place()),
         num_workers=workers,
         worker_init_fn=one_thread,
         prefetch_factor=3 if workers else None,

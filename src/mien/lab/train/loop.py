@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.errors import RequestError
-from mien.lab.train.checkpoints import MovingAverage, read_checkpoint, write_checkpoint
+from mien.lab.train.checkpoints import MovingAverage, chance, read_checkpoint, set_chance, write_checkpoint
 from mien.lab.train.means import Means
 from mien.lab.train.schedule import Schedule
 from mien.lab.train.together import Device, Together, on_device
@@ -105,7 +105,7 @@ class Run:
         self.average.state = on_device(self.average.state, self._together.device)
         self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
         self.idle = int(state.get("idle", 0))
-        torch.set_rng_state(state["rng"])
+        set_chance(state)
         self._progress = self.progress
         return True
 
@@ -122,7 +122,7 @@ class Run:
             "seconds": self.seconds,
             "best": self.best,
             "idle": self.idle,
-            "rng": torch.get_rng_state(),
+            **chance(),
         }
         write_checkpoint(self.folder / LAST, state)
 
@@ -140,6 +140,8 @@ class Run:
         Stopped early it leaves `last.pt`; at the end also a last evaluation.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        for state in (self.task.net.state_dict(), self.average.state):
+            self._together.share_weights(state)
         self._note({"event": "start", "step": self.step, "schedule": asdict(self.schedule), **self.facts})
         if self.progress >= 1 or self._weary:
             return self.best

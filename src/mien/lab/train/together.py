@@ -3,27 +3,41 @@ end. Lightning Fabric joins the processes and gives each its device.
 
 Started by `torchrun --nproc-per-node N -m …` (its variables WORLD_SIZE, RANK and LOCAL_RANK); otherwise one process,
 and nothing here does anything. Two processes of one thread each train small maps faster on two cores than one process
-of two threads. All processes must begin with the same weights (the same seed) and draw different batches. Normalisation
-statistics are each process's own; those of the first are kept.
+of two threads. All processes begin with the first one's weights (`share_weights`) and draw different batches.
+Normalisation statistics are each process's own; those of the first are kept.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, RequestError
 
 Device = Literal["cpu", "auto"]
 """Where a network is trained; "auto" = on a GPU, if there is one."""
-_PATIENCE = timedelta(hours=1)
-"""How long the others wait while the first one evaluates."""
+_PATIENCE = timedelta(hours=12)
+"""How long the others wait while the first one evaluates, or finds the points of a large set."""
+
+
+class Place(NamedTuple):
+    """Number of this process, and how many there are; known without joining them."""
+
+    rank: int
+    size: int
+
+
+def place() -> Place:
+    """As torchrun says; (0, 1) without it."""
+    return Place(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 class Together:
@@ -39,8 +53,8 @@ class Together:
         Raises:
             MissingExtraError: there are several processes, and Lightning Fabric is not installed.
         """
-        self.size, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-        self._fabric = _engine("cpu" if device == "cpu" else "auto") if self.size > 1 else None
+        self.rank, self.size = place()
+        self._fabric = _joined("cpu" if device == "cpu" else "auto") if self.size > 1 else None
         if self._fabric is not None:
             self.device = torch.device(self._fabric.device)
         else:
@@ -50,6 +64,25 @@ class Together:
     def first(self) -> bool:
         """True in the process that evaluates, writes and logs."""
         return self.rank == 0
+
+    @contextmanager
+    def first_goes_before(self) -> Iterator[None]:
+        """The first process does what stands in the block while the others wait; then they do it, too. For what is kept
+        in a file: the first one makes it, the others read it."""
+        if self._fabric is not None and not self.first:
+            self._fabric.barrier()
+        yield
+        if self._fabric is not None and self.first:
+            self._fabric.barrier()
+
+    def share_weights(self, state: Mapping[str, Tensor]) -> None:
+        """Put the first process's tensors in the place of everybody's."""
+        if self._fabric is None:
+            return
+        for value in state.values():
+            sent = value.detach().clone(memory_format=torch.contiguous_format)
+            torch.distributed.broadcast(sent, 0)
+            value.detach().copy_(sent)
 
     def average_gradients(self, net: nn.Module) -> None:
         """Replace every gradient by its mean over the processes."""
@@ -69,9 +102,23 @@ class Together:
         return float(state[0]), bool(state[1] > 0)
 
 
+def _joined(accelerator: str) -> Any:
+    """The one engine of this process.
+
+    Raises:
+        RequestError: it was joined on another kind of device.
+    """
+    if (joined := _JOINED.setdefault("accelerator", accelerator)) != accelerator:
+        raise RequestError(f'this process was joined on device "{joined}" and cannot train on "{accelerator}" as well')
+    return _engine(accelerator)
+
+
+_JOINED: dict[str, str] = {}
+
+
 @cache
 def _engine(accelerator: str) -> Any:
-    """Lightning Fabric, joined to the processes that torchrun started; one for the whole process."""
+    """Lightning Fabric, joined to the processes that torchrun started; see `_joined`."""
     try:
         from lightning_fabric import Fabric
         from lightning_fabric.strategies.ddp import DDPStrategy
