@@ -27,7 +27,12 @@ def test_a_field_that_is_only_written_later_is_of_no_use() -> None:
     ("preset", "overrides", "expected"),
     [
         ("balanced", [], None),
-        ("fast", [], "expressions and action units are hardly read"),
+        ("fast", [], "lids, jaw and gaze in part"),
+        (
+            "fast",
+            ["landmarks.use=landmarks/points98", "landmarks.min_presence=0.4"],
+            "expressions and action units are hardly read",
+        ),
         ("balanced", ["expression.use=expression/action_units"], "false smiles (its option mood) cannot apply"),
         ("balanced", ["expression.use=expression/action_units", "action_units.mood=false"], None),
     ],
@@ -57,7 +62,7 @@ def test_it_is_said_when_the_capture_begins_and_kept_in_the_take(tmp_path: Path)
     overrides = ['outputs=["parquet", "report"]', 'stages=["detect", "landmarks"]']
     request = Request("demo", tmp_path / "o", "fast", overrides, span=Span(0, 1))
     capture_to_folder(request, watcher=Listening())
-    assert "hardly read" in heard[1]
+    assert "small network (preset fast)" in heard[1]
     assert heard[2] == "frame"
-    assert any("hardly read" in line for line in load_take(tmp_path / "o").summary.warnings)
-    assert "hardly read" in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+    assert any("small network (preset fast)" in line for line in load_take(tmp_path / "o").summary.warnings)
+    assert "small network (preset fast)" in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
-"""98 landmarks from heatmaps: HRNetV2-W18, the network of the presets `balanced` and, mirrored, `offline`."""
+"""98 landmarks from heatmaps: HRNetV2-W18, the network of the presets `balanced` and, mirrored, `offline`; a small one
+(W9) is that of `fast`."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ from mien.pipeline.loading import close_when_done
 from mien.runtime.processor import eight_bit_pays
 from mien.runtime.store import Model, shipped_names
 
+SMALL = "hrnet98-128-small"
+"""The small network that ships: its points follow less than the others'."""
 TWIN = "-int8"
 """What the name of a model's twin in 8 bits ends in."""
 _COARSE_PX, _COARSE_BONUS = (20.0, 26.0, 48.0), (0.0, 0.2, 0.0)
@@ -84,6 +87,16 @@ class HeatmapLandmarks(NetworkLandmarks):
     def for_still(options: Options) -> Options:
         """One picture has no followed faces to be read by the twin."""
         return options if options.eight_bit is not None else options.model_copy(update={"eight_bit": False})
+
+    @property
+    def caution(self) -> str:
+        """Of the small network that ships."""
+        if self.options.model != SMALL:
+            return ""
+        return (
+            "the points come from a small network (preset fast): smiles, brows and the head follow, lids, jaw and gaze "
+            "in part, the rest of the mouth hardly; preset balanced reads them"
+        )
 
     @property
     def models(self) -> tuple[str, ...]:
