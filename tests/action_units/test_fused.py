@@ -193,8 +193,11 @@ def test_a_shut_eye_looks_where_it_looked_also_after_a_resume(
     resumed.feedback(first)
     monkeypatch.setattr("mien.action_units.landmark_solver.together", lambda *_: np.ones(2, np.float32))
     for k, again in enumerate((solver, resumed), 1):
-        values, _ = solved(again, one, picture(2), k)
-        np.testing.assert_array_equal(values[looks], before.values[looks])
+        shut = again.step(FrameRecord(Stamp("test", k, k), (SIZE, SIZE), picture(2), faces=(one,))).faces[0]
+        assert shut.blendshapes is not None and shut.gaze is not None and one.gaze is not None  # noqa: PT018
+        np.testing.assert_array_equal(shut.blendshapes.values[looks], before.values[looks])
+        assert (shut.blendshapes.confidence[looks] < 0.6 * before.confidence[looks]).all()
+        np.testing.assert_allclose(shut.gaze.confidence, one.gaze.confidence / 2)
     solver.reset()
     assert (solved(solver, one, picture(2), 3)[0][looks] != before.values[looks]).any()
     resumed.close()

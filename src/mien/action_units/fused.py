@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
-from mien.action_units.kept_looks import KeptLooks
+from mien.action_units.kept_looks import KeptLooks, belief_in_looks, less_sure
 from mien.action_units.landmark_solver import LandmarkSolver
 from mien.action_units.options import Options as SolverOptions
 from mien.action_units.pixel_reader import AtRest, PixelReader
@@ -44,7 +44,8 @@ def _looking_as_read(face: Face) -> Face:
     read = looked(face.blendshapes.values)
     measured = np.stack([face.gaze.left_yaw_pitch_deg, face.gaze.right_yaw_pitch_deg])
     left, right = np.where(np.isfinite(measured) & np.isfinite(read), read, measured)
-    return replace(face, gaze=Gaze(left, right, face.gaze.confidence))
+    sure = face.gaze.confidence * belief_in_looks(face.blendshapes.values)
+    return replace(face, gaze=Gaze(left, right, sure))
 
 
 class FusedSolver(LandmarkSolver):
@@ -125,7 +126,7 @@ class FusedSolver(LandmarkSolver):
         super().feedback(record)
         for face in record.faces:
             if face.track_id is not None and face.blendshapes is not None:
-                self._looks.follow(face.track_id, face.blendshapes.values)
+                self._looks.follow(face.track_id, record.stamp.t_ns, face.blendshapes.values)
 
     def reset(self, track_id: int | None = None) -> None:
         """Forget one person, or all."""
@@ -169,8 +170,11 @@ class FusedSolver(LandmarkSolver):
         both[~np.isfinite(joined)] = 0.0
         return np.where(share > 0, joined, weights), np.where(share > 0, both, sure)
 
-    def _looks_kept(self, face: Face, weights: Float32) -> Float32:
-        return weights if self._image is None else self._looks.kept(face.track_id, weights.astype(np.float32))
+    def _looks_kept(self, seen: Seen, weights: Float32, sure: Float32) -> tuple[Float32, Float32]:
+        if self._image is None:
+            return weights, sure
+        kept = self._looks.kept(seen.face.track_id, seen.t_ns, weights.astype(np.float32))
+        return kept, less_sure(kept, sure)
 
     @property
     def _ranges_apply(self) -> bool:

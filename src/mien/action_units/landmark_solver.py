@@ -229,7 +229,7 @@ class LandmarkSolver(StageBase):
         weights[_BLINKS] = blinks
         if neutral is not None and self._learns and not neutral.saw(t_ns):
             neutral.learn(t_ns, front[0], active, trust)
-        weights = self._looks_kept(face, np.where(sure > 0, weights, np.nan))
+        weights, sure = self._looks_kept(seen, np.where(sure > 0, weights, np.nan), sure)
         sure = np.where(np.isfinite(weights), sure, 0.0)
         shapes = Blendshapes.of(without_contradictions(weights.astype(np.float32)), np.clip(sure, 0.0, 1.0))
         gap = lip_gap(front[0]) if sure[_JAW_OPEN] > 0 else np.nan, float(sure[_JAW_OPEN])
@@ -242,9 +242,9 @@ class LandmarkSolver(StageBase):
         """(52,) weights and confidences after another reader was asked; here nobody is."""
         return weights, sure
 
-    def _looks_kept(self, face: Face, weights: Float32) -> Float32:
-        """(52,) weights with the looks of shut eyes as they were; here those are not measured."""
-        return weights
+    def _looks_kept(self, seen: Seen, weights: Float32, sure: Float32) -> tuple[Float32, Float32]:
+        """(52,) weights and confidences with the looks of shut eyes as they were; here those are not measured."""
+        return weights, sure
 
     @property
     def _ranges_apply(self) -> bool:
