@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.action_units.mood import LEFT, belief_in_smiles, looks_calm, without_false_smiles
+from mien.action_units.mood import LEFT, belief_in_smiles, calmness, without_false_smiles
 from mien.core.measures import Expression
 from mien.core.schema import load_schema
 
@@ -42,11 +42,13 @@ def test_belief_falls_as_cheer_and_calm_go(expression: Expression | None, belief
 
 
 def test_what_looks_calm() -> None:
-    assert looks_calm(mood(neutral=0.6, sadness=0.4))
-    assert not looks_calm(mood(neutral=0.4, sadness=0.6))
-    assert not looks_calm(None)
+    assert calmness(mood(neutral=0.9, sadness=0.1)) == 1
+    assert calmness(mood(neutral=0.65, sadness=0.35)) == pytest.approx(0.5)
+    assert calmness(mood(neutral=0.5, sadness=0.5)) == 0
+    assert calmness(mood(neutral=0.4, sadness=0.6)) == 0
+    assert calmness(None) == 0
     unread = Expression(np.full(len(MOODS), np.nan, np.float32), np.zeros(len(MOODS), np.float32), MOODS)
-    assert not looks_calm(unread)
+    assert calmness(unread) == 0
 
 
 def test_an_expression_that_could_not_be_read_says_nothing() -> None:

@@ -119,8 +119,17 @@ def test_activity_counts_what_a_part_does() -> None:
 def test_of_a_face_that_looks_calm_features_are_no_expression() -> None:
     """Up to 0.7, 0.25 and 0.95 anybody at rest may read, and as much again where the face as a whole looks calm."""
     odd = {"brows": 1.3, "eyes": 0.1, "mouth": 1.9}
-    assert without_excess(odd) == pytest.approx({"brows": 0.7, "eyes": 0.1, "mouth": 0.95})
-    assert without_excess(SMILE) == pytest.approx({"brows": 0.1, "eyes": 0.2, "mouth": 2.5 - 0.95})
+    assert without_excess(odd, 1.0) == pytest.approx({"brows": 0.7, "eyes": 0.1, "mouth": 0.95})
+    assert without_excess(SMILE, 1.0) == pytest.approx({"brows": 0.1, "eyes": 0.2, "mouth": 2.5 - 0.95})
     assert watch([(2.0, odd, at(0.1))]).known("mouth") < 0.1
-    assert watch([(2.0, without_excess(odd), at(0.1))]).known("mouth") > 0.8
-    assert watch([(2.0, without_excess(SMILE), at(0.1))]).known("mouth") < 0.1
+    assert watch([(2.0, without_excess(odd, 1.0), at(0.1))]).known("mouth") > 0.8
+    assert watch([(2.0, without_excess(SMILE, 1.0), at(0.1))]).known("mouth") < 0.1
+
+
+def test_a_slight_smile_of_a_face_that_hardly_looks_calm_is_not_learned() -> None:
+    """Neutral by a probability of 0.55 is a sixth of calm (`mood.calmness`)."""
+    smile = {"brows": 0.1, "eyes": 0.1, "mouth": 1.4}
+    assert without_excess(smile, 0.0) == smile
+    assert without_excess(smile, 1 / 6)["mouth"] == pytest.approx(1.4 - 0.45 / 6)
+    neutral = watch([(6.0, without_excess(smile, 1 / 6), at(0.3))])
+    assert neutral.known("mouth") < 0.1

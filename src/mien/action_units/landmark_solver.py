@@ -2,7 +2,8 @@
 
 A small network (models/landmark-solver) reads the face turned to the front beside the person's neutral; where
 the eyes look comes from the gaze; action units come from the shapes by a table, so that the two agree.
-Where the expression was read before, it has a say about smiles (`mood`).
+Where the expression was read before, it has a say about smiles and about what a face at
+rest is (`mood`).
 Nothing is smoothed over time; only whether a unit is present has a memory (`presence`). Why a value is NaN: `reasons`.
 """
 
@@ -17,7 +18,7 @@ from mien.action_units.exclusive import without_contradictions
 from mien.action_units.facs import action_units
 from mien.action_units.features import apparent_yaw_pitch, features, front_view
 from mien.action_units.lids import shut, together
-from mien.action_units.mood import looks_calm, without_false_smiles
+from mien.action_units.mood import calmness, without_false_smiles
 from mien.action_units.neutral import PARTS, Neutral, activity, part_of_shape, without_excess
 from mien.action_units.options import Options
 from mien.action_units.presence import Presence
@@ -91,7 +92,8 @@ class LandmarkSolver(StageBase):
     @property
     def looks_at(self) -> dict[str, str]:
         """What is used if an earlier stage wrote it, and for what."""
-        return {"faces.expression": "the correction of false smiles (its option mood)"} if self.options.mood else {}
+        used = "the correction of false smiles and to tell a face at rest (its option mood)"
+        return {"faces.expression": used} if self.options.mood else {}
 
     def use(self, profile: Profile, name: str = "profile") -> None:
         """Measure everybody by a person's calibration from now on; no neutral is learned any more.
@@ -214,8 +216,8 @@ class LandmarkSolver(StageBase):
         trust = self._visibility.trust(yaw_pitch, sure)
         sure *= 0.7 + 0.3 * known
         active = activity(strange)
-        if looks_calm(face.expression):
-            active = without_excess(active)
+        if self.options.mood:
+            active = without_excess(active, calmness(face.expression))
         seen = Seen(face, t_ns, xy, front[0], turn, rows, active, trust)
         look, look_sure = look_shapes(face.gaze)
         weights[GAZE_SHAPES], sure[GAZE_SHAPES] = look[GAZE_SHAPES], look_sure[GAZE_SHAPES]

@@ -22,8 +22,8 @@ ENOUGH = 0.4
 """Probability of expressions that smile, or are calm, from which on a smile is believed entirely."""
 LEFT = 0.25
 """Share of a smile that is always left."""
-CALM = 0.5
-"""Probability of a neutral expression from which on a face looks calm."""
+CALM, PLAINLY_CALM = 0.5, 0.8
+"""Probability of a neutral expression above which a face looks calm, and from which on it does so entirely."""
 DRAWN = 0.5
 """What the rest of it becomes of lips drawn outwards."""
 
@@ -42,11 +42,16 @@ def belief_in_smiles(expression: Expression | None) -> float:
     return float(np.clip(np.nansum(cheerful) / ENOUGH, LEFT, 1.0))
 
 
-def looks_calm(expression: Expression | None) -> bool:
-    """Whether a face looks more like one at rest than like anything else; False where nothing is known."""
+def calmness(expression: Expression | None) -> float:
+    """0 … 1: how plainly a face looks like one at rest; 0 where nothing is known.
+
+    Args:
+        expression: of this moment, schema "expression8"; NaN = a class that is not known.
+    """
     if expression is None or expression.schema.name != "expression8":
-        return False
-    return bool(expression.values[expression.schema.index("neutral")] >= CALM)
+        return 0.0
+    neutral = float(expression.values[expression.schema.index("neutral")])
+    return float(np.clip((np.nan_to_num(neutral) - CALM) / (PLAINLY_CALM - CALM), 0.0, 1.0))
 
 
 def without_false_smiles(weights: Float32, expression: Expression | None) -> Float32:

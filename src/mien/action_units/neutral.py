@@ -2,8 +2,9 @@
 
 Per part of the face (brows, eyes, mouth and jaw) a running mean of the front view over calm frames. Calm is judged
 by what the solver reads without knowing the person: near the calmest that this person was seen, and not far
-from how calm people are. So a smile that is held from the first frame on is not learned, and nothing the neutral
-gets wrong can reinforce itself. All times are seconds; frame rates do not matter.
+from how calm people are. So a smile that is held from the first frame on is not learned, unless it is slight and the
+face plainly looks calm (`without_excess`), and nothing the neutral gets wrong can reinforce itself. All times are
+seconds; frame rates do not matter.
 """
 
 from __future__ import annotations
@@ -62,11 +63,19 @@ def activity(weights: Float32) -> dict[str, float]:
     return {part: float(a) for part, a in zip(PARTS, amounts, strict=True)}
 
 
-def without_excess(activities: Mapping[str, float]) -> dict[str, float]:
+def without_excess(activities: Mapping[str, float], calmness: float) -> dict[str, float]:
     """Activities of a face that looks calm as a whole: a face's own features may then read as much again as anybody at
-    rest does before it counts as doing something."""
+    rest does before it counts as doing something.
+
+    Where it plainly looks calm that is forgiven entirely, and a slight smile that passes for calm is learned, too;
+    where calm is only likelier than not, hardly anything is.
+
+    Args:
+        activities: of `activity`.
+        calmness: 0–1 (`mood.calmness`), the share of the excess that is forgiven.
+    """
     return {
-        part: value if value <= _CALM_AT_MOST[part] else max(_CALM_AT_MOST[part], value - _CALM_AT_MOST[part])
+        part: value - calmness * min(max(value - _CALM_AT_MOST[part], 0.0), _CALM_AT_MOST[part])
         for part, value in activities.items()
     }
 

@@ -19,7 +19,9 @@ class Options(StageOptions):
         default=MAX_YAW_DEG, gt=0, le=90, description="yaw beyond which the hidden side is not measured, °"
     )
     mood: bool = Field(
-        default=True, description="believe a smile only as far as the expression, if it is read before, allows one"
+        default=True,
+        description="where the expression is read before: believe a smile only as far as it allows one, and what looks "
+        "calm to be a face at rest",
     )
     profile: str | None = Field(
         default=None, description="calibration of the person (mien calibrate); none = learn the neutral while watching"
