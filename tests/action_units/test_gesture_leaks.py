@@ -163,7 +163,7 @@ def test_what_a_hardly_read_shape_does_beside_the_guide_goes_with_its_offset() -
     t_ns = np.arange(len(read)) * 50_000_000
     shapes = ("mouthFrownLeft", "mouthDimpleLeft", "eyeBlinkLeft", "mouthSmileLeft")
     places = [at(name) for name in shapes]
-    unread, half, known = (ranges_of(t_ns, read, step, STEPS, np.full(52, r))[0][places] for r in (0.0, 0.707, 1.0))
+    unread, half, known = (ranges_of(t_ns, read, step, STEPS, np.full(52, r))[0][places] for r in (0.005, 0.707, 1.0))
     noise = np.quantile(read[:, places[0]], 0.95)
     np.testing.assert_allclose(unread, [noise, 0, 0, 0], atol=1e-3)  # dimples come along, blinks are left alone
     np.testing.assert_allclose(half, [noise / 2, 0, 0, 0], atol=1e-3)
@@ -177,6 +177,22 @@ def test_an_offset_leaves_a_shape_half_of_its_reach() -> None:
     doing[:, at("mouthFrownLeft")] = 0.3
     read, step = np.concatenate([read, doing]), np.concatenate([step, np.full(40, 2)])
     steps = [*STEPS, replace(frown, seconds=2.0)]
-    offset, gain, _ = ranges_of(np.arange(len(read)) * 50_000_000, read, step, steps, np.zeros(52))
+    offset, gain, _ = ranges_of(np.arange(len(read)) * 50_000_000, read, step, steps, np.full(52, 0.005))
     assert offset[at("mouthFrownLeft")] == pytest.approx(0.15, abs=1e-3)
     assert gain[at("mouthFrownLeft")] == pytest.approx(1 / 0.85, abs=1e-3)
+
+
+def test_exercised_is_judged_from_rest_and_what_is_not_measured_is_left() -> None:
+    frown = next(s for s in GUIDE if s.name == "frown")
+    read, step = smiling({"mouthFrownLeft": 0.6})
+    doing = np.zeros((40, 52), np.float32)
+    doing[:, at("mouthFrownLeft")] = 0.2  # the offset takes half of it
+    read, step = np.concatenate([read, doing]), np.concatenate([step, np.full(40, 2)])
+    steps, t_ns = [*STEPS, replace(frown, seconds=2.0)], np.arange(len(read)) * 50_000_000
+    offset, _, seen = ranges_of(t_ns, read, step, steps, np.full(52, 0.005))
+    assert offset[at("mouthFrownLeft")] == pytest.approx(0.1, abs=1e-3)
+    assert seen["mouthFrownLeft"] == pytest.approx((0.0, 0.2), abs=1e-6)
+    offset, gain, seen = ranges_of(t_ns, read, step, steps, np.zeros(52))
+    assert not seen
+    np.testing.assert_array_equal(offset, 0)
+    np.testing.assert_array_equal(gain, 1)

@@ -47,14 +47,14 @@ def ranges_of(
 
     A stretch is shortened by the share of the shape's variance that is known to be read at all: amplified noise helps
     nobody. By the share that is not, what it reads while the guide asks for something else is noise, too, and goes with
-    the offset.
+    the offset. Whether a shape was exercised is judged by how far it rose above rest, not above the offset.
 
     Args:
         t_ns: (T,) ascending.
         read: (T, 52) weights, NaN = not measured or not to be used.
         step: (T,) number of the guide's step, -1 = none.
         guide: the steps; None = any clip.
-        reliability: (52,) correlation with the truth on people not trained on.
+        reliability: (52,) correlation with the truth on people not trained on; 0 = not measured: left as it is.
     """
     names = load_schema("arkit52").names
     offset, gain = np.zeros(len(names), np.float32), np.ones(len(names), np.float32)
@@ -62,7 +62,7 @@ def ranges_of(
     idle = np.zeros(read.shape, bool) if guide is None else _idle(step, guide)
     for i, name in enumerate(names):
         values = read[:, i]
-        if i in GAZE_SHAPES or np.isfinite(values).sum() < LEAST_FRAMES:
+        if i in GAZE_SHAPES or reliability[i] <= 0 or np.isfinite(values).sum() < LEAST_FRAMES:
             continue
         rest = _rest(values, step)
         if not np.isfinite(rest):
@@ -72,7 +72,7 @@ def ranges_of(
         low = float(np.clip(rest, 0.0, MAX_OFFSET))
         if i not in BLINKS:
             low = _above_noise(low, values[idle[:, i]], reach, 1 - read_at_all)
-        exercised = np.isfinite(reach) and reach - low >= (_PLAINLY if guide is None else LEAST_REACH)
+        exercised = np.isfinite(reach) and reach - rest >= (_PLAINLY if guide is None else LEAST_REACH)
         full = 1.0 / (1.0 - low)
         most = full * (CLIP_GAIN if guide is None else GUIDED_GAIN)
         wanted = full * (1 + (target / (reach - low) / full - 1) * read_at_all) if exercised else full
