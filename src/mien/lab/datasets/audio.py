@@ -6,6 +6,7 @@ log(x + 0.01); patches of 96 windows (0.96 s).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,14 @@ _LONGEST_S = 3600
 """Longer sound is refused: it would not fit into memory as patches."""
 
 
+_GAP_S = 0.02
+"""Stamps that are further from where the sound before them ends begin a new piece; nearer ones are rounding."""
+
+
 class SoundTrack(NamedTuple):
     """Sound of a file.
 
-    samples: (N,) float32 mono at 16 kHz, −1…1; start_s: stamp of the first one on the container's own clock, s.
+    samples: (N,) float32 mono at 16 kHz, −1…1, every part where its stamp says, 0 in gaps; start_s: stamp of the first one on the container's own clock, s.
     """
 
     samples: Float32
@@ -59,19 +64,45 @@ def sound_track(path: Path) -> SoundTrack | None:
 
 
 def _decoded(container: Any, path: Path) -> SoundTrack:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+    """Pieces that follow each other without a gap are resampled as one, and put where their stamps say."""
+    pieces: list[tuple[float, Float32]] = []
     parts: list[AnyArray] = []
-    total, start_s = 0, None
+    start_s, length_s = 0.0, 0.0
+    resampler = _resampler()
+
+    def finish() -> None:
+        if length_s:
+            rest = [done.to_ndarray().reshape(-1) for done in resampler.resample(None)]
+            pieces.append((start_s, np.asarray(np.nan_to_num(np.concatenate([*parts, *rest])), np.float32)))
+
     for frame in container.decode(container.streams.audio[0]):
-        start_s = float(frame.time or 0.0) if start_s is None else start_s
+        at_s = start_s + length_s if frame.time is None else float(frame.time)
+        if not length_s or abs(at_s - start_s - length_s) > _GAP_S:
+            finish()
+            parts, start_s, length_s, resampler = [], at_s, 0.0, _resampler()
+        first_s = pieces[0][0] if pieces else start_s
         parts += [done.to_ndarray().reshape(-1) for done in resampler.resample(frame)]
-        total += frame.samples
-        if total > _LONGEST_S * frame.sample_rate:
+        length_s += frame.samples / frame.sample_rate
+        if start_s + length_s - first_s > _LONGEST_S:
             raise SourceError(f"{path}: its sound is longer than an hour; cut it first")
-    if parts:
-        parts += [done.to_ndarray().reshape(-1) for done in resampler.resample(None)]
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    return SoundTrack(np.asarray(np.nan_to_num(samples), np.float32), start_s or 0.0)
+    finish()
+    return _placed(pieces)
+
+
+def _resampler() -> Any:
+    return av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+
+
+def _placed(pieces: Sequence[tuple[float, Float32]]) -> SoundTrack:
+    """One track of pieces and the stamps of their first samples, s; silence between, of two at once the later one."""
+    if not pieces:
+        return SoundTrack(np.zeros(0, np.float32), 0.0)
+    start_s = min(s for s, _ in pieces)
+    firsts = [round((s - start_s) * RATE_HZ) for s, _ in pieces]
+    samples: Float32 = np.zeros(max(f + len(p) for f, (_, p) in zip(firsts, pieces, strict=True)), np.float32)
+    for first, (_, piece) in zip(firsts, pieces, strict=True):
+        samples[first : first + len(piece)] = piece
+    return SoundTrack(samples, start_s)
 
 
 def log_mel(samples: Float32) -> Float32:
@@ -106,12 +137,12 @@ def sound_patches(samples: Float32, times_s: Float64) -> Float32:
 
     Args:
         samples: (N,) at 16 kHz, time 0 = the first one.
-        times_s: (T,) s.
+        times_s: (T,) s; may lie before or behind the sound.
     """
     half = (PATCH * HOP + WINDOW) // 2
-    padded = np.concatenate([np.zeros(half, np.float32), samples, np.zeros(2 * half, np.float32)])
+    padded = np.concatenate([np.zeros(2 * half, np.float32), samples, np.zeros(3 * half, np.float32)])
     out: Float32 = np.zeros((len(times_s), 1, PATCH, BANDS), np.float32)
     for i, t in enumerate(times_s):
-        start = int(np.clip(round(float(t) * RATE_HZ), 0, len(samples)))
+        start = half + int(np.clip(round(float(t) * RATE_HZ), -half, len(samples) + half))
         out[i, 0] = log_mel(padded[start : start + PATCH * HOP + WINDOW - HOP])[:PATCH]
     return out
