@@ -31,7 +31,8 @@ _GAP_S = 0.02
 class SoundTrack(NamedTuple):
     """Sound of a file.
 
-    samples: (N,) float32 mono at 16 kHz, −1…1, every part where its stamp says, 0 in gaps; start_s: stamp of the first one on the container's own clock, s.
+    samples: (N,) float32 mono at 16 kHz, −1…1, every part where its stamp says, 0 in gaps; start_s: stamp of the first
+    one on the container's own clock, s.
     """
 
     samples: Float32
