@@ -32,11 +32,10 @@ def train_expression(
 ) -> None:
     """Train an expression network. Early stopping looks at a part of the training faces, never at validation data."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    module = "mien.lab.train.expression:"
-    request = load(module + "Request")(
+    request = load("mien.lab.train.expression_plan:Request")(
         *(tuple(data), out, model, recipe, points, minutes, steps, seed, threads, workers, start)
     )
-    result: dict[str, Any] = load(module + "train")(request)
+    result: dict[str, Any] = load("mien.lab.train.expression:train")(request)
     shown = ", ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in result.items())
     if not printed(json.dumps(result) if json_output else shown):
         raise typer.Exit(1)
@@ -47,7 +46,7 @@ def evaluate_expression(
     model: Annotated[
         list[str] | None, typer.Option(help="Shipped model, folder, checkpoint .pt, or fer; all see the same faces.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Only this split.")] = "",
+    split: Annotated[str, typer.Option(help="Only this split, fold or person.")] = "",
     count: Annotated[int, typer.Option(min=0, help="Faces, evenly spread; 0 = all.")] = 0,
     preset: Annotated[str, typer.Option(help="Also run this preset on the whole pictures, end to end.")] = "",
     points: Annotated[Path | None, typer.Option(help="File that keeps landmarks; of clips, a folder.")] = None,
@@ -75,8 +74,10 @@ def evaluate_expression(
     report = "mien.lab.evaluate.expression_report:"
     if out is not None:
         load(report + "write_report")(results, out)
-        load("mien.lab.evaluate.expression_pictures:write_pictures")(request, out)
     first = {key: results[0][key] for key in ("accuracy", "macro_f1", "support")}
     text = json.dumps({**first, "runs": results}, indent=2, ensure_ascii=False) if json_output else ""
-    if not printed(text or load(report + "table")(results)):
+    shown = printed(text or load(report + "table")(results))
+    if out is not None:  # figures first: a sheet that fails takes none away
+        load("mien.lab.evaluate.expression_pictures:write_pictures")(request, out)
+    if not shown:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mien.lab.models.expression.catalogue import NETWORKS, make
-from mien.lab.train.expression import Request, plan_of
+from mien.lab.train.expression_plan import Request, plan_of
 from mien.lab.train.recipe import read_recipe
 
 FOLDER = Path(__file__).resolve().parents[3] / "recipes"

@@ -12,8 +12,9 @@ from mien.errors import ConfigError, ModelError, RequestError
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.evaluate.expression_readers import by_name, reader_of
 from mien.lab.models.expression.catalogue import make
-from mien.lab.train.expression import Request, begin_with, plan_of, train
+from mien.lab.train.expression import begin_with, train
 from mien.lab.train.expression_faces import read_faces
+from mien.lab.train.expression_plan import Request, plan_of
 from mien.lab.train.expression_task import ExpressionTask, probabilities
 from mien.lab.train.expression_teachers import taught
 

@@ -11,7 +11,7 @@ from made_up_expressions import NAMES, RECIPE
 from typer.testing import CliRunner
 
 from mien.cli.main import app
-from mien.errors import ConfigError, ModelError, RequestError
+from mien.errors import ConfigError, ModelError, RequestError, SinkError
 from mien.expression.network import NetworkExpression, Options
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.datasets.pictures import read_picture
@@ -20,9 +20,11 @@ from mien.lab.evaluate.expression import evaluate, figures
 from mien.lab.metrics.calibration import fit_temperature, reliability
 from mien.lab.models.expression.catalogue import make
 from mien.lab.train.augment import PLAIN, Augmentation
-from mien.lab.train.expression import Request, plan_of, train
+from mien.lab.train.expression import train
 from mien.lab.train.expression_export import Origin, add_scores, export_expression
-from mien.lab.train.expression_faces import ExpressionFaces, FoundPoints, label_row, parted, placed, read_faces
+from mien.lab.train.expression_faces import ExpressionFaces, FoundPoints, parted, placed, read_faces
+from mien.lab.train.expression_labels import label_row
+from mien.lab.train.expression_plan import Request, plan_of
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import ExpressionSpec, ExpressionTask, class_weights, shake
 
@@ -94,7 +96,7 @@ def test_a_run_learns_resumes_and_becomes_a_model_that_the_runtime_reads(
 
 
 def test_pictures_that_a_network_makes_lie_beside_the_figures(
-    striped_faces: Path, recipe: Path, tmp_path: Path
+    striped_faces: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = 'name = "pyramid"\nstages = [[8, 1], [16, 1]]\nhidden = 16\nraised = 8\nraised_blocks = 1\n[task]'
     recipe.write_text(model.join(["[model]\n", RECIPE.partition("[task]")[2]]))
@@ -105,6 +107,14 @@ def test_pictures_that_a_network_makes_lie_beside_the_figures(
     sheet = read_picture(tmp_path / "out" / "pictures-drawn.png")
     assert sheet.shape == (8 * 128, 2 * 128, 3)
     assert sheet[:128, :128].std() > 20, "the face"
+
+    def full(request: object, folder: Path) -> None:
+        raise SinkError(f"{folder}: no space left")
+
+    monkeypatch.setattr("mien.lab.evaluate.expression_pictures.write_pictures", full)
+    shown = CliRunner().invoke(app, [*words, str(tmp_path / "drawn" / "best.pt"), "--out", str(tmp_path / "out")])
+    assert shown.exit_code != 0
+    assert "accuracy 0." in shown.output, "a sheet that fails must not take the figures"
 
 
 def test_recipes_must_be_understood(recipe: Path, tmp_path: Path) -> None:

@@ -145,6 +145,19 @@ class Dataset:
             raise RequestError(f'{self.info.name} has no split "{name}"; it has: {have}')
         return self._part([b.split == name for b in self._blocks])
 
+    def part(self, name: str) -> Dataset:
+        """The samples of one split or fold, or of one person.
+
+        Raises:
+            RequestError: there is none of that name.
+        """
+        if name in self.split_counts:
+            return self.split(name)
+        if name not in self.subjects:
+            some = f"; people: {', '.join(self.subjects[:10])}{' …' * (len(self.subjects) > 10)}" * bool(self.subjects)
+            raise RequestError(f'{self.info.name} has no split "{name}"; it has: {", ".join(self.split_counts)}{some}')
+        return self._part([b.subject == name for b in self._blocks])
+
     def folds(self) -> Iterator[Fold]:
         """The turns of the dataset's cross-validation: each subject in turn (LOSO), or each fold of subjects.
 

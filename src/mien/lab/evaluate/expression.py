@@ -7,7 +7,7 @@ network does not find in a cut-out picture are read from the whole picture, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from mien.errors import RequestError
 from mien.lab.datasets.dataset import Dataset, open_dataset
 from mien.lab.datasets.sample import Sample
 from mien.lab.evaluate.expression_clip_readers import looks_at_clips, moments_of, read_on_clips
+from mien.lab.evaluate.expression_parts import learnt_from, measured, warn_if_learnt
 from mien.lab.evaluate.expression_readers import Reader, by_name, reader_of
 from mien.lab.metrics.calibration import reliability
 from mien.lab.metrics.classes import accuracy, class_recall, confusion_matrix, macro_f1
 from mien.lab.metrics.score import Score
 from mien.lab.metrics.uncertainty import by_subject
 from mien.lab.train.expression_clips import read_clips
-from mien.lab.train.expression_faces import ExpressionFaces, is_double, read_faces
+from mien.lab.train.expression_faces import ExpressionFaces, read_faces
 from mien.lab.train.expression_plan import classes_of
 from mien.lab.train.expression_points import points_of
 from mien.pipeline.compose import Pipeline, compose
@@ -43,7 +44,7 @@ class Request:
     Attributes:
         data: NAME:PATH.
         models: words of `expression_readers.reader_of`; all see the same faces.
-        split: only this part; "" = everything.
+        split: only this split, fold or person; "" = everything.
         count: faces, evenly spread; 0 = all.
         aligned: crops follow the landmarks; False = whole pictures.
         points: file that keeps the points found, with networks of clips the folder that keeps what was read of the
@@ -74,7 +75,8 @@ class Run:
         found: (N, C) probabilities; NaN rows = the face was not found.
         clusters: whose each face is, or a name of its own.
         latency_ms: of one face; NaN = not measured.
-        network: see `Reader`.
+        facts: of a checkpoint; else empty.
+        learnt: see `expression_parts.learnt_from`.
     """
 
     name: str
@@ -84,7 +86,8 @@ class Run:
     found: Float32
     clusters: tuple[str, ...]
     latency_ms: float = float("nan")
-    network: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    learnt: int | None = None
 
 
 def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Run]:
@@ -97,10 +100,10 @@ def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Ru
     if not request.models and not request.end_to_end:
         raise RequestError("nothing to measure: name a model, or a preset for end to end")
     dataset = open_dataset(request.data)
-    samples = labelled(dataset.split(request.split) if request.split else dataset, request.count)
+    samples = measured(dataset, request.split, request.count)
     classes = classes_of([dataset], ())
     if any(looks_at_clips(word) for word in request.models):
-        return _on_clips(request, samples, classes, told)
+        return _on_clips(request, dataset, samples, told)
     runs = []
     if request.models:
         faces = _faces(request, samples, classes)
@@ -111,7 +114,9 @@ def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Ru
             try:
                 found = by_name(reader.read(faces), reader.classes, classes)
                 ms, shown = reader.latency_ms(), "whole picture" if word == "fer" else protocol
-                runs.append(Run(reader.name, shown, classes, truth, found, faces.names, ms, reader.network))
+                learnt = learnt_from(reader.facts, dataset, samples)
+                warn_if_learnt(reader.name, learnt, len(samples))
+                runs.append(Run(reader.name, shown, classes, truth, found, faces.names, ms, reader.facts, learnt))
             finally:
                 reader.close()
             told(done, len(request.models))
@@ -120,10 +125,11 @@ def evaluate(request: Request, told: Told = lambda done, total: None) -> list[Ru
     return runs
 
 
-def _on_clips(request: Request, samples: Sequence[Sample], classes: tuple[str, ...], told: Told) -> list[Run]:
+def _on_clips(request: Request, dataset: Dataset, samples: Sequence[Sample], told: Told) -> list[Run]:
     """Networks of clips, each also without the sound, and networks of pictures: their mean over the same moments."""
     if request.end_to_end:
         raise RequestError("clips are read by the whole chain anyway: leave --preset out with a network of clips")
+    classes = classes_of([dataset], ())
     moments = next(n for word in request.models if (n := moments_of(word)))
     clips = read_clips(samples, classes, moments, request.points, aligned=request.aligned, told=told)
     truth = clips.probabilities.argmax(axis=1).astype(np.int64)
@@ -132,20 +138,12 @@ def _on_clips(request: Request, samples: Sequence[Sample], classes: tuple[str, .
     for word in request.models:
         for said in read_on_clips(word, clips, flip=request.flip):
             found = by_name(said.found, said.classes, classes)
-            runs.append(Run(said.name, protocol, classes, truth, found, clips.names, said.latency_ms))
+            learnt = learnt_from(said.facts, dataset, samples)
+            warn_if_learnt(said.name, learnt, len(clips))
+            shown = protocol + ", sound taken away" * said.muted
+            names, ms = clips.names, said.latency_ms
+            runs.append(Run(said.name, shown, classes, truth, found, names, ms, said.facts, learnt))
     return runs
-
-
-def labelled(samples: Dataset, count: int) -> list[Sample]:
-    """Samples with an expression, at most `count` of them, evenly spread.
-
-    Raises:
-        RequestError: there is none.
-    """
-    out = [s for s in samples if s.expression is not None and not is_double(s)]
-    if not out:
-        raise RequestError(f"{samples.info.name}: no sample has an expression")
-    return out if not 0 < count < len(out) else [out[i * len(out) // count] for i in range(count)]
 
 
 def _faces(request: Request, samples: Sequence[Sample], classes: Sequence[str]) -> ExpressionFaces:
@@ -210,7 +208,10 @@ def figures(run: Run) -> dict[str, Any]:
     scores: list[Score] = [accuracy(whole, names), macro_f1(whole, names)]
     out: dict[str, Any] = {
         "name": run.name,
-        "network": run.network,
+        "network": str(run.facts.get("model", {}).get("name", "")),
+        "taught": {k: v for k, v in run.facts.items() if k != "seed"},
+        "seed": run.facts.get("seed"),
+        "learnt_from": run.learnt,
         "protocol": run.protocol,
         "faces": len(run.truth),
         "not_found": int(missed.sum()),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,12 +21,14 @@ from mien.lab.train.expression_clips import ExpressionClips
 
 class Said(NamedTuple):
     """What a reader said of N clips: its name, its classes, (N, C) probabilities, ms of one clip (NaN = not measured;
-    of a network of pictures: of one picture)."""
+    of a network of pictures: of one picture), the facts of a checkpoint, and whether the sound was taken away."""
 
     name: str
     classes: tuple[str, ...]
     found: Float32
     latency_ms: float
+    facts: Mapping[str, Any] = MappingProxyType({})
+    muted: bool = False
 
 
 def moments_of(word: str) -> int:
@@ -59,13 +62,13 @@ def read_on_clips(word: str, clips: ExpressionClips, *, flip: bool) -> Iterator[
         size = int(facts["task"]["input_px"])
         for muted in (False, True) if clips.has_sound.any() else (False,):
             found = clip_probabilities(net, clips, size, flip=flip, muted=muted)
-            yield Said(name + ", sound taken away" * muted, classes, found, _latency_ms(net, clips, size))
+            yield Said(name + ", sound taken away" * muted, classes, found, _latency_ms(net, clips, size), facts, muted)
         return
     reader: Reader = reader_of(word, flip=flip)
     try:
         found = reader.read(clips.faces)
         mean = found.reshape(len(clips), clips.moments, -1).mean(axis=1)
-        yield Said(f"{reader.name}, mean of the moments", reader.classes, mean, reader.latency_ms())
+        yield Said(f"{reader.name}, mean of the moments", reader.classes, mean, reader.latency_ms(), reader.facts)
     finally:
         reader.close()
 

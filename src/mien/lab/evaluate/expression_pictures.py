@@ -13,8 +13,9 @@ from torch import Tensor
 from mien.core.arrays import UInt8
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.datasets.sheet import grid, write_sheet
-from mien.lab.evaluate.expression import Request, labelled
+from mien.lab.evaluate.expression import Request
 from mien.lab.evaluate.expression_clip_readers import looks_at_clips
+from mien.lab.evaluate.expression_parts import measured
 from mien.lab.evaluate.expression_readers import load_net
 from mien.lab.models.expression.answer import ExpressionNetwork
 from mien.lab.train.expression_faces import read_faces
@@ -30,7 +31,7 @@ _TILE_PX = 128
 
 def write_pictures(request: Request, folder: Path) -> list[Path]:
     """One sheet `pictures-RUN.png` for each checkpoint among the models that makes pictures; a row each: the face, then
-    what the network makes of it (`ExpressionNetwork.pictures`).
+    what the network makes of it (`ExpressionNetwork.pictures`). None where clips are looked at.
 
     Args:
         request: as for `evaluate`; its faces, evenly spread, at most `COUNT`.
@@ -40,11 +41,13 @@ def write_pictures(request: Request, folder: Path) -> list[Path]:
         RequestError, SourceError, ModelError: as `evaluate`.
         SinkError: a sheet cannot be written.
     """
+    if any(looks_at_clips(word) for word in request.models):
+        return []  # the data are clips then
     nets = dict(_makers(request.models))
     if not nets:
         return []
     dataset = open_dataset(request.data)
-    samples = labelled(dataset.split(request.split) if request.split else dataset, COUNT)
+    samples = measured(dataset, request.split, COUNT)
     points = points_of(samples, request.points) if request.aligned else None
     faces = read_faces(samples, classes_of([dataset], ()), points)
     out = []
@@ -69,7 +72,7 @@ def sheet_of(net: ExpressionNetwork, shown: Sequence[UInt8]) -> UInt8:
 def _makers(words: Sequence[str]) -> Iterator[tuple[str, tuple[ExpressionNetwork, int]]]:
     """Checkpoints of networks that make pictures, with the side of their input."""
     for word in words:
-        if word.endswith(".pt") and not looks_at_clips(word):
+        if word.endswith(".pt"):
             net, facts = load_net(Path(word))
             if type(net).pictures is not ExpressionNetwork.pictures:
                 yield word, (net, int(facts["task"]["input_px"]))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,12 +30,12 @@ class Reader(Protocol):
 
     Attributes:
         name: for tables.
-        network: of a checkpoint: what several runs of it have in common; "" = no checkpoint.
+        facts: of a checkpoint (`expression_plan.facts_of`); empty = no checkpoint.
         classes: common names, in the order of its answer.
     """
 
     name: str
-    network: str
+    facts: Mapping[str, Any]
     classes: tuple[str, ...]
 
     def read(self, faces: ExpressionFaces) -> Float32:
@@ -53,7 +54,7 @@ class Reader(Protocol):
 class StageReader:
     """The runtime's stage, face by face."""
 
-    network = ""
+    facts: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, model: str, *, mirrored: bool = True) -> None:
         self._stage = NetworkExpression(Options(model=model, mirrored=mirrored))
@@ -100,7 +101,7 @@ class NetReader:
     name: str
     classes: tuple[str, ...]
     flip: bool = False
-    network: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self, faces: ExpressionFaces) -> Float32:
         """See `Reader`."""
@@ -143,8 +144,7 @@ def checkpoint_reader(checkpoint: Path, *, flip: bool) -> NetReader:
     if "clips" in facts:
         raise RequestError(f"{checkpoint}: its network looks at clips with sound, not at single pictures")
     name = f"{facts['model']['name']} ({checkpoint.parent.name})"
-    network = str(facts["model"]["name"])
-    return NetReader(net, int(facts["task"]["input_px"]), name, tuple(facts["classes"]), flip, network)
+    return NetReader(net, int(facts["task"]["input_px"]), name, tuple(facts["classes"]), flip, facts)
 
 
 def reader_of(word: str, *, flip: bool) -> Reader:

@@ -56,15 +56,22 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def over_runs(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each network of which several runs (seeds) were measured: mean ± standard deviation over them, and the
-    95 % interval of the mean (Student's t)."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    """A line for each network of which several runs were measured that differ in their seed alone: mean ± standard
+    deviation over them, and the 95 % interval of the mean (Student's t). Runs that were taught otherwise (size, recipe,
+    data) are apart; those of one seed, or that do not say theirs, are no sample, and the line says so."""
+    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for r in results:
         if r.get("network"):
-            groups.setdefault((r["network"], r["protocol"]), []).append(r)
+            taught = json.dumps(r.get("taught"), sort_keys=True)
+            groups.setdefault((r["network"], r["protocol"], taught), []).append(r)
     lines = []
-    for (network, protocol), runs in groups.items():
+    for (network, protocol, _), runs in groups.items():
         if len(runs) < 2:
+            continue
+        seeds = [r.get("seed") for r in runs]
+        if None in seeds or len(set(seeds)) < len(seeds):
+            told_of = ", ".join("not said" if s is None else str(s) for s in seeds)
+            lines.append(f"{network}, {protocol}: {len(runs)} runs, not averaged: their seeds are {told_of}")
             continue
         told = []
         for key, title in (("accuracy", "accuracy"), ("macro_f1", "macro F1")):

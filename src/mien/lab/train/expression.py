@@ -8,7 +8,6 @@ GPUs train together (`train.together`).
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.dlib_weights import begin_with_dlib
 from mien.lab.train.expression_clip_task import ClipTask
 from mien.lab.train.expression_clips import ExpressionClips, read_clips
-from mien.lab.train.expression_faces import ExpressionFaces, is_double, parted, read_faces
-from mien.lab.train.expression_plan import FacesSpec, Plan, Request, classes_of, plan_of, to_learn
+from mien.lab.train.expression_faces import ExpressionFaces, parted, read_faces
+from mien.lab.train.expression_labels import is_double
+from mien.lab.train.expression_plan import FacesSpec, Plan, Request, classes_of, facts_of, plan_of, to_learn
 from mien.lab.train.expression_points import points_of
 from mien.lab.train.expression_task import ExpressionTask, device_of
 from mien.lab.train.expression_teachers import taught
@@ -31,18 +31,6 @@ from mien.lab.train.loop import Run
 from mien.lab.train.together import Together
 from mien.lab.train.warm_start import warm_start
 from mien.runtime.store import MODEL_FILE, model_folder
-
-__all__ = [
-    "FacesSpec",
-    "Plan",
-    "Request",
-    "begin_with",
-    "classes_of",
-    "plan_of",
-    "read_training",
-    "read_training_clips",
-    "train",
-]
 
 log = logging.getLogger(__name__)
 
@@ -127,15 +115,7 @@ def train(request: Request) -> dict[str, Any]:
     torch.manual_seed(plan.schedule.seed)
     request.out.mkdir(parents=True, exist_ok=True)
     task, more = (_clip_task if plan.of_clips else _face_task)(request, plan)
-    facts = {
-        "model": dict(plan.model),
-        "task": asdict(plan.task),
-        "classes": list(task.held_out.classes),
-        "aligned": plan.faces.aligned,
-        **more,
-    }
-    if request.start:
-        facts["start"] = request.start
+    facts = {**facts_of(request, plan, task.held_out.classes), **more}
     run = Run(task, plan.schedule, request.out, facts, device=request.device)
     if run.resume():
         log.info("going on at step %d", run.step)
@@ -190,4 +170,4 @@ def _clip_task(request: Request, plan: Plan) -> tuple[ClipTask, dict[str, Any]]:
         seed=plan.schedule.seed,
         workers=request.workers,
     )
-    return task, {"clips": asdict(plan.clips)}
+    return task, {}

@@ -20,28 +20,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.core.arrays import Float32, Float64, Int64
 from mien.errors import ModelError
 from mien.lab.datasets.audio import BANDS, PATCH
 from mien.lab.evaluate.expression_readers import load_net
 from mien.lab.export import export, parity
 from mien.lab.metrics.calibration import fit_temperature, reliability
 from mien.lab.models.expression.answer import ExpressionNetwork
-from mien.lab.train.expression import FacesSpec, Plan, Request, read_training, read_training_clips
 from mien.lab.train.expression_cards import FER2013, data_cards, limits_of
-from mien.lab.train.expression_clip_task import clip_probabilities
-from mien.lab.train.expression_faces import parted
-from mien.lab.train.expression_plan import ClipsSpec
-from mien.lab.train.expression_task import SHAKEN, ExpressionSpec, probabilities
-from mien.lab.train.recipe import settings
-from mien.lab.train.schedule import Schedule
+from mien.lab.train.expression_held_out import HeldOut, held_out_of, spec_of
+from mien.lab.train.expression_plan import Request
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
 from mien.runtime.store import read_card, write_card
 
 log = logging.getLogger(__name__)
-
-HeldOut = tuple[Float32 | Float64, Int64]
-"""(N, C) probabilities and (N,) numbers of the true classes."""
 
 PARITY = 0.02
 """Largest difference of a probability that a backend's arithmetic may make; f32: a tenth of it."""
@@ -192,19 +183,6 @@ def _calibration(held_out: HeldOut, temperature: float) -> tuple[Score, ...]:
     )
 
 
-def _held_out(request: Request, spec: FacesSpec, net: ExpressionNetwork, facts: Mapping[str, Any]) -> HeldOut:
-    """What the network says of the part that its run held out, with mirror images."""
-    size = int(facts["task"]["input_px"])
-    if "clips" in facts:
-        plan = Plan(facts["model"], ExpressionSpec(), Schedule(), SHAKEN, spec, settings(ClipsSpec, facts["clips"]))
-        _, clips = parted(read_training_clips(request, plan), spec.held_out)
-        found, rows = clip_probabilities(net, clips, size, flip=True), clips.probabilities
-    else:
-        _, faces = parted(read_training(request, spec), spec.held_out)
-        found, rows = probabilities(net, faces, size, flip=True), faces.probabilities
-    return found, rows.argmax(axis=1).astype(np.int64)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -214,16 +192,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", default="1")
     parser.add_argument("--data", action="append", required=True, help="NAME:PATH, as it was trained with")
     parser.add_argument("--points", type=Path)
-    parser.add_argument("--held-out", type=float, default=FacesSpec().held_out)
+    parser.add_argument("--held-out", type=float, help="share held out, of a run that does not say it itself")
     parser.add_argument("--command", required=True, help="how the weights were trained, for the card")
     parser.add_argument("--commit", help="of the code they were trained with")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     net, facts = load_net(given.checkpoint)
-    spec = FacesSpec(aligned=bool(facts["aligned"]), held_out=given.held_out, classes=tuple(facts["classes"]))
+    spec = spec_of(facts, given.data, given.held_out)
     request = Request(tuple(given.data), given.checkpoint.parent, points=given.points)
     origin = Origin(given.command, given.commit, data_cards(given.data))
-    held_out = _held_out(request, spec, net, facts)
+    held_out = held_out_of(request, spec, net, facts)
     card = export_expression(given.checkpoint, given.name, given.out, origin, held_out, given.version)
     for score in card.scores:
         log.info("%s: %.4g (%s)", score.metric, score.value, score.protocol)

@@ -25,8 +25,6 @@ from mien.lab.datasets.sample import Sample
 from mien.lab.train.expression_labels import is_double, known_labels, label_row, other_labels
 from mien.runtime.warp import warp_crop
 
-__all__ = ["ExpressionFaces", "FoundPoints", "is_double", "label_row", "parted", "placed", "read_faces"]
-
 LARGEST_PX = 256
 """Longer pictures are made smaller when they are taken in."""
 TRUSTED = 0.6

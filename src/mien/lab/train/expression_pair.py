@@ -36,6 +36,8 @@ def pair_of(first: Path, second: Path, out: Path) -> Path:
     (one, facts), (two, others) = load_net(first), load_net(second)
     if facts["classes"] != others["classes"] or facts["aligned"] != others["aligned"]:
         raise RequestError(f"{first} and {second}: were taught other classes, or crops that are placed otherwise")
+    if any(facts.get(key, said) != said for key in ("faces", "data") if (said := others.get(key)) is not None):
+        raise RequestError(f"{first} and {second}: one learnt from faces that the other held out, or left out")
     sizes = [int(f["task"]["input_px"]) for f in (facts, others)]
     if sizes[0] % sizes[1]:
         raise RequestError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mien.errors import ConfigError, RequestError
 from mien.lab.datasets.dataset import Dataset
 from mien.lab.datasets.labels import load_labels
-from mien.lab.models.expression.catalogue import NETWORKS, entry
+from mien.lab.models.expression.catalogue import entry
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.expression_task import SHAKEN, ExpressionSpec
 from mien.lab.train.recipe import read_recipe, settings
@@ -27,7 +27,8 @@ class FacesSpec:
     """What is learnt from.
 
     Attributes:
-        split: of the data; of a dataset that leaves out a person or a fold at a time instead (CK+, JAFFE): everything.
+        split: of the data. A dataset that leaves out a person or a fold at a time (CK+, JAFFE) has none: it is learnt
+            from as a whole, or `without` one of them.
         without: a fold or a person of such a dataset that is left out, to be measured on afterwards; "" = none.
         classes: names of the expressions; empty = all of the first dataset's label schema.
         aligned: crops follow the points of Mien's landmark network; False = the pictures as they are.
@@ -112,7 +113,7 @@ class Plan:
     @property
     def of_clips(self) -> bool:
         """Whether the network looks at clips."""
-        return of_clips(self.model)
+        return entry(str(self.model["name"])).of_clips
 
 
 def plan_of(request: Request) -> Plan:
@@ -143,10 +144,46 @@ def plan_of(request: Request) -> Plan:
     )
 
 
-def of_clips(model: Mapping[str, Any]) -> bool:
-    """Whether the network of a recipe's [model] looks at clips, not at single pictures."""
-    name = str(model.get("name", ""))
-    return name in NETWORKS and NETWORKS[name].of_clips
+_TEACHING = ("teachers", "taught")
+"""Told by the ids of the teachers instead (`expression_teachers.taught`): their words are places on a disk."""
+
+
+def facts_of(request: Request, plan: Plan, classes: Sequence[str]) -> dict[str, Any]:
+    """What checkpoints say of how a network was taught: a run goes on only with the same.
+
+    Args:
+        request: its datasets are named without their place, a copy may lie elsewhere tomorrow.
+        plan: of the run.
+        classes: that are told apart.
+    """
+    facts = {
+        "model": dict(plan.model),
+        "task": asdict(plan.task),
+        "classes": list(classes),
+        "aligned": plan.faces.aligned,
+        "faces": {
+            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(plan.faces).items() if k not in _TEACHING
+        },
+        "data": [word.partition(":")[0] for word in request.data],
+        "seed": plan.schedule.seed,
+    }
+    if plan.of_clips:
+        facts["clips"] = asdict(plan.clips)
+    if request.start:
+        facts["start"] = request.start
+    return facts
+
+
+def faces_of(facts: Mapping[str, Any]) -> FacesSpec | None:
+    """What a checkpoint was taught on; None where it does not say (made by an earlier version).
+
+    Args:
+        facts: of the checkpoint.
+
+    Raises:
+        ConfigError: they are none.
+    """
+    return settings(FacesSpec, facts["faces"]) if "faces" in facts else None
 
 
 def classes_of(datasets: Sequence[Dataset], wished: Sequence[str]) -> tuple[str, ...]:
@@ -166,12 +203,17 @@ def to_learn(dataset: Dataset, spec: FacesSpec) -> Dataset:
     """The part of a dataset that may be learnt from; see `FacesSpec.split` and `without`.
 
     Raises:
-        RequestError: it has no such split, fold or person.
+        RequestError: it has no such split, fold or person, or has folds and a split is asked for.
     """
     if dataset.info.protocol not in ("loso", "folds"):
         if spec.without:
             raise RequestError(f"[faces] without: {dataset.info.name} has a fixed split, no folds; leave it out")
         return dataset.split(spec.split)
+    if spec.split != "train":
+        raise RequestError(
+            f"[faces] split {spec.split!r}: {dataset.info.name} has folds, no splits; leave it out, or name a "
+            "fold or person in without"
+        )
     if not spec.without:
         return dataset
     for fold in dataset.folds():
