@@ -2,9 +2,11 @@
 
 import json
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,11 +19,16 @@ from mien.errors import ConfigError, RequestError, SourceError
 from mien.lab.datasets.dataset import open_dataset
 from mien.lab.evaluate.expression import Request as EvaluateRequest
 from mien.lab.evaluate.expression import Run, evaluate, figures
+from mien.lab.evaluate.expression_pictures import write_pictures
+from mien.lab.models.expression.catalogue import make
 from mien.lab.train import expression_clips
-from mien.lab.train.expression import Request, train
+from mien.lab.train.checkpoints import write_checkpoint
+from mien.lab.train.expression import train
+from mien.lab.train.expression_clip_files import kept_file
 from mien.lab.train.expression_clips import read_clips
 from mien.lab.train.expression_export import main as export
 from mien.lab.train.expression_faces import parted
+from mien.lab.train.expression_plan import Request
 from mien.runtime.session import open_session
 
 GREY = np.full((32, 32, 3), 110, np.uint8)
@@ -66,7 +73,7 @@ def test_two_sounds_are_told_apart_with_the_same_pictures(recipe: Path, tmp_path
     measured = CliRunner().invoke(
         app,
         ["lab", "evaluate", "expression", "--data", f"folder:{data}", "--model", str(out / "best.pt"), "--whole",
-         "--no-flip", "--points", str(out / "clips"), "--json"],
+         "--no-flip", "--points", str(out / "clips"), "--json", "--out", str(tmp_path / "figures")],
     )  # fmt: skip
     assert measured.exit_code == 0, measured.output
     with_sound, without = json.loads(measured.stdout)["runs"]
@@ -75,6 +82,8 @@ def test_two_sounds_are_told_apart_with_the_same_pictures(recipe: Path, tmp_path
     assert with_sound["faces"] == 24
     assert without["name"].endswith("sound taken away")
     assert with_sound["protocol"] == "clips, 2 moments, whole pictures"
+    assert without["protocol"] != with_sound["protocol"], "they are no two seeds"
+    assert [p.name for p in (tmp_path / "figures").iterdir() if p.name.startswith("pictures")] == []
 
 
 def test_two_pictures_are_told_apart_with_the_same_sound_or_none(recipe: Path, tmp_path: Path) -> None:
@@ -84,6 +93,18 @@ def test_two_pictures_are_told_apart_with_the_same_sound_or_none(recipe: Path, t
     assert measured[0] > 0.9
     assert measured[1] > 0.9, "without the sound it must still see"
     assert len(measured) == 3, "a network of pictures answers by the mean of the moments"
+
+
+def test_no_sheets_are_drawn_of_clips(recipe: Path, tmp_path: Path) -> None:
+    data = write_clips(tmp_path / "data", seen=True, heard=False, people=6)
+    train(request_of(data, recipe, steps=1))
+    model = {"name": "pyramid", "stages": [[8, 1], [16, 1]], "hidden": 16, "raised": 8, "raised_blocks": 1}
+    facts = {"model": model, "classes": ["happiness", "sadness"], "task": {"input_px": 24}}
+    write_checkpoint(tmp_path / "drawn.pt", {"facts": facts, "net": make(model, 2).state_dict()})
+    words = (str(tmp_path / "run" / "best.pt"), str(tmp_path / "drawn.pt"))
+    request = EvaluateRequest(f"folder:{data}", words, points=tmp_path / "run" / "clips")
+    assert write_pictures(request, tmp_path) == []
+    assert write_pictures(replace(request, models=words[1:], points=None, aligned=False), tmp_path) != []
 
 
 def test_a_trained_network_becomes_a_model_that_answers_the_same(recipe: Path, tmp_path: Path) -> None:
@@ -201,6 +222,42 @@ def test_a_damaged_keepsake_is_read_anew(tmp_path: Path, monkeypatch: pytest.Mon
     assert np.array_equal(kept_one.faces.crop(0, 24), first.faces.crop(0, 24))
     with pytest.raises(TypeError):
         read_clips(samples, ("happiness",), 3, kept, aligned=False)
+
+
+def test_what_is_kept_is_taken_for_the_same_clip_read_by_the_same_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, hz in (("one", 500.0), ("two", 3000.0)):
+        clip = write_clip(tmp_path / folder / "happy" / "1.avi", GREY, hz)
+        os.utime(clip, (1, 1))
+    one, two = (list(open_dataset(f"folder:{tmp_path / folder}")) for folder in ("one", "two"))
+    kept = tmp_path / "kept"
+    first, second = (read_clips(samples, ("happiness",), 2, kept, aligned=False) for samples in (one, two))
+    assert not np.array_equal(first.sound, second.sound), "a clip of the same name in another folder"
+    names = {kept_file(kept, one[0], 2, models) for models in (None, ("a-1",), ("a-2",))}
+    assert len(names) == 3, "other networks cut other crops"
+    asked: list[object] = []
+
+    def spied(*given: object) -> Path:
+        asked.append(given[-1])
+        return kept_file(*given)
+
+    monkeypatch.setattr(expression_clips, "kept_file", spied)
+    read_clips(one, ("happiness",), 1, kept)
+    assert len(asked[0]) >= 2, "the detector and the landmark network are named"
+    for file in kept.iterdir():
+        file.write_bytes(b"")
+    again = read_clips(one, ("happiness",), 2, kept, aligned=False)
+    assert np.array_equal(again.sound, first.sound)
+
+
+def test_a_cover_beside_the_class_folders_is_no_item(tmp_path: Path) -> None:
+    write_clip(tmp_path / "train" / "happy" / "a" / "1.avi", GREY, None)
+    for place in (tmp_path, tmp_path / "train"):
+        cv2.imwrite(str(place / "cover.jpg"), GREY)
+    data = open_dataset(f"folder:{tmp_path}")
+    assert [s.name for s in data] == ["train/happy/a/1.avi"]
+    assert data.sample(0).clip is not None
 
 
 def test_what_does_not_go_together_is_refused(recipe: Path, striped_faces: Path, tmp_path: Path) -> None:

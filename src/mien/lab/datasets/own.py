@@ -4,7 +4,7 @@ Classes whose names mean one of the common expressions ("happy", "Angry") take t
 Folders named train, val or test are the splits; a csv may have the columns subject and split. Without them the split
 follows from a hash of the subject, else of the name, so that it stays the same when pictures are added.
 
-Where there is no picture at all, videos are the items, and a folder between class and file names the subject
+Where no class folder holds a picture, videos are the items, and a folder between class and file names the subject
 ("happy/anna/1.mp4"); beside pictures they are left out. A csv may name both.
 """
 
@@ -39,9 +39,11 @@ def read(reading: Reading) -> None:
         text = f"{name}: not used; its first line must name the columns path and label, with commas between"
         reading.note("csv without path and label", text)
     folders = reading.folder.subfolders()
-    videos = not any(reading.folder.pictures(f) for f, _ in reading.folder.tree())
     splits = [f for f in folders if f.casefold() in SPLITS]
-    if any(reading.folder.subfolders(f) for f in splits):
+    parted = any(reading.folder.subfolders(f) for f in splits)
+    classes = [f"{s}/{f}" for s in splits for f in reading.folder.subfolders(s)] if parted else folders
+    videos = not any(reading.folder.pictures(place) for top in classes for place, _ in reading.folder.tree(top))
+    if parted:
         for folder in folders:
             if folder in splits:
                 _read_classes(reading, folder, SPLITS[folder.casefold()], videos=videos)
@@ -80,7 +82,7 @@ def _read_classes(reading: Reading, base: str, split: str | None, *, videos: boo
                 reading.note("video beside pictures left out", f"{place}/{name}; a csv may name both")
         if not found:
             reading.problem("class folder without items", top)
-    for name in reading.folder.files(base, suffixes):
+    for name in reading.folder.files(base, PICTURE_SUFFIXES | VIDEO_SUFFIXES):
         reading.note("picture without a class left out", f"{base}/{name}".lstrip("/"))
 
 

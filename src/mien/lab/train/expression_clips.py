@@ -6,15 +6,11 @@ on, or an evaluation that is given the same folder, reads those.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -25,6 +21,7 @@ from mien.expression.aligned import expression_region
 from mien.lab.datasets.clip_moments import read_moments
 from mien.lab.datasets.sample import Sample
 from mien.lab.evaluate.chain import landmark_chain
+from mien.lab.train.expression_clip_files import ReadClip, keep_clip, kept_file, load_clip
 from mien.lab.train.expression_faces import ExpressionFaces, cut_around, unit_of, whole_picture
 from mien.lab.train.expression_labels import known_labels, label_row, other_labels
 from mien.pipeline.compose import Pipeline
@@ -82,17 +79,6 @@ class ExpressionClips:
         return replace(self, faces=self.faces.part(at), sound=self.sound[numbers], has_sound=self.has_sound[numbers])
 
 
-class ReadClip(NamedTuple):
-    """One clip, read: T pictures around the face, (T, 2, 3) crop, 0–1 of its side → px of each, (T, 1, 96, 64) sound,
-    whether there is any, and in how many of the pictures a face was found."""
-
-    images: tuple[UInt8, ...]
-    places: Float64
-    sound: Float32
-    has_sound: bool
-    found: int
-
-
 def read_clips(
     samples: Sequence[Sample],
     classes: Sequence[str],
@@ -143,7 +129,7 @@ def _together(
     samples: Sequence[Sample], rows: Float32, clips: Sequence[ReadClip], classes: tuple[str, ...]
 ) -> ExpressionClips:
     moments = len(clips[0].images)
-    affect, units = known_labels([other_labels(s) for s in samples])
+    affect, _ = known_labels([other_labels(s) for s in samples])
     faces = ExpressionFaces(
         images=[image for clip in clips for image in clip.images],
         image_from_unit=np.concatenate([clip.places for clip in clips]),
@@ -151,7 +137,6 @@ def _together(
         classes=classes,
         names=tuple(s.subject or s.name for s in samples for _ in range(moments)),
         affect=None if affect is None else affect.repeat(moments, axis=0),
-        units=None if units is None else units.repeat(moments, axis=0),
     )
     has_sound = np.array([clip.has_sound for clip in clips], np.float32)
     return ExpressionClips(faces, moments, np.stack([clip.sound for clip in clips]), has_sound)
@@ -173,16 +158,25 @@ class _Chain:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._opened: Pipeline | None = None  # until the first clip that is not kept yet
+        self._opened: Pipeline | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids of its networks."""
+        return self._pipeline.models
+
+    @property
+    def _pipeline(self) -> Pipeline:
+        if self._opened is None:
+            self._opened = self._stack.enter_context(landmark_chain(_PRESET))
+        return self._opened
 
     def place(self, image: UInt8) -> Float64 | None:
         """(2, 3) aligned crop, 0–1 of its side → px; None without a face whose eyes and nose are known."""
-        if self._opened is None:
-            self._opened = self._stack.enter_context(landmark_chain(_PRESET))
-        for _, stage in self._opened.stages:
+        for _, stage in self._pipeline.stages:
             stage.reset()
         record = FrameRecord(Stamp("clip", 0, 0), (image.shape[1], image.shape[0]), image)
-        for _, stage in self._opened.stages:
+        for _, stage in self._pipeline.stages:
             record = stage.step(record)
         faces = sorted(record.faces, key=lambda f: -float(f.box.size_wh[0] * f.box.size_wh[1]))
         for face in faces:
@@ -190,6 +184,17 @@ class _Chain:
             if region is not None:
                 return unit_of(region)
         return None
+
+
+def _kept_or_read(sample: Sample, moments: int, kept: Path | None, chain: _Chain | None) -> ReadClip:
+    if kept is None:
+        return _read(sample, moments, chain)
+    path = kept_file(kept, sample, moments, None if chain is None else chain.models)
+    clip = load_clip(path, moments)
+    if clip is None:
+        clip = _read(sample, moments, chain)
+        keep_clip(path, clip)
+    return clip
 
 
 def _read(sample: Sample, moments: int, chain: _Chain | None) -> ReadClip:
@@ -207,38 +212,3 @@ def _read(sample: Sample, moments: int, chain: _Chain | None) -> ReadClip:
         images.append(cut)
         places.append(moved)
     return ReadClip(tuple(images), np.stack(places), read.sound, read.has_sound, len(known))
-
-
-def _kept_or_read(sample: Sample, moments: int, kept: Path | None, chain: _Chain | None) -> ReadClip:
-    if kept is None:
-        return _read(sample, moments, chain)
-    path = kept / f"{_key(sample, moments, aligned=chain is not None)}.npz"
-    if path.is_file():
-        try:
-            return _load(path, moments)
-        except (OSError, ValueError, KeyError, BadZipFile):
-            log.warning("%s: cannot be read; the clip is read anew", path)
-    clip = _read(sample, moments, chain)
-    kept.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")  # several processes may read at once
-    with unfinished.open("wb") as file:
-        pictures = {f"image_{i}": image for i, image in enumerate(clip.images)}
-        numbers = np.array([clip.has_sound, clip.found], np.int64)
-        np.savez(file, places=clip.places, sound=clip.sound, numbers=numbers, **pictures)
-    unfinished.replace(path)
-    return clip
-
-
-def _load(path: Path, moments: int) -> ReadClip:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        images = tuple(arrays[f"image_{i}"] for i in range(moments))
-        has_sound, found = arrays["numbers"].tolist()
-        return ReadClip(images, arrays["places"], arrays["sound"], bool(has_sound), found)
-
-
-def _key(sample: Sample, moments: int, *, aligned: bool) -> str:
-    """Changes with the file, and with how it is read."""
-    path = sample.path
-    facts = path.stat() if path is not None and path.exists() else None
-    state = (facts.st_size, facts.st_mtime_ns) if facts else ()
-    return hashlib.sha256(repr((1, sample.dataset, sample.name, state, moments, aligned)).encode()).hexdigest()[:24]
