@@ -33,7 +33,11 @@ def test_a_field_that_is_only_written_later_is_of_no_use() -> None:
             ["landmarks.use=landmarks/points98", "landmarks.min_presence=0.4"],
             "expressions and action units are hardly read",
         ),
-        ("balanced", ["expression.use=expression/action_units"], "to tell a face at rest (its option mood) cannot apply"),
+        (
+            "balanced",
+            ["expression.use=expression/action_units"],
+            "to tell a face at rest (its option mood) cannot apply",
+        ),
         ("balanced", ["expression.use=expression/action_units", "action_units.mood=false"], None),
     ],
 )
