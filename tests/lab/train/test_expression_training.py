@@ -218,9 +218,11 @@ def test_points_are_found_once_and_a_damaged_file_is_named(
     monkeypatch.setattr(expression_points, "PointFinder", None)
     again = points_of(samples, kept)
     assert np.array_equal(again[samples[1].name].xy, found[samples[1].name].xy)
-    kept.write_bytes(b"PK nothing")
-    with pytest.raises(ModelError, match="holds no points of faces"):
-        points_of(samples, kept)
+    whole = kept.read_bytes()
+    for broken in (b"PK nothing", b"", whole[: len(whole) // 2]):
+        kept.write_bytes(broken)
+        with pytest.raises(ModelError, match="holds no points of faces"):
+            points_of(samples, kept)
 
 
 def test_temperature_makes_overconfident_answers_fair() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def _read(path: Path) -> dict[str, FoundPoints]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             names, xy, presence = arrays["names"], arrays["xy"], arrays["presence"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(f"{path}: holds no points of faces ({error}); delete it and they are found anew") from error
     if xy.shape != (len(names), 98, 2) or presence.shape != (len(names),):
         raise ModelError(f"{path}: expected ({len(names)}, 98, 2) points, got {xy.shape}; delete it")
