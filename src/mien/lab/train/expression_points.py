@@ -86,7 +86,7 @@ def points_of(
 
 def _read(path: Path) -> dict[str, FoundPoints]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names, xy, presence = arrays["names"], arrays["xy"], arrays["presence"]
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(f"{path}: holds no points of faces ({error}); delete it and they are found anew") from error
