@@ -65,7 +65,7 @@ def played(script: str, *arguments: str) -> dict[str, Any]:
     )  # fmt: skip
     assert done.stdout, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert seen["failure"] is None
+    assert seen["failure"] is None, seen["failure"]
     assert seen["errors"] == []
     return seen
 

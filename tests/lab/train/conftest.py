@@ -12,3 +12,11 @@ def striped_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("faces")
     write_faces(root)
     return root
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The `RECIPE` of the module that asks, as a file of its own."""
+    path = tmp_path / "recipe.toml"
+    path.write_text(request.module.RECIPE)
+    return path

@@ -5,8 +5,10 @@ from typing import Any
 
 import av
 import numpy as np
+from made_up_expressions import STILL
 
-RECIPE = """
+RECIPE = (
+    """
 [model]
 name = "audio_visual"
 backbone = { excite = false, stem = 8, blocks = [1, 1, 1, 1] }
@@ -33,17 +35,9 @@ average = 0.5
 evaluate_every = 30
 save_every = 20
 half = false
-[augmentation]
-scale = 0.05
-rotation_deg = 0
-mirror = 0.0
-cover = 0.0
-noise = 0.0
-jpeg = 0.0
-blur = 0.0
-coarse = 0.0
-colour = 0.0
 """
+    + STILL
+)
 RATE_HZ, FPS, SECONDS = 16_000, 10, 0.8
 
 

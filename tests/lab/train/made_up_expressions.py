@@ -6,7 +6,21 @@ import cv2
 import numpy as np
 
 NAMES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
-RECIPE = """
+STILL = """\
+[augmentation]
+scale = 0.05
+rotation_deg = 0
+mirror = 0.0
+cover = 0.0
+noise = 0.0
+jpeg = 0.0
+blur = 0.0
+coarse = 0.0
+colour = 0.0
+"""
+"""Hardly any augmentation."""
+RECIPE = (
+    """
 [model]
 name = "compact"
 widths = [8, 16]
@@ -28,17 +42,9 @@ average = 0.5
 evaluate_every = 30
 save_every = 20
 half = false
-[augmentation]
-scale = 0.05
-rotation_deg = 0
-mirror = 0.0
-cover = 0.0
-noise = 0.0
-jpeg = 0.0
-blur = 0.0
-coarse = 0.0
-colour = 0.0
 """
+    + STILL
+)
 
 
 def write_faces(root: Path) -> None:

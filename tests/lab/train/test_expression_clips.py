@@ -39,13 +39,6 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "recipe.toml"
-    path.write_text(RECIPE)
-    return path
-
-
 def request_of(data: Path, recipe: Path, **changes: object) -> Request:
     return replace(Request((f"folder:{data}",), recipe.parent / "run", recipe=recipe, threads=1), **changes)
 

@@ -34,13 +34,6 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "recipe.toml"
-    path.write_text(RECIPE)
-    return path
-
-
 def faces_of(count: int = 6) -> ExpressionFaces:
     images = [np.full((20, 30), 40 * i, np.uint8) for i in range(count)]
     place = np.array([[20.0, 0, 4.5], [0, 20, -0.5]])

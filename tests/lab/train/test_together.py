@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,6 @@ def test_a_batch_is_moved_whatever_it_is_made_of() -> None:
     assert rest == {"n": 5}
 
 
-@pytest.mark.skipif(find_spec("lightning_fabric") is None, reason="Lightning Fabric joins processes")
 def test_two_processes_share_gradients_progress_and_the_wish_to_stop(tmp_path: Path) -> None:
     for found in both(_TWO, tmp_path):
         assert found["gradient"].tolist() == [[1.5, 3.0]], "the mean of (1, 2) and (2, 4)"
@@ -103,7 +101,6 @@ def test_two_processes_share_gradients_progress_and_the_wish_to_stop(tmp_path: P
         assert found["stop"] is True, "one that is told to stop stops all"
 
 
-@pytest.mark.skipif(find_spec("lightning_fabric") is None, reason="Lightning Fabric joins processes")
 def test_two_processes_begin_with_the_first_ones_weights_and_wait_for_what_it_finds(tmp_path: Path) -> None:
     first, second = both(_RUN, tmp_path)
     assert (first["read"], second["read"]) == ("found", "found"), "the second one did not wait"
