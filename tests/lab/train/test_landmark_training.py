@@ -67,7 +67,7 @@ def test_a_known_gap_and_pitch_are_found(tmp_path: Path) -> None:
     xy = np.stack([(moved @ rotation_from_euler(y, p, 0).T)[:, :2] * 200 for y, p in turns])
     reported = np.radians(turns + np.array([0.0, 8.0]))
     gap, calm = measure(Found(xy.astype(np.float32), reported), reference, 90.0, "landmarks/test")
-    assert calm > 5
+    assert calm.sum() > 5
     assert np.degrees(gap.pitch_rad) == pytest.approx(8.0, abs=1.5)
     assert gap.offset_mm[33:51, 1] == pytest.approx(np.full(18, 1.8), abs=1.5)
     gap.save(tmp_path / "gap.npz")
@@ -75,6 +75,31 @@ def test_a_known_gap_and_pitch_are_found(tmp_path: Path) -> None:
     assert np.array_equal(again.offset_mm, gap.offset_mm)
     assert again.pitch_rad == gap.pitch_rad
     assert again.backend == "landmarks/test"
+
+
+def test_another_says_which_faces_are_calm_where_lips_are_imprecise() -> None:
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(98, 3)) * [0.5, 0.6, 0.25]
+    reference = ((points + points[load_schema("wflw98").mirror] * [-1, 1, 1]) / 2).astype(np.float32)
+    reference[90:95:4, 1] = [0.1, -0.1]  # lips that read as open on everybody
+    smiling = reference.copy()
+    smiling[33:51, 1] += 0.2
+    turns = rng.normal(scale=2.0, size=(40, 2))
+    calm = np.arange(40) % 2 == 0
+    shapes = [reference if one else smiling for one in calm]
+    xy = np.stack(
+        [
+            (s.astype(np.float64) @ rotation_from_euler(y, p, 0).T)[:, :2] * 200
+            for s, (y, p) in zip(shapes, turns, strict=True)
+        ]
+    )
+    found = Found(xy.astype(np.float32), np.radians(turns))
+    with pytest.raises(SourceError, match="fewer than"):
+        measure(found, reference, 90.0, "landmarks/test")
+    gap, used = measure(found, reference, 90.0, "landmarks/test", calm)
+    assert used.sum() > 5
+    assert not (used & ~calm).any()
+    assert np.abs(gap.offset_mm[33:51, 1]).max() < 1.5, "the others' brows would move it by 18 mm"
 
 
 def test_shapes_that_a_rig_lacks_are_left_to_the_other() -> None:

@@ -1,13 +1,14 @@
 """Measure where a landmark backend puts its points compared with the rig, on photos that may be trained on.
 
-    python -m mien.lab.train.landmark_gap --rig FOLDER --photos FOLDER --preset balanced --out gap.npz
+    python -m mien.lab.train.landmark_gap --rig FOLDER --photos FOLDER --preset PRESET --out gap.npz [--calm-by PRESET]
 
 The backend is the landmark stage of a preset, with its options, and the head pose stage behind it.
 
 The photos folder holds collages and `boxes.json` (faces with boxes). Frontal faces with closed, calm mouths are
 kept; the median of their front views, made symmetric, minus the rig's mean face is the gap. The backend's zero of
 pitch is another than the rig's: the gap is taken at the pitch where it is smallest. What the backend saw of the
-photos and of the built-in portrait is written beside it, see `landmark_evidence`.
+photos and of the built-in portrait is written beside it, see `landmark_evidence`. A backend whose lips are imprecise
+cannot tell which mouths are closed: another one chooses the calm faces for it (`--calm-by`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from mien.action_units.features import apparent_yaw_pitch, front_view
 from mien.core.arrays import Float32, UInt8
@@ -70,11 +72,12 @@ def _cut(picture: UInt8, box_xywh: Sequence[float]) -> tuple[UInt8, Box]:
     return np.asarray(image, dtype=np.uint8), Box(corner, 1.0)
 
 
-def find_faces(pictures: Iterable[tuple[UInt8, Box]], preset: str) -> Found:
-    """Run a preset's backend on pictures of one face each; faces without a pose are left out."""
+def find_faces(pictures: Iterable[tuple[UInt8, Box]], preset: str) -> tuple[Found, list[int]]:
+    """Run a preset's backend on pictures of one face each; the faces, and the number of each one's picture. Faces
+    without a pose are left out."""
     config = load_config(preset)
     stages = [build_stage(config[slot], slot) for slot in SLOTS]
-    points, turns = [], []
+    points, turns, numbers = [], [], []
     for number, (image, box) in enumerate(pictures):
         stamp = Stamp("photo", number, number * 1_000_000_000)
         record = FrameRecord(stamp, (image.shape[1], image.shape[0]), image, (Face(box, track_id=number),))
@@ -85,29 +88,45 @@ def find_faces(pictures: Iterable[tuple[UInt8, Box]], preset: str) -> Found:
             if face.landmarks is not None and pose is not None and np.isfinite(pose.rotation).all():
                 points.append(face.landmarks.xy)
                 turns.append(apparent_yaw_pitch(pose.rotation[None], pose.translation_mm[None])[0])
+                numbers.append(number)
     for stage in stages:
         stage.close()
-    return Found(np.array(points, dtype=np.float32), np.array(turns, dtype=np.float64))
+    return Found(np.array(points, dtype=np.float32), np.array(turns, dtype=np.float64)), numbers
 
 
-def measure(found: Found, reference: Float32, unit_mm: float, backend: str) -> tuple[Gap, int]:
-    """The gap, with the pitch at which it is smallest; and the number of calm faces behind it."""
-    best: tuple[float, Gap, int] | None = None
+def measure(
+    found: Found, reference: Float32, unit_mm: float, backend: str, calm: npt.NDArray[np.bool_] | None = None
+) -> tuple[Gap, npt.NDArray[np.bool_]]:
+    """The gap, with the pitch at which it is smallest; and (N,) which calm frontal faces it rests on.
+
+    Args:
+        found: N faces.
+        reference: (98, 3) mean face of the rig, y up.
+        unit_mm: what 1 of it is.
+        backend: its name.
+        calm: (N,) which faces are calm; None = judged by their own points.
+
+    Raises:
+        SourceError: too few calm frontal faces.
+    """
+    best: tuple[float, Gap, npt.NDArray[np.bool_]] | None = None
     inner = [*range(6, 27), *range(33, 96)]  # points that do not slide along the silhouette
     for pitch in np.radians(np.arange(-20.0, 20.5, 1.0)):
         turns = found.yaw_pitch_rad - [0.0, pitch]
         frontal = (np.abs(np.degrees(turns - np.median(turns, axis=0))) < 12).all(axis=1)
         views = front_view(found.xy_px[frontal], turns[frontal], reference)
-        calm = views[calm_faces(views)]
-        if len(calm) < _FEWEST:
+        chosen = calm_faces(views) if calm is None else calm[frontal]
+        if chosen.sum() < _FEWEST:
             continue
-        middle = np.median(calm, axis=0)
+        middle = np.median(views[chosen], axis=0)
         middle = (middle + middle[load_schema("wflw98").mirror] * [-1, 1]) / 2
         offset = ((middle - reference[:, :2]) * unit_mm).astype(np.float32)
         offset[list(load_schema("wflw98").groups["pupils"])] = 0
         size = float(np.sqrt((offset[inner] ** 2).mean()))
         if best is None or size < best[0]:
-            best = size, Gap(offset, float(pitch), backend), len(calm)
+            used = frontal.copy()
+            used[frontal] = chosen
+            best = size, Gap(offset, float(pitch), backend), used
     if best is None:
         raise SourceError(f"fewer than {_FEWEST} calm frontal faces were found on the photos; give more of them")
     return best[1], best[2]
@@ -119,17 +138,29 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rig", required=True, help="folder with ict_light.npz")
     parser.add_argument("--photos", required=True, type=Path, help="folder with collages and boxes.json")
     parser.add_argument("--preset", default="balanced", help="whose landmark and head pose stages are the backend")
+    parser.add_argument("--calm-by", help="the preset whose points choose the calm faces, if not the same")
     parser.add_argument("--out", required=True, type=Path, help="file to write (.npz)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     reference, unit_mm = mean_face(load_rig98(options.rig), None)
-    found = find_faces(photo_faces(options.photos), options.preset)
-    gap, calm = measure(found, reference, unit_mm, load_config(options.preset)["landmarks"]["use"])
+    found, numbers = find_faces(photo_faces(options.photos), options.preset)
+    calm = None
+    if options.calm_by is not None:
+        others, theirs = find_faces(photo_faces(options.photos), options.calm_by)
+        _, chosen = measure(others, reference, unit_mm, options.calm_by)
+        calm = np.isin(numbers, np.array(theirs)[chosen])
+    gap, used = measure(found, reference, unit_mm, load_config(options.preset)["landmarks"]["use"], calm)
     gap.save(options.out)
-    Evidence(found, find_faces(portrait_faces(), options.preset)).save(options.out.with_name(EVIDENCE_NAME))
+    Evidence(found, find_faces(portrait_faces(), options.preset)[0]).save(options.out.with_name(EVIDENCE_NAME))
     log.info(
         "%s: %d faces, %d calm and frontal; pitch %+.0f degrees, root mean square gap %.1f mm",
-        *(gap.backend, len(found.xy_px), calm, np.degrees(gap.pitch_rad), np.sqrt((gap.offset_mm**2).mean())),
+        *(
+            gap.backend,
+            len(found.xy_px),
+            int(used.sum()),
+            np.degrees(gap.pitch_rad),
+            np.sqrt((gap.offset_mm**2).mean()),
+        ),
     )
 
 
