@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
+from torch import nn
 
 from mien.action_units.face_crop import HALF, HEIGHT
 from mien.action_units.features import FEATURES, mirror_features
 from mien.core.schema import load_schema
+from mien.errors import ModelError
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
+from mien.lab.train.shape_growth import deepened
 
 TINY = ShapeReaderSpec(stem=4, widths=(4, 6, 8), squeezed=4, features=8, hidden=12, points=(8,))
 
@@ -43,3 +49,31 @@ def test_both_halves_count() -> None:
     torch.testing.assert_close(stranger, before.stranger)
     torch.testing.assert_close(own, before.own)
     assert float((familiar - before.familiar).abs().max()) > 1e-4
+
+
+def test_a_deeper_reader_begins_as_the_one_it_was() -> None:
+    torch.manual_seed(3)
+    before, deeper = ShapeReader(TINY), ShapeReader(replace(TINY, blocks=(2, 1, 3)))
+    some = torch.randn(4, 2, 3, HEIGHT, HALF), 0.05 * torch.randn(4, 2, FEATURES)
+    before(*some)  # running means that are not those of a new network
+    new = deepened(deeper, before.state_dict(), TINY.blocks)
+    assert {name.split(".")[1] for name in new} == {"3", "6", "7"}
+    deeper.eval()
+    before.eval()
+    with torch.inference_mode():
+        for a, b in zip(before(*some), deeper(*some), strict=True):
+            torch.testing.assert_close(a, b)
+    deeper.train()
+    deeper(*some).familiar.sum().backward()
+    scales = [m.weight for m in deeper.trunk()[3].body.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert scales[-1].grad is not None
+    assert float(scales[-1].grad.abs().max()) > 0  # and learns
+
+
+def test_a_reader_does_not_lose_blocks() -> None:
+    deeper = ShapeReader(replace(TINY, blocks=(2, 1, 1)))
+    with pytest.raises(ModelError, match=r"blocks \(2, 1, 1\) do not fit"):
+        deepened(ShapeReader(TINY), deeper.state_dict(), (2, 1, 1))
+    wider = ShapeReader(replace(TINY, stem=8))
+    with pytest.raises(ModelError, match="do not fit"):
+        deepened(ShapeReader(TINY), wider.state_dict(), TINY.blocks)

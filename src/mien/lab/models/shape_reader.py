@@ -79,7 +79,7 @@ class ShapeReader(nn.Module):
         super().__init__()
         s = spec or ShapeReaderSpec()
         trunk = _pooled(s) if s.trunk == "pooled" else _basic(s)
-        self.trunk_layers = len(trunk)
+        self.trunk_layers, self.blocks = len(trunk), s.blocks
         layers = [*trunk, ConvBnAct(s.widths[-1], s.squeezed, ConvSpec(1)), nn.Flatten()]
         places = (HEIGHT >> (len(s.widths) + 1)) * (HALF >> (len(s.widths) + 1))
         self.one_side = nn.Sequential(*layers, nn.Linear(places * s.squeezed, s.features), nn.ReLU(inplace=True))

@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--split", default="train", choices=("train", "val"))
     parser.add_argument("--seed", type=int, default=500000)
     parser.add_argument("--people", type=int, default=PEOPLE, help="of each rig")
+    parser.add_argument("--size", type=int, default=256, help="side of the drawn pictures, px")
     parser.add_argument("--plain", action="store_true", help="nothing before the face, turned less, several gestures")
     parser.add_argument("--readings", action="store_true", help="also what the landmark solver says, to fuse both")
     options = parser.parse_args(arguments)
@@ -89,6 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         how = Drawn(
             options.split,
+            options.size,
             first_seed=options.seed,
             readings=options.readings,
             people=options.people,

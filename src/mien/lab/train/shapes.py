@@ -22,6 +22,7 @@ from mien.lab.train.command import named_places, order_of, trainer_parser
 from mien.lab.train.dlib_weights import begin_with_dlib
 from mien.lab.train.loop import LAST, Run, Schedule
 from mien.lab.train.recipe import LANDMARK_KEYS, settings
+from mien.lab.train.shape_growth import deepened
 from mien.lab.train.shape_task import SHAKEN, ShapeSet, ShapeSpec, ShapeTask
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ def begin_with(task: ShapeTask, start: Path) -> None:
         some = [batch.pairs.flatten(0, 2) for batch, _ in zip(task.batches(0), range(4), strict=False)]
         begin_with_dlib(net.trunk(), start, some)
         return
-    lacking = net.load_state_dict(read_checkpoint(start)["net"], strict=False).missing_keys
+    state = read_checkpoint(start)
+    lacking = deepened(net, state["net"], settings(ShapeReaderSpec, state["facts"].get("model", {})).blocks)
     log.info("began with %s; new: %s", start, ", ".join(lacking) or "nothing")
 
 
