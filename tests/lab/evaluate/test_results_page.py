@@ -54,6 +54,8 @@ def test_sections_are_written_and_words_around_them_stay(tmp_path: Path) -> None
     main(write)
     assert page.read_text() == text
     assert (tmp_path / "landmarks-ced.png").stat().st_size > 2000
+    assert (tmp_path / "landmarks-ced-end-to-end.png").stat().st_size > 2000
+    assert not (tmp_path / "landmarks-ced-true-crop.png").exists()
 
 
 def test_every_kind_of_figure_has_its_section(tmp_path: Path) -> None:

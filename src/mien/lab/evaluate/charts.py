@@ -76,6 +76,39 @@ def curves(lines: Mapping[str, tuple[Float64, Float64]], x: str, y: str, *, step
     return figure
 
 
+def small_curves(
+    panels: Mapping[str, Mapping[str, tuple[Float64, Float64]]], x: str, y: str, columns: int = 4
+) -> Figure:
+    """Small charts of steps on the same scales, one per title; a name has the same colour in all of them, and one
+    legend stands above."""
+    rows = -(-len(panels) // columns)
+    figure = new_figure(2.6 * columns, 2.3 * rows + 0.8)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    shown = {}
+    for axes, (title, lines) in zip(grid.flat, panels.items(), strict=False):
+        plain_axes(axes, "", "")
+        axes.set_title(title, fontsize=9)
+        axes.tick_params(labelsize=8, labelbottom=True)
+        for name, (at, values) in lines.items():
+            i = names.index(name)
+            dash = "-" if i < len(COLOURS) else "--"
+            (shown[name],) = axes.plot(at, values, dash, color=COLOURS[i % len(COLOURS)], drawstyle="steps-post")
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    figure.supxlabel(x, fontsize=9)
+    figure.supylabel(y, fontsize=9)
+    figure.legend(
+        [shown[n] for n in names],
+        names,
+        loc="outside upper center",
+        ncols=min(4, len(names)),
+        fontsize=8,
+        frameon=False,
+    )
+    return figure
+
+
 def point_drawings(titles: Sequence[str], marked: Float32, found: Float32, columns: int = 5) -> Figure:
     """Small drawings of faces without pixels: the marked points grey, the found ones red, a thin line between.
 

@@ -18,9 +18,9 @@ from mien.core.arrays import Float32, Float64, UInt8
 from mien.errors import SinkError
 from mien.lab.datasets.sample import Sample
 from mien.lab.datasets.sheet import grid, write_sheet
-from mien.lab.evaluate.charts import curves, error_drawings, point_drawings, write_chart
+from mien.lab.evaluate.charts import curves, error_drawings, point_drawings, small_curves, write_chart
 from mien.lab.evaluate.landmark_finders import tight_box
-from mien.lab.evaluate.landmark_run import GROUPS, SUBSETS, LandmarkRun, group_points
+from mien.lab.evaluate.landmark_run import GROUPS, SUBSETS, LandmarkRun, errors_of, group_points
 from mien.lab.evaluate.landmarks import shown, tables
 from mien.lab.metrics.landmarks import LIMIT, cumulative_errors, face_lengths
 
@@ -28,6 +28,7 @@ WORST = 20
 _TILE_PX, _COLUMNS = 320, 5
 _MOST = 25.0
 """Error, per cent of the outer eye corners' distance, from which on points are drawn red."""
+_ACROSS, _UP = "NME, % of the outer eye corners' distance", "faces, %"
 _TRUE, _FOUND, _TEXT = (60, 230, 90), (255, 60, 60), (255, 255, 255)
 
 
@@ -55,7 +56,8 @@ def write_report(
     except OSError as error:
         raise SinkError(f"{out}: {error.strerror or error}") from error
     write_error_curves({_title(run): run.errors for run in runs}, out / "ced.png")
-    files = [out / name for name in ("figures.json", "tables.md", "ced.png")]
+    write_subset_curves({_title(run): own for run, own in zip(runs, results, strict=True)}, out / "ced-subsets.png")
+    files = [out / name for name in ("figures.json", "tables.md", "ced.png", "ced-subsets.png")]
     for run in runs:
         name = run.protocol.replace(" ", "-")
         write_worst_points(run, out / f"worst-points-{name}.png")
@@ -67,9 +69,33 @@ def write_report(
 
 def write_error_curves(errors: Mapping[str, Float64], path: Path) -> None:
     """Cumulative error curves up to 0.1 of faces' NME (a share; infinity = missed), by title."""
+    lines = {title: _cumulated(e) for title, e in errors.items()}
+    write_chart(curves(lines, _ACROSS, _UP, steps=True), path)
+
+
+def write_subset_curves(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Cumulative error curves up to 0.1, a small chart of all faces and one per subset that has any.
+
+    Args:
+        results: title → `landmark_run.figures`, all of the same faces.
+        path: of the picture.
+    """
+    first = next(iter(results.values()))
+    panels = {_count("all", first): {title: _cumulated(errors_of(r)) for title, r in results.items()}}
+    for name in SUBSETS:
+        if first["subsets"][name]["faces"]:
+            own = {title: _cumulated(errors_of(r["subsets"][name])) for title, r in results.items()}
+            panels[_count(name, first["subsets"][name])] = own
+    write_chart(small_curves(panels, _ACROSS, _UP), path)
+
+
+def _cumulated(errors: Float64) -> tuple[Float64, Float64]:
     at = np.linspace(0.0, LIMIT, 401)
-    lines = {title: (100 * at, 100 * cumulative_errors(e, at)) for title, e in errors.items()}
-    write_chart(curves(lines, "NME, % of the outer eye corners' distance", "faces, %", steps=True), path)
+    return 100 * at, 100 * cumulative_errors(errors, at)
+
+
+def _count(name: str, figures: Mapping[str, Any]) -> str:
+    return f"{name}, {figures['faces']} face{'s' * (figures['faces'] != 1)}"
 
 
 def _title(run: LandmarkRun) -> str:

@@ -133,7 +133,7 @@ def figures(run: LandmarkRun, repeats: int = REPEATS) -> dict[str, Any]:
 
     NME is the mean over the faces that were found; `found` says how many those are. In failure rate and AUC a missed
     face counts (as a failure, and as an area of 0). Intervals: 95 %, bootstrap over clusters. `errors`: of every face,
-    sorted, None = missed.
+    sorted, None = missed; of the faces of every subset too.
     """
     errors = run.errors
     seen = errors[np.isfinite(errors)]
@@ -147,9 +147,13 @@ def figures(run: LandmarkRun, repeats: int = REPEATS) -> dict[str, Any]:
         "median": _plain(_PER_CENT * float(np.median(seen)) if len(seen) else float("nan")),
         "nme_box": _plain(_PER_CENT * nme(run.box_errors).value),
         "groups": {g: _plain(_PER_CENT * nme(run.point_errors(group_points(g))).value) for g in GROUPS},
-        "errors": [_plain(round(_PER_CENT * e, 3)) for e in np.sort(errors).tolist()],
         "subsets": {name: _of(run, run.subset(name), repeats) for name in SUBSETS},
     }
+
+
+def errors_of(figures: Mapping[str, Any]) -> Float64:
+    """(N,) errors, shares, of what `figures` says of a run or of one of its subsets; infinity = missed."""
+    return np.array([np.inf if v is None else v / _PER_CENT for v in figures["errors"]], np.float64)
 
 
 def _of(run: LandmarkRun, chosen: Flags, repeats: int) -> dict[str, Any]:
@@ -164,6 +168,7 @@ def _of(run: LandmarkRun, chosen: Flags, repeats: int) -> dict[str, Any]:
         "faces": len(errors),
         "found": int(np.isfinite(errors).sum()),
         "failures": int((errors > LIMIT).sum()),
+        "errors": [_plain(round(_PER_CENT * e, 3)) for e in np.sort(errors).tolist()],
     }
     for name, measure in measures.items():
         out[name] = _interval(errors, measure, clusters, repeats)

@@ -18,11 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mien.errors import RequestError, SinkError, SourceError
-from mien.lab.evaluate.landmark_report import write_error_curves
+from mien.lab.evaluate.landmark_report import write_error_curves, write_subset_curves
 from mien.lab.evaluate.landmark_robustness import Curve, write_curves
+from mien.lab.evaluate.landmark_run import PROTOCOLS, errors_of
 from mien.lab.evaluate.results_tables import SECTIONS
 
 log = logging.getLogger(__name__)
@@ -128,12 +127,12 @@ def write_charts(store: Path, images: Path) -> list[Path]:
             write_curves([Curve.of_json(e) for e in entries], done[-1])
             continue
         runs = [e for e in entries if e["table"] == "main"]
-        missed = float("inf")
-        errors = {
-            f"{e['method']}, {e['protocol']}": np.array([missed if v is None else v / 100 for v in e["errors"]])
-            for e in runs
-        }
-        write_error_curves(errors, done[-1])
+        write_error_curves({f"{e['method']}, {e['protocol']}": errors_of(e) for e in runs}, done[-1])
+        for protocol in PROTOCOLS:
+            own = [e for e in runs if e["protocol"] == protocol]
+            if own and all("errors" in s for e in own for s in e["subsets"].values()):
+                done.append(images / f"landmarks-ced-{protocol.replace(' ', '-')}.png")
+                write_subset_curves({e["method"]: e for e in own}, done[-1])
     return done
 
 
