@@ -30,6 +30,10 @@ def micro(
     out: Annotated[
         Path | None, typer.Option(help="File of the finished folds; the same command goes on where it was stopped.")
     ] = None,
+    pretrain: Annotated[
+        list[str] | None, typer.Option(help="NAME:PATH of macro-expressions of others; adds 3d-cnn-pretrained.")
+    ] = None,
+    pretrain_steps: Annotated[int, typer.Option(min=1, help="Training steps on them.")] = 1000,
     pictures: Annotated[bool, typer.Option("--pictures", help="The leak test compares pictures, too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
@@ -44,7 +48,7 @@ def micro(
     how = effort(steps=steps, frames=16, side=112, full=True) if full else effort(steps=steps)
     request = load(module + "Request")(
         *(tuple(data), protocol, tuple(method or ()), three, count, max(side, 112) if full else side, how),
-        *(pictures, turns, out),
+        *(pictures, turns, out, tuple(pretrain or ()), pretrain_steps),
     )
     with StepProgress("evaluating", "folds of a method") as progress:
         begun = False

@@ -18,6 +18,7 @@ from mien.lab.evaluate.micro_scores import COMMONEST, Result, as_rows, result_of
 from mien.lab.micro.clips import MicroClip, label_of
 from mien.lab.micro.methods import NAMES, Effort, Recogniser, make_method
 from mien.lab.micro.paper_tables import TABLE_2, TABLE_3
+from mien.lab.micro.pretraining import PRETRAINED
 
 SIDE = 48
 EFFORT = Effort(steps=3, batch=4, frames=8, side=32)
@@ -136,7 +137,7 @@ def test_the_table_names_every_row_of_the_paper() -> None:
     assert "12 clips of 3 subjects, 3 folds" in text
     assert "nowhere" not in text  # no path of the user's machine
     assert as_json([result], REQUEST)["methods"][0]["spotting_f1"] is None
-    assert set(TABLE_2) - set(NAMES) == {"3d-cnn-pretrained"}
+    assert set(TABLE_2) - set(NAMES) == {PRETRAINED}
 
 
 def test_a_stopped_run_goes_on_fold_by_fold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from mien.lab.metrics.leaks import COMPOSITE, check_no_leak
 from mien.lab.micro.clips import MicroClip, micro_samples, read_clips
 from mien.lab.micro.flow_features import half_length, intervals_of, mdmd_curve, of_fd_curve, region_path, sp_fd_curve
 from mien.lab.micro.methods import NAMES, Effort, Recogniser, make_method
+from mien.lab.micro.networks import Network
+from mien.lab.micro.pretraining import PRETRAINED, pretrained_weights, started_from
 
 SPOTTERS = ("mdmd", "of-fd", "sp-fd")
 """Methods whose curve is also scored as a spotter; on clips with their margins, the videos of this evaluation."""
@@ -46,6 +49,9 @@ class Request:
         pictures: compare pictures in the leak test, too (slower).
         turns: only the first so many of each method; 0 = all.
         out: file of the finished turns, from which the same request goes on; None = nothing is kept.
+        pretrain: NAME:PATH of each dataset of macro-expressions that "3d-cnn-pretrained" begins with; without any it is
+            not among the methods.
+        pretrain_steps: on them, fixed beforehand as those of the folds.
     """
 
     data: tuple[str, ...]
@@ -58,6 +64,8 @@ class Request:
     pictures: bool = False
     turns: int = 0
     out: Path | None = None
+    pretrain: tuple[str, ...] = ()
+    pretrain_steps: int = 1000
 
 
 def load_clips(request: Request) -> list[MicroClip]:
@@ -166,16 +174,20 @@ def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -
     """
     if request.protocol not in ("loso", "kfold"):
         raise RequestError(f"--protocol {request.protocol}: loso or kfold")
-    names = request.methods or NAMES
+    names = request.methods or (*NAMES, *((PRETRAINED,) if request.pretrain else ()))
+    if PRETRAINED in names and not request.pretrain:
+        raise RequestError(f"{PRETRAINED}: --pretrain NAME:PATH names the macro-expressions that it begins with")
     for name in names:
-        make_method(name, request.effort)  # a wrong name shows before the work
+        if name != PRETRAINED:
+            make_method(name, request.effort)  # a wrong name shows before the work
     clips = load_clips(request)
     folds = list(folds_of(clips, request.protocol))
     if len(folds) < 2:
         raise RequestError(
             f"--protocol {request.protocol}: the subjects make {len(folds)} fold; at least two are needed"
         )
-    kept, classes = TurnFile(request.out, _asked(request, clips)), classes_of(folds)
+    first = ordinary_clips(request, clips) if PRETRAINED in names else []
+    kept, classes = TurnFile(request.out, _asked(request, clips, first)), classes_of(folds)
     folds = folds[: request.turns or None]
     total = len(names) * len(folds)
     say = told or (lambda done, total: None)
@@ -187,16 +199,40 @@ def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -
         done += 1
         say(done, total)
 
-    by_method = {name: run(name, folds, request, kept=kept, told=one_more) for name in names}
+    make = partial(_made, request, first)
+    by_method = {name: run(name, folds, request, make, kept, one_more) for name in names}
     chance = commonest_turns(folds)
     out = [result_of(COMMONEST, chance, classes), permuted(chance, classes)]
     return out + [result_of(name, turns, classes) for name, turns in by_method.items()]
 
 
-def _asked(request: Request, clips: Sequence[MicroClip]) -> dict[str, Any]:
+def ordinary_clips(request: Request, tested: Sequence[MicroClip]) -> list[MicroClip]:
+    """The macro-expressions that "3d-cnn-pretrained" begins with.
+
+    Raises:
+        RequestError: a person or a clip of them is tested, too.
+    """
+    out: list[MicroClip] = []
+    for spec in request.pretrain:
+        samples = micro_samples(list(open_dataset(spec)), macro=True)
+        out += list(read_clips(samples, request.side, three=False))
+    check_no_leak([c.sample for c in out], [c.sample for c in tested], "pixels" if request.pictures else "none")
+    return out
+
+
+def _made(request: Request, first: Sequence[MicroClip], name: str, effort: Effort) -> Recogniser:
+    if name != PRETRAINED:
+        return make_method(name, effort)
+    weights = pretrained_weights(first, replace(effort, steps=request.pretrain_steps))
+    return Network(started_from(weights), effort)
+
+
+def _asked(request: Request, clips: Sequence[MicroClip], first: Sequence[MicroClip]) -> dict[str, Any]:
     """What decides a turn's outcome; no path of the user's machine."""
     names = [spec.partition(":")[0] for spec in request.data]
     told = {"data": names, "protocol": request.protocol, "clips_side": request.side, **asdict(request.effort)}
+    if first:
+        told |= {"pretrain_steps": request.pretrain_steps, "pretrain": fingerprint(first)}
     return {"format": 1, **told, "classes": sorted({c.label for c in clips}), "clips": fingerprint(clips)}
 
 

@@ -58,13 +58,13 @@ def label_of(sample: Sample, *, three: bool) -> str | None:
     return THREE.get(name) if three else name
 
 
-def micro_samples(samples: Sequence[Sample]) -> list[Sample]:
-    """Those that are micro-expressions with frames and a span."""
+def micro_samples(samples: Sequence[Sample], *, macro: bool = False) -> list[Sample]:
+    """Those that are micro-expressions with frames and a span; `macro`: macro-expressions instead."""
     return [
         s
         for s in samples
         if s.clip is not None
-        and s.clip.kind != "macro"
+        and (s.clip.kind == "macro") == macro
         and s.clip.onset is not None
         and s.clip.offset is not None
         and (s.clip.frames is not None or s.clip.video is not None)

@@ -45,6 +45,17 @@ class Network:
         self._net: nn.Module | None = None
         self._classes: tuple[str, ...] = ()
 
+    @property
+    def trained(self) -> nn.Module:
+        """The network after `fit`.
+
+        Raises:
+            ConfigError: it was not called.
+        """
+        if self._net is None:
+            raise ConfigError("a method must be fitted before it predicts")
+        return self._net
+
     def fit(self, clips: Sequence[MicroClip], classes: Sequence[str]) -> None:
         torch.manual_seed(self._effort.seed)
         self._classes = tuple(classes)
@@ -65,12 +76,10 @@ class Network:
         self._net = net.eval()
 
     def predict(self, clips: Sequence[MicroClip]) -> list[str]:
-        if self._net is None:
-            raise ConfigError("a method must be fitted before it predicts")
-        out: list[str] = []
+        net, out = self.trained, list[str]()
         with torch.inference_mode():
             for first in range(0, len(clips), 16):
-                _, logits = self._kind.logits(self._net, self._batch(clips[first : first + 16]))
+                _, logits = self._kind.logits(net, self._batch(clips[first : first + 16]))
                 out += [self._classes[k] for k in logits.argmax(dim=1).tolist()]
         return out
 
