@@ -11,7 +11,17 @@ from mien.detect.ssd import Options, SsdDetector
 from mien.lab.export import parity
 from mien.lab.models.answers import AnchorAnswer
 from mien.lab.models.ssd import Ssd, SsdSpec, anchors_of, encoded
-from mien.lab.train.detector_ssd import FACE, NONE, UNJUDGED, SceneBatch, SmallScene, SsdTask, anchor_loss, matched
+from mien.lab.train.detector_ssd import (
+    FACE,
+    NONE,
+    UNJUDGED,
+    SceneBatch,
+    SmallScene,
+    SsdTask,
+    anchor_loss,
+    cut_scene,
+    matched,
+)
 from mien.lab.train.ssd import _Decoded, export_ssd
 
 
@@ -59,6 +69,27 @@ def test_matching() -> None:
     assert ignored[9] == UNJUDGED
     empty, _ = matched(anchors, np.zeros((0, 4), np.float32), np.zeros(0, bool))
     assert (empty == NONE).all()
+
+
+def test_a_cut_scene_keeps_boxes_on_their_faces_and_doubts_those_it_cuts_off() -> None:
+    image = np.zeros((128, 128, 3), np.uint8)
+    image[10:42, 8:40] = 255
+    scene = SmallScene(image, np.array([[8, 10, 40, 42]], np.float32) / 128, np.zeros(1, bool))
+    kept = cut = gone = 0
+    for seed in range(60):
+        part = cut_scene(scene, 0.5, 64, np.random.default_rng(seed))
+        assert part.image.shape == (64, 64, 3)
+        if not len(part.boxes):
+            gone += 1
+            assert part.image.mean() < 255 * 0.12
+            continue
+        seen = (np.clip(part.boxes[0, 2:], 0, 1) - np.clip(part.boxes[0, :2], 0, 1)) * 64
+        assert part.image[..., 0].sum() / 255 == pytest.approx(float(seen.prod()), abs=64)
+        share = float(seen.prod() / ((part.boxes[0, 2:] - part.boxes[0, :2]) * 64).prod())
+        assert bool(part.ignored[0]) == (share < 0.6)
+        kept, cut = kept + (share > 0.99), cut + (share < 0.6)
+    assert min(kept, cut) > 2
+    assert 0 < gone < 20
 
 
 def test_the_loss_counts_positives_and_the_hardest_negatives() -> None:

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from mien.detect.cascade_geometry import corrected, squared
-from mien.errors import ConfigError
+from mien.errors import ConfigError, RequestError, SourceError
 from mien.lab.models.answers import WindowAnswer
 from mien.lab.models.mtcnn import ClassicMtcnn
+from mien.lab.models.ssd import Ssd, SsdSpec
 from mien.lab.train import detect, ssd
 from mien.lab.train.detect import CascadeRun, build, read_network
 from mien.lab.train.detector_boxes import FOREHEAD, face_boxes
@@ -20,10 +21,13 @@ from mien.lab.train.detector_mining import MiningSpec, candidates_of, mine
 from mien.lab.train.detector_recipe import read_stages
 from mien.lab.train.detector_scene_faces import Portrait, Sources
 from mien.lab.train.detector_scenes import Scene, make_scene
-from mien.lab.train.detector_sources import Places, read_sources
+from mien.lab.train.detector_sources import WORDS, Places, read_sources
 from mien.lab.train.detector_task import Batch, WindowSpec, WindowTask, missed, shaken, window_loss
 from mien.lab.train.detector_windows import NEGATIVE, PART, POSITIVE, Windows, around_faces, cut, label
+from mien.lab.train.loop import Schedule
+from mien.lab.train.recipe import CASCADE_KEYS, SSD_KEYS, read_recipe, settings
 
+RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 FIVE = np.array([[14, 20], [34, 20], [24, 28], [17, 38], [31, 38]], np.float32)
 BOX = np.array([4, 1, 43, 47], np.float32)
 
@@ -228,6 +232,68 @@ def test_what_is_held_out_is_not_trained_on(sources: Sources, tmp_path: Path) ->
     assert [int(p.mean()) for p in train.photos] == [0, 160]
     assert [int(p.mean()) for p in val.photos] == [80]
     assert len(train.cutouts) + len(val.cutouts) == 40
+
+
+def wider_copy(folder: Path, count: int) -> Path:
+    """Pictures of 400 × 300 px, each with a white square as its face and a grey one that is called invalid."""
+    lines = []
+    for i in range(count):
+        image = np.zeros((300, 400, 3), np.uint8)
+        image[100:140, 150 + i : 190 + i] = 255
+        image[200:230, 40:70] = 120
+        name = folder / f"WIDER_train/images/0--Parade/{i}.png"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(name), image)
+        lines += [f"0--Parade/{i}.png", "2", f"{150 + i} 100 40 40 0 0 0 0 0 0", "40 200 30 30 0 0 0 1 0 0"]
+    (folder / "wider_face_split").mkdir()
+    (folder / "wider_face_split/wider_face_train_bbx_gt.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_scenes_are_cut_out_of_marked_pictures_with_their_boxes(sources: Sources, tmp_path: Path) -> None:
+    places = Places({"wider": wider_copy(tmp_path / "wider", 21)}, frozenset(), tmp_path)
+    train, val = read_sources(places, "train"), read_sources(places, "val")
+    assert train.marked is not None
+    assert val.marked is not None
+    assert sorted([*train.marked.numbers, *val.marked.numbers]) == list(range(21))
+    assert list(val.marked.numbers) == [0, 20]
+    faces = 0
+    for n in range(40):
+        scene = make_scene(train, n)
+        assert scene.image.shape == (512, 512, 3)
+        for box, ignored in zip(scene.boxes_xyxy, scene.ignored, strict=True):
+            left, top, right, bottom = (round(float(v)) for v in np.clip(box, 0, 511))
+            shown = scene.image[top + 9 : bottom - 9, left + 9 : right - 9, 0]
+            if shown.size:
+                assert shown.min() == shown.max()
+                assert shown[0, 0] in ((255, 120) if ignored else (255,))  # the grey one is called invalid
+                faces += not ignored
+    assert faces > 15
+    mixed = Sources(sources.photos, sources.cutouts, sources.portraits, None, train.marked)
+    kinds = [(make_scene(mixed, n).image == make_scene(sources, n).image).all() for n in range(20)]
+    assert not all(kinds)
+
+
+def test_validation_pictures_are_never_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "validation.json").write_text('{"images": [{"file": "a.jpg", "boxes": [[1, 2, 30, 40]]}]}')
+    with pytest.raises((RequestError, SourceError)):
+        read_sources(Places({"wider": tmp_path}, frozenset(), tmp_path), "train")
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("detector-*.toml")), ids=lambda p: p.stem)
+def test_recipes_that_ship_can_be_built(recipe: Path) -> None:
+    if recipe.stem == "detector-ssd":
+        table = read_recipe(recipe, SSD_KEYS)
+        Ssd(settings(SsdSpec, table["model"]))
+        spec = settings(ssd.ScenesSpec, table["data"])
+        assert set(spec.turned) <= set(WORDS)
+        return
+    stages = read_stages(read_recipe(recipe, CASCADE_KEYS))
+    for stage in stages:
+        assert sum(p.numel() for p in build(stage.model).parameters()) > 1000
+        settings(WindowSpec, stage.task or {})
+        settings(MiningSpec, stage.mining or {})
+        settings(Schedule, stage.schedule or {})
 
 
 @pytest.mark.parametrize(

@@ -37,20 +37,35 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Marked:
+    """Pictures whose faces have boxes (WIDER FACE).
+
+    Attributes:
+        dataset: where they are.
+        numbers: which of its samples.
+    """
+
+    dataset: Dataset
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sources:
     """What scenes are made of.
 
     Attributes:
-        photos: (H, W, 3) uint8 RGB pictures without people.
+        photos: (H, W, 3) uint8 RGB pictures without people; empty where there are only marked pictures.
         cutouts: tightly cut faces.
         portraits: faces with surroundings; may be empty.
         drawn: drawn scenes ("synthetic", task detect), or None.
+        marked: pictures whose faces have boxes, or None.
     """
 
     photos: Sequence[UInt8]
     cutouts: Cutouts
     portraits: Sequence[Portrait]
     drawn: Dataset | None
+    marked: Marked | None = None
 
 
 class SceneWork:

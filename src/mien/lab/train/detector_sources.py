@@ -17,13 +17,16 @@ from mien.lab.datasets.pictures import read_picture
 from mien.lab.render.surroundings import background_files
 from mien.lab.train.detector_boxes import face_of_points
 from mien.lab.train.detector_cutouts import Cutouts, read_cutouts
-from mien.lab.train.detector_scene_faces import Portrait, Sources
+from mien.lab.train.detector_scene_faces import Marked, Portrait, Sources
 
-WORDS = ("fer2013", "sfhq", "drawn", "backgrounds", "photos", "turned_sfhq", "turned_fer", "turned_ferself")
+WORDS = ("fer2013", "sfhq", "drawn", "backgrounds", "photos", "turned_sfhq", "turned_fer", "turned_ferself", "wider")
 """fer2013: the file fer2013.npz. sfhq: `mien lab pseudo --source sfhq`. drawn: `mien lab synth --task detect`.
 backgrounds, photos: photographs without people; "photos" only around the faces of `detector_faces`.
-turned_…: `mien.lab.pseudo.turned_set`, for `detector_faces`."""
+turned_…: `mien.lab.pseudo.turned_set`, for `detector_faces`.
+wider: a copy of WIDER FACE; with it fer2013 and backgrounds may be missing."""
+_NEEDED = ("fer2013", "backgrounds")
 _LEAST_SIDE = 128
+_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Places:
     """What to read.
 
     Attributes:
-        folders: word of `WORDS` → its files; all but "fer2013" and "backgrounds" may be missing.
+        folders: word of `WORDS` → its files; all but "fer2013" and "backgrounds", or "wider", may be missing.
         held_out: names (without ending) of the photographs that nothing is trained on.
         memory: folder for what is found out about the data once.
     """
@@ -41,10 +44,11 @@ class Places:
     memory: Path
 
 
-def read_sources(places: Places, split: str) -> Sources:
+def read_sources(places: Places, split: str, turned: Sequence[str] = ()) -> Sources:
     """Everything of one split, "train" or "val"; photographs and cut-out faces are kept in memory.
 
-    Held-out photographs are those named; of the cut-out faces every 20th is held out.
+    Held-out photographs are those named; of the cut-out faces and of marked pictures every 20th is held out. Turned
+    faces, by their words, are portraits too.
 
     Raises:
         ConfigError: a word that is needed has no folder, or there is no such word.
@@ -52,19 +56,32 @@ def read_sources(places: Places, split: str) -> Sources:
     """
     if unknown := set(places.folders) - set(WORDS):
         raise ConfigError(f"--set {sorted(unknown)[0]}: there is no such source; there are: {', '.join(WORDS)}")
-    if missing := [w for w in ("fer2013", "backgrounds") if w not in places.folders]:
+    needed = () if "wider" in places.folders and not set(_NEEDED) & set(places.folders) else _NEEDED
+    if missing := [w for w in (*needed, *turned) if w not in places.folders]:
         raise ConfigError(f"the recipe needs --set {missing[0]}=PLACE")
+    marked = None if "wider" not in places.folders else _marked(places.folders["wider"], split)
+    if not needed:
+        nothing = np.zeros((0, 48, 48), np.uint8), np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32)
+        return Sources([], Cutouts(*nothing), [], None, marked)
     whole = read_cutouts(places.folders["fer2013"], places.memory / "cutouts.npz")
-    turn = np.arange(len(whole)) % 20 == 0
+    turn = np.arange(len(whole)) % _EVERY == 0
     chosen = ~turn if split == "train" else turn
     cutouts = Cutouts(whole.images[chosen], whole.boxes_xyxy[chosen], whole.five_xy[chosen])
-    sfhq, drawn = places.folders.get("sfhq"), places.folders.get("drawn")
+    faces = [places.folders[w] for w in ("sfhq", *turned) if w in places.folders]
+    drawn = places.folders.get("drawn")
     return Sources(
         read_photos(places.folders["backgrounds"], places.held_out, held_out=split != "train"),
         cutouts,
-        [] if sfhq is None else _portraits(open_dataset("pseudo", sfhq).split(split)),
+        [portrait for folder in faces for portrait in _portraits(open_dataset("pseudo", folder).split(split))],
         None if drawn is None else open_dataset("synthetic", drawn).split(split),
+        marked,
     )
+
+
+def _marked(folder: Path, split: str) -> Marked:
+    """Of the training pictures every 20th is held out; the published validation part is for the evaluation alone."""
+    dataset = open_dataset("wider", folder).split("train")
+    return Marked(dataset, [n for n in range(len(dataset)) if (n % _EVERY == 0) == (split != "train")])
 
 
 def read_photos(folder: Path, names: frozenset[str], *, held_out: bool) -> Sequence[UInt8]:
@@ -93,8 +110,11 @@ def _portraits(dataset: Dataset) -> list[Portrait]:
             continue
         image = sample.image()
         height, width = image.shape[:2]
-        left, top, right, bottom = (round(float(v)) for v in sample.attributes["inside_xyxy"])
-        inside = max(left, 0), max(top, 0), min(right + 1, width), min(bottom + 1, height)
+        edges = sample.attributes["inside_xyxy"]
+        inside = 0, 0, width, height  # a turned portrait has surroundings everywhere (NaN)
+        if np.isfinite(edges).all():
+            left, top, right, bottom = (round(float(v)) for v in edges)
+            inside = max(left, 0), max(top, 0), min(right + 1, width), min(bottom + 1, height)
         box, five = face_of_points(sample.landmarks_xy)
         out.append(Portrait(image, inside, box, five))
     return out

@@ -31,7 +31,7 @@ _NEGATIVES_PER_POSITIVE = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallScene:
-    """A scene as the network sees it: (S, S, 3) uint8; (N, 4) boxes 0–1; (N,) ignored."""
+    """A scene, mostly as the network sees it: (S, S, 3) uint8; (N, 4) boxes 0–1; (N,) ignored."""
 
     image: UInt8
     boxes: Float32
@@ -51,6 +51,32 @@ def small_scene(scene: Scene, size_px: int) -> SmallScene:
     image = np.asarray(cv2.resize(scene.image, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
     boxes = np.asarray((scene.boxes_xyxy + 0.5) / SIZE, np.float32)
     return SmallScene(image, boxes, scene.ignored)
+
+
+_SEEN, _GONE = 0.6, 0.12
+"""Share of a face's box that a cut must leave for the face to be asked for; and for anything of it to be there."""
+
+
+def cut_scene(scene: SmallScene, least_part: float, size_px: int, rng: np.random.Generator) -> SmallScene:
+    """A square cut out of a scene by chance, at the network's size; what it cuts off of a face too much is ignored.
+
+    Args:
+        scene: at the size it was made in.
+        least_part: side of the smallest square, 0–1 of the scene's.
+        size_px: side of what comes out.
+        rng: chance.
+    """
+    whole = len(scene.image)
+    side = int(whole * rng.uniform(least_part, 1.0))
+    x, y = (int(v) for v in rng.integers(0, whole - side + 1, 2))
+    pixels = scene.image[y : y + side, x : x + side]
+    how = cv2.INTER_AREA if side >= size_px else cv2.INTER_LINEAR
+    image = np.asarray(cv2.resize(pixels, (size_px, size_px), interpolation=how), np.uint8)
+    boxes = (scene.boxes * whole - np.array([x, y, x, y], np.float32)) / side
+    inside = np.clip(boxes, 0, 1)
+    left = (inside[:, 2:] - inside[:, :2]).prod(axis=1) / (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).clip(1e-9)
+    there = left > _GONE
+    return SmallScene(image, boxes[there].astype(np.float32), (scene.ignored | (left < _SEEN))[there])
 
 
 def matched(
@@ -87,10 +113,11 @@ class SsdTask:
     Attributes:
         net: the detector, answers `AnchorAnswer`.
         spec: its size.
-        scenes: what is learnt from.
-        held_out: scenes of other pictures and people; they choose the best weights.
+        scenes: what is learnt from; at the network's size, or larger where parts are cut out of them.
+        held_out: scenes of other pictures and people, at the network's size; they choose the best weights.
         batch, seed, half: as the schedule has them.
         colour: strength of the change of brightness and of each colour.
+        least_part: see `cut_scene`; 1 = scenes are shown whole, as they are.
     """
 
     net: nn.Module
@@ -101,6 +128,7 @@ class SsdTask:
     seed: int = 1
     half: bool = True
     colour: float = 0.2
+    least_part: float = 1.0
 
     def __post_init__(self) -> None:
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -112,6 +140,8 @@ class SsdTask:
         while True:
             rng = np.random.default_rng((self.seed, step))
             chosen = [self.scenes[i] for i in rng.integers(len(self.scenes), size=self.batch)]
+            if self.least_part < 1:
+                chosen = [cut_scene(s, self.least_part, self.spec.size_px, rng) for s in chosen]
             mirrored = [_mirrored(s) if rng.random() < 0.5 else s for s in chosen]
             batch = self._batch(mirrored)
             gain = np.exp(

@@ -1,7 +1,7 @@
 """Train the single-shot detector as a recipe says, on the scenes that the cascade learns from.
 
     python -m mien.lab.train.ssd --config recipes/detector-ssd.toml --out RUN --set fer2013=FILE --set sfhq=FOLDER \\
-        --set drawn=FOLDER --set backgrounds=FOLDER [--export FOLDER/ssd-face]
+        --set drawn=FOLDER --set backgrounds=FOLDER [--set turned_sfhq=FOLDER …] [--export FOLDER/ssd-face]
 
 The same command goes on where the run stopped. --export writes a model folder with the best weights.
 """
@@ -21,6 +21,7 @@ from mien.lab.export import export
 from mien.lab.models.ssd import Ssd, SsdSpec, anchors_of
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.detector_export import DATA
+from mien.lab.train.detector_scene_faces import SIZE, Sources
 from mien.lab.train.detector_scenes import make_scene
 from mien.lab.train.detector_sources import WORDS, Places, read_sources
 from mien.lab.train.detector_ssd import SmallScene, SsdTask, small_scene
@@ -40,10 +41,14 @@ class ScenesSpec:
     Attributes:
         scenes: first and last (not included) number of those that are learnt from.
         held_out_scenes: how many of held-out material judge.
+        turned: words of turned faces that are portraits of the scenes too (`detector_sources.WORDS`).
+        least_part: side of the smallest square that is cut out of a scene anew for every batch, 0–1; 1 = all of it.
     """
 
     scenes: tuple[int, int] = (30000, 32000)
     held_out_scenes: int = 100
+    turned: tuple[str, ...] = ()
+    least_part: float = 1.0
 
 
 class _Decoded(nn.Module):
@@ -104,11 +109,14 @@ def main(arguments: list[str] | None = None) -> None:
     net, spec = Ssd(settings(SsdSpec, recipe.get("model", {}))), settings(ScenesSpec, recipe.get("data", {}))
     places = Places(folders, frozenset(recipe.get("held_out", ())), options.out)
     held = range(_HELD_OUT_FIRST, _HELD_OUT_FIRST + spec.held_out_scenes)
+    small = net.spec.size_px
+    size = small if spec.least_part == 1 else SIZE  # what is cut out must be as sharp as the rest
     scenes, held_out = (
-        _scenes(places, split, numbers, net.spec.size_px)
-        for split, numbers in (("train", range(*spec.scenes)), ("val", held))
+        _scenes(read_sources(places, split, spec.turned), numbers, px)
+        for split, numbers, px in (("train", range(*spec.scenes), size), ("val", held, small))
     )
-    task = SsdTask(net, net.spec, scenes, held_out, schedule.batch, schedule.seed, schedule.half)
+    how = schedule.batch, schedule.seed, schedule.half
+    task = SsdTask(net, net.spec, scenes, held_out, *how, least_part=spec.least_part)
     run = Run(task, schedule, options.out, {"model": dict(recipe.get("model", {}))})
     if run.resume():
         log.info("going on at step %d", run.step)
@@ -118,8 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
         export_ssd(net, options.export, f"python -m mien.lab.train.ssd --config {options.config}")
 
 
-def _scenes(places: Places, split: str, numbers: range, size_px: int) -> list[SmallScene]:
-    sources = read_sources(places, split)
+def _scenes(sources: Sources, numbers: range, size_px: int) -> list[SmallScene]:
     return [small_scene(make_scene(sources, n), size_px) for n in numbers]
 
 
