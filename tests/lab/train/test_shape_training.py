@@ -27,7 +27,8 @@ from mien.lab.train.shape_faces import write_set
 from mien.lab.train.shape_groups import AT_REST, IN_GROUP, Drawn, drawn_groups
 from mien.lab.train.shape_points import main as find_points
 from mien.lab.train.shape_puppets import calm, plain_of
-from mien.lab.train.shape_task import SHAKEN, ShapeSet, correlations, shape_loss
+from mien.lab.train.shape_set import ShapeSet
+from mien.lab.train.shape_task import SHAKEN, correlations, shape_loss
 from mien.lab.train.shape_views import MARGIN, Look, crop_size
 from mien.lab.train.shapes import main, mean_face
 
@@ -160,6 +161,10 @@ def test_loss_is_least_at_the_truth_and_ignores_nan() -> None:
     other = right.clone()
     other[0, 3] = 7.0
     assert float(shape_loss(other, truth, 3.0)) == float(shape_loss(right, truth, 3.0))
+    both, plain = (float(shape_loss(right + 0.5, truth, 3.0, squared)) for squared in (2.0, 0.0))
+    wrong = torch.sigmoid(right + 0.5)[0, :3] - truth[0, :3]
+    worth = 1 + 3 * truth[0, :3]
+    assert both - plain == pytest.approx(2 * float((worth * wrong**2).sum() / worth.sum()), rel=1e-4)
 
 
 def test_puppets_of_smiling_portraits_teach_only_what_is_known() -> None:

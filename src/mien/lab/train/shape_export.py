@@ -1,8 +1,8 @@
 """The trained pixel reader as a model folder, with how much of each shape it is worth beside the landmark solver.
 
-    python -m mien.lab.train.shape_export --run RUN --val VAL --out src/mien/models/shape-pixels
+    python -m mien.lab.train.shape_export --run RUN --val VAL [--val MORE] --out src/mien/models/shape-pixels
 
-VAL is a set of people that nothing was trained on, made with --readings. Of each shape the mixture of both readers that
+VAL are sets of people that nothing was trained on, made with --readings. Of each shape the mixture of both readers that
 correlates best there is chosen; left and right are one shape in this.
 """
 
@@ -31,7 +31,8 @@ from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.loop import BEST
 from mien.lab.train.recipe import settings
 from mien.lab.train.shape_groups import AT_REST
-from mien.lab.train.shape_task import ShapeSet, answers
+from mien.lab.train.shape_set import ShapeSet
+from mien.lab.train.shape_task import answers
 from mien.lab.train.shapes import mean_face
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
 
@@ -190,6 +191,19 @@ def export_reader(
     return export(_Exported(net, mixture), _example(), folder, facts)
 
 
+def _readings(net: ShapeReader, folder: Path) -> tuple[Float32, Float32, Float32]:
+    """(N, 52) truth and what pixels and landmarks say of the faces of a set.
+
+    Raises:
+        RequestError: it was made without readings.
+    """
+    faces = ShapeSet(folder)
+    if faces.read is None or not np.isfinite(faces.read).any():
+        raise RequestError(f"{folder}: holds no readings of the landmark solver: make it with --readings")
+    truth, pixels, _ = answers(net, faces, mean_face(), half=False)
+    return truth, pixels, faces.read[faces.usable, AT_REST:].reshape(-1, len(_ARKIT))
+
+
 def _example() -> tuple[Tensor, Tensor]:
     chance = torch.Generator().manual_seed(1)
     return torch.randn(2, 3, HEIGHT, HALF, generator=chance), 0.05 * torch.randn(2, FEATURES, generator=chance)
@@ -199,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--val", type=Path, required=True)
+    parser.add_argument("--val", type=Path, required=True, action="append", help="may be given again: all together")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--commit")
     parser.add_argument("--version", default="1")
@@ -207,11 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     net, _ = load_reader(given.run / BEST)
-    faces = ShapeSet(given.val)
-    if faces.read is None or not np.isfinite(faces.read).any():
-        raise RequestError(f"{given.val}: holds no readings of the landmark solver: make it with --readings")
-    truth, pixels, _ = answers(net, faces, mean_face(), half=False)
-    mixture = fit_mixture(truth, pixels, faces.read[faces.usable, AT_REST:].reshape(-1, len(_ARKIT)))
+    truth, pixels, landmarks = (
+        np.concatenate(rows) for rows in zip(*(_readings(net, v) for v in given.val), strict=True)
+    )
+    mixture = fit_mixture(truth, pixels, landmarks)
     command = (
         "python -m mien.lab.train.shapes --config recipes/pixel-shapes.toml --out RUN --set drawn=SET --set val=SET"
     )

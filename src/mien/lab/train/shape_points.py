@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from mien.core.arrays import Float32
-from mien.lab.train.shape_task import ShapeSet
+from mien.lab.train.shape_set import ShapeSet
 from mien.lab.train.shape_views import Look
 
 log = logging.getLogger(__name__)

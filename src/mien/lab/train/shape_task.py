@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +15,13 @@ from torch.utils.data import Dataset
 from mien.action_units.face_crop import HEIGHT, WIDTH, halves
 from mien.action_units.features import features
 from mien.action_units.neutral import less_crooked
-from mien.core.arrays import Float32, Int64
-from mien.errors import SourceError
+from mien.core.arrays import Float32
 from mien.lab.metrics.agreement import pearson_r
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.landmark_task import crop_batches
 from mien.lab.train.shape_crops import Bend, shaken
 from mien.lab.train.shape_groups import AT_REST
+from mien.lab.train.shape_set import ShapeSet
 from mien.lab.train.shape_views import MARGIN
 
 SHAKEN = Augmentation(
@@ -42,6 +40,7 @@ class ShapeSpec:
         colour: chance that a group's colours are changed.
         shake_points: standard deviation of the noise on the landmarks' front views, in distances of the eye corners.
         bend_px: how far faces are bent into other faces (`shape_crops.Bend`), px of the crop; 0 = not at all.
+        squared: weight of the squared error of the weights beside their cross-entropy.
     """
 
     faces: int = 5
@@ -50,61 +49,7 @@ class ShapeSpec:
     colour: float = 0.6
     shake_points: float = 0.004
     bend_px: float = 0.0
-
-
-class ShapeSet:
-    """A folder that `train.shape_faces` wrote; crops stay on disk.
-
-    Raises:
-        SourceError: it is not such a folder, or damaged.
-    """
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self._open()
-
-    def _open(self) -> None:
-        try:
-            self.plain = np.load(self.folder / "plain.npy", allow_pickle=False)
-            self.moved = np.load(self.folder / "moved.npy", allow_pickle=False)
-            self.crops = np.load(self.folder / "crops.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise SourceError(f"{self.folder}: no set of faces for the pixel reader: {error}") from error
-        self.read, self.fronts, self.turns = (self._optional(n) for n in ("read", "fronts", "turns"))
-        size = (HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN, 3)
-        fits = self.plain.shape == self.moved.shape and self.plain.shape[:2] <= self.crops.shape[:2]
-        if not fits or self.crops.shape[2:] != size or self.plain.shape[2:] != (52,):
-            raise SourceError(f"{self.folder}: crops {self.crops.shape} and weights {self.plain.shape} do not belong")
-
-    @cached_property
-    def usable(self) -> Int64:
-        """Numbers of the groups in which a face was found."""
-        _, turns = self.seen()
-        return np.flatnonzero(np.isfinite(turns[: len(self)]).any(axis=(1, 2)))
-
-    def seen(self) -> tuple[Float32, Float32]:
-        """Front views and turns of the landmarks.
-
-        Raises:
-            SourceError: nobody looked for them.
-        """
-        if self.fronts is None or self.turns is None or len(self.fronts) < len(self):
-            raise SourceError(f"{self.folder}: lacks landmarks: python -m mien.lab.train.shape_points {self.folder}")
-        return self.fronts, self.turns
-
-    def _optional(self, name: str) -> Float32 | None:
-        file = self.folder / f"{name}.npy"
-        return np.load(file, allow_pickle=False) if file.is_file() else None
-
-    def __getstate__(self) -> dict[str, object]:
-        return {"folder": self.folder}
-
-    def __setstate__(self, state: dict[str, Path]) -> None:
-        self.folder = state["folder"]
-        self._open()
-
-    def __len__(self) -> int:
-        return len(self.plain) if self.fronts is None else min(len(self.plain), len(self.fronts))
+    squared: float = 0.0
 
 
 class ShapeBatch(NamedTuple):
@@ -201,8 +146,9 @@ class ShapeTask:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             found = self.net(batch.pairs.flatten(0, 1), batch.features.flatten(0, 1))
         stranger, familiar, own = (x.float().view(groups, faces, -1) for x in found)
-        known = shape_loss((familiar - own[:, :1])[:, 1:], batch.moved[:, 1:], self.spec.strength)
-        unknown = shape_loss(stranger, batch.plain, self.spec.strength)
+        how = self.spec.strength, self.spec.squared
+        known = shape_loss((familiar - own[:, :1])[:, 1:], batch.moved[:, 1:], *how)
+        unknown = shape_loss(stranger, batch.plain, *how)
         parts = {"known": float(known.detach()), "unknown": float(unknown.detach())}
         return known + self.spec.stranger * unknown, parts
 
@@ -215,14 +161,18 @@ class ShapeTask:
         return {"score": 1 - mean, "r": mean, "r_unknown": strange, "mae": mae, "weak": float((r < 0.5).sum())}
 
 
-def shape_loss(logits: Tensor, weights: Tensor, strength: float) -> Tensor:
-    """Cross-entropy of weights 0–1 (its minimum is the mean), stronger movements counting more; NaN is left out."""
+def shape_loss(logits: Tensor, weights: Tensor, strength: float, squared: float = 0.0) -> Tensor:
+    """Cross-entropy of weights 0–1 (its minimum is the mean), and `squared` times their squared error; stronger
+    movements counting more; NaN is left out."""
     known = torch.isfinite(weights)
     truth = torch.nan_to_num(weights)
     each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     least = F.binary_cross_entropy(truth, truth, reduction="none")
     worth = known * (1 + strength * truth)
-    out: Tensor = (worth * (each - least)).sum() / worth.sum().clamp(min=1.0)
+    lost = each - least
+    if squared:
+        lost = lost + squared * (torch.sigmoid(logits) - truth) ** 2
+    out: Tensor = (worth * lost).sum() / worth.sum().clamp(min=1.0)
     return out
 
 

@@ -23,7 +23,8 @@ from mien.lab.train.dlib_weights import begin_with_dlib
 from mien.lab.train.loop import LAST, Run, Schedule
 from mien.lab.train.recipe import LANDMARK_KEYS, settings
 from mien.lab.train.shape_growth import deepened
-from mien.lab.train.shape_task import SHAKEN, ShapeSet, ShapeSpec, ShapeTask
+from mien.lab.train.shape_set import ShapeSet
+from mien.lab.train.shape_task import SHAKEN, ShapeSpec, ShapeTask
 
 log = logging.getLogger(__name__)
 
