@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from mien.errors import RequestError
+from mien.lab.datasets.au_labels import AuLabels
 from mien.lab.datasets.sample import Clip, ExpressionLabel, Sample
 from mien.lab.evaluate import micro
 from mien.lab.evaluate.micro import Request, evaluate
-from mien.lab.micro.clips import MicroClip, micro_samples
+from mien.lab.micro.clips import MicroClip, micro_samples, strongest_unit
 from mien.lab.micro.inputs import Effort
 from mien.lab.micro.pretraining import PRETRAINED, pretrained_weights, started_from
 
@@ -56,7 +57,7 @@ def _asked(monkeypatch: pytest.MonkeyPatch, macro: list[MicroClip], **changes: o
     monkeypatch.setattr(micro, "load_clips", lambda request: TESTED)
     monkeypatch.setattr(micro, "open_dataset", lambda spec: [c.sample for c in macro])
     monkeypatch.setattr(micro, "micro_samples", lambda samples, macro: samples if macro else [])
-    monkeypatch.setattr(micro, "read_clips", lambda samples, side, three: macro)
+    monkeypatch.setattr(micro, "read_clips", lambda samples, side, label: macro)
     return replace(Request(("synthetic:tested",), effort=EFFORT, pretrain=("synthetic:macro",)), **changes)  # type: ignore[arg-type]
 
 
@@ -78,6 +79,16 @@ def test_turns_that_began_otherwise_are_not_mixed_in(monkeypatch: pytest.MonkeyP
     evaluate(request)
     with pytest.raises(RequestError, match="pretrain_steps was 2, is 3"):
         evaluate(replace(request, pretrain_steps=3))
+
+
+def test_a_class_for_movement_of_any_kind_is_its_strongest_unit() -> None:
+    units = AuLabels(("AU4", "AU12_L", "AU25"), np.array([1, 1, 0], np.float32), np.array([1.0, 3.0, 5.0], np.float32))
+    named = Sample("synthetic", "a", "all", "ada", expression=ExpressionLabel("sadness", "synthetic"))
+    assert strongest_unit(named) == "sadness"
+    assert strongest_unit(replace(named, action_units=units)) == "AU12"
+    uncoded = replace(units, intensity=np.full(3, np.nan, np.float32))
+    assert strongest_unit(replace(named, action_units=uncoded)) == "AU4"
+    assert strongest_unit(replace(named, action_units=replace(units, presence=np.zeros(3, np.float32)))) == "sadness"
 
 
 def test_macro_expressions_are_told_from_micro() -> None:

@@ -24,7 +24,7 @@ from mien.lab.evaluate.micro_scores import COMMONEST, Result, as_rows, permuted,
 from mien.lab.evaluate.micro_turns import Span, Turn, TurnFile, fingerprint
 from mien.lab.metrics.intervals import Interval
 from mien.lab.metrics.leaks import COMPOSITE, check_no_leak
-from mien.lab.micro.clips import MicroClip, micro_samples, read_clips
+from mien.lab.micro.clips import MicroClip, label_of, micro_samples, read_clips, strongest_unit
 from mien.lab.micro.flow_features import half_length, intervals_of, mdmd_curve, of_fd_curve, region_path, sp_fd_curve
 from mien.lab.micro.methods import NAMES, Effort, Recogniser, make_method
 from mien.lab.micro.networks import Network
@@ -81,7 +81,8 @@ def load_clips(request: Request) -> list[MicroClip]:
         if request.count and len(samples) > request.count:
             places = np.linspace(0, len(samples) - 1, request.count).round().astype(int)
             samples = [samples[k] for k in places.tolist()]
-        clips += list(read_clips(samples, request.side, three=request.three or len(request.data) > 1))
+        label = partial(label_of, three=request.three or len(request.data) > 1)
+        clips += list(read_clips(samples, request.side, label))
     subjects, labels = {person_of(c) for c in clips}, {c.label for c in clips}
     if len(subjects) < 2 or len(labels) < 2:
         raise RequestError(
@@ -215,7 +216,7 @@ def ordinary_clips(request: Request, tested: Sequence[MicroClip]) -> list[MicroC
     out: list[MicroClip] = []
     for spec in request.pretrain:
         samples = micro_samples(list(open_dataset(spec)), macro=True)
-        out += list(read_clips(samples, request.side, three=False))
+        out += list(read_clips(samples, request.side, strongest_unit))
     check_no_leak([c.sample for c in out], [c.sample for c in tested], "pixels" if request.pictures else "none")
     return out
 

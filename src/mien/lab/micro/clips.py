@@ -4,7 +4,7 @@ labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -58,6 +58,16 @@ def label_of(sample: Sample, *, three: bool) -> str | None:
     return THREE.get(name) if three else name
 
 
+def strongest_unit(sample: Sample) -> str | None:
+    """A class for movement of any kind: the unit with most intensity, without its side (of equal ones the first); where
+    none is coded the emotion."""
+    coded = sample.action_units
+    if coded is None or not (coded.presence > 0).any():
+        return label_of(sample, three=False)
+    level = np.where(coded.presence > 0, np.nan_to_num(coded.intensity), -1.0)
+    return coded.names[int(np.argmax(level))].split("_")[0]
+
+
 def micro_samples(samples: Sequence[Sample], *, macro: bool = False) -> list[Sample]:
     """Those that are micro-expressions with frames and a span; `macro`: macro-expressions instead."""
     return [
@@ -72,13 +82,13 @@ def micro_samples(samples: Sequence[Sample], *, macro: bool = False) -> list[Sam
     ]
 
 
-def read_clips(samples: Sequence[Sample], side: int, *, three: bool) -> Iterator[MicroClip]:
+def read_clips(samples: Sequence[Sample], side: int, label: Callable[[Sample], str | None]) -> Iterator[MicroClip]:
     """Clips of samples, one after another.
 
     Args:
         samples: out of `micro_samples`.
         side: of the pictures, px.
-        three: MEGC's three classes instead of the dataset's own.
+        label: a sample's class; those without are left out.
 
     Raises:
         SourceError: a frame cannot be read.
@@ -86,9 +96,9 @@ def read_clips(samples: Sequence[Sample], side: int, *, three: bool) -> Iterator
     places = _Places()
     try:
         for sample in samples:
-            label = label_of(sample, three=three)
-            if label is not None:
-                yield read_clip(sample, label, side, places)
+            name = label(sample)
+            if name is not None:
+                yield read_clip(sample, name, side, places)
     finally:
         places.close()
 
