@@ -183,6 +183,16 @@ def test_what_the_jaw_loses_the_lips_show() -> None:
     assert wide[JAW] == pytest.approx(0.3 / JAW_DROPS)
 
 
+def test_a_tongue_that_shows_is_no_row_of_teeth() -> None:
+    before = weights(0.5, tongueOut=0.5)
+    np.testing.assert_array_equal(with_bared_teeth(before, 0.02, 1.0, 0.25), before)
+    jaws = [with_bared_teeth(weights(0.5, tongueOut=t), 0.02, 1.0, 0.25)[JAW] for t in (0.0, 0.2, 0.3, 0.5)]
+    assert jaws == sorted(jaws)
+    assert jaws[0] < 0.3 < jaws[-1] == pytest.approx(0.5)
+    unknown = with_bared_teeth(weights(0.5, tongueOut=np.nan), 0.02, 1.0, 0.25)
+    assert unknown[JAW] == jaws[0]  # landmarks alone never see a tongue
+
+
 def test_nothing_jumps() -> None:
     for gap in (0.08, 0.16, 0.3):
         steps = np.stack([with_bared_teeth(weights(0.6), s, 1.0, gap) for s in np.linspace(0, 1, 501)])

@@ -53,7 +53,9 @@ _INDEX = load_schema("arkit52").index
 _JAW, _CLOSE = _INDEX("jawOpen"), _INDEX("mouthClose")
 _PARTING = [_INDEX(f"mouth{what}{side}") for what in ("UpperUp", "LowerDown") for side in ("Left", "Right")]
 _SMILES = [_INDEX("mouthSmileLeft"), _INDEX("mouthSmileRight")]
-_FUNNEL = _INDEX("mouthFunnel")
+_FUNNEL, _TONGUE = _INDEX("mouthFunnel"), _INDEX("tongueOut")
+_TONGUE_SHOWS = (0.15, 0.4)
+"""tongueOut from which teeth are doubted, and from which they are not asked for: a pale tongue looks like teeth."""
 _SMILING = 0.4
 """Mean of both corners from which on it is a smile."""
 
@@ -132,6 +134,7 @@ def with_bared_teeth(weights: Float32, share: float, belief: float, gap: float) 
         gap: height of the opening in distances of the outer eye corners, seen from the front.
     """
     jaw = float(weights[_JAW])
+    belief *= 1 - _ramp(_known(weights[_TONGUE]), *_TONGUE_SHOWS)
     kept = 1 - belief * (1 - _ramp(share, CLOSED, OPEN))
     if kept >= 1 or not np.isfinite(jaw) or not np.isfinite(gap):
         return weights
