@@ -82,7 +82,7 @@ def test_the_first_frame_counts_for_nothing_but_the_start() -> None:
     assert neutral.known("mouth") == 0
     assert neutral.saw(0)
     neutral.learn(round(0.2e9), at(0.1), CALM, 1.0)
-    assert neutral.known("mouth") == pytest.approx(0.2**2 / (0.2**2 + 0.7**2), rel=0.05)
+    assert neutral.known("mouth") == pytest.approx(0.2**2 / (0.2**2 + neutral.trust_s**2), rel=0.05)
     assert np.allclose(neutral.shape(MEAN), at(0.1), atol=1e-6)
 
 

@@ -107,7 +107,7 @@ class Neutral:
     """
 
     horizon_s: float = 20.0
-    trust_s: float = 0.7
+    trust_s: float = 0.4
     front: Float64 = field(default_factory=lambda: np.zeros((98, 2)))
     _parts: dict[str, _Part] = field(default_factory=lambda: {n: _Part(calm=c) for n, c in _CALM_AT_MOST.items()})
     _last_ns: int | None = None
