@@ -75,6 +75,7 @@ def detect(
     detector: Annotated[
         str, typer.Option(help="cascade, mtcnn, ssd, mediapipe; or a preset: its landmark network judges as well.")
     ] = "cascade",
+    model: Annotated[Path | None, typer.Option(help="Of --detector ssd: the folder of its network.")] = None,
     run: Annotated[Path | None, typer.Option(help="A folder of mien.lab.train.detect instead.")] = None,
     stages: Annotated[str, typer.Option(help="Of --run: the stages that give P-, R- and O-Net.")] = "p,r,o",
     least_px: Annotated[float, typer.Option(min=0, help="Faces with a shorter side below are ignored.")] = 24.0,
@@ -94,7 +95,7 @@ def detect(
     if run is not None:
         finder = load(finders + "run_finder")(run, tuple(stages.split(",")))
     else:
-        finder = load(finders + "named_finder")(detector)
+        finder = load(finders + "named_finder")(detector, {} if model is None else {"model": str(model)})
     try:
         with StepProgress("looking", "pictures") as progress:
 

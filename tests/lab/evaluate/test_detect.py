@@ -15,7 +15,9 @@ from mien.lab.evaluate.detect import best_recall, evaluate, figures, table
 from mien.lab.evaluate.detect_finders import named_finder, run_finder
 from mien.lab.metrics.boxes import BoxPicture, box_overlaps
 from mien.lab.models.mtcnn import ClassicMtcnn
+from mien.lab.models.ssd import Ssd, SsdSpec
 from mien.lab.train.checkpoints import write_checkpoint
+from mien.lab.train.ssd import export_ssd
 from mien.sources.portrait import geometry, portrait
 
 
@@ -131,5 +133,16 @@ def test_a_preset_s_detector_and_landmark_network_judge_together() -> None:
 def test_mistakes_are_told(data: Path) -> None:
     with pytest.raises(ConfigError, match="cascade"):
         named_finder("cascad")
+    with pytest.raises(ConfigError, match="as it is, without model"):
+        named_finder("balanced", {"model": "x"})
     answer = CliRunner().invoke(app, ["lab", "evaluate", "detect", "--data", f"widerface:{data}", "--detector", "yolo"])
     assert answer.exit_code != 0
+
+
+def test_a_single_shot_detector_is_measured_by_its_folder(data: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    export_ssd(Ssd(SsdSpec(size_px=64, width=8)), tmp_path / "ssd-face", "a test")
+    how = ["--detector", "ssd", "--model", str(tmp_path / "ssd-face"), "--json"]
+    answer = CliRunner().invoke(app, ["lab", "evaluate", "detect", "--data", f"widerface:{data}", *how])
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["detector"] == "ssd"

@@ -1,6 +1,7 @@
 """The single-shot detector: anchors, decoding, matching, loss, export."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,16 @@ def test_it_learns_one_scene_by_heart_and_the_runtime_finds_the_face(tmp_path: P
     boxes, _ = detector.find(image)
     detector.close()
     np.testing.assert_allclose(boxes[0], [12, 20, 36, 44], atol=4)
+
+
+def test_the_same_weights_look_at_a_larger_picture() -> None:
+    torch.manual_seed(1)
+    small, large = (Ssd(replace(SMALL, size_px=px)).eval() for px in (192, 256))
+    large.load_state_dict(small.state_dict())
+    picture = torch.randn(1, 3, 256, 256)
+    with torch.inference_mode():
+        wide, near = large(picture), small(picture[..., 32:224, 32:224])
+    fine = wide.logits[0, :1024].reshape(32, 32), near.logits[0, :576].reshape(24, 24)  # stride 8, away from the edges
+    torch.testing.assert_close(fine[0][14:18, 14:18], fine[1][10:14, 10:14], atol=1e-5, rtol=0)
+    assert (fine[0][14:18, 14:18] - fine[1][9:13, 10:14]).abs().max() > 1e-4
+    np.testing.assert_allclose(anchors_of(large.spec)[0] * 256, anchors_of(small.spec)[0] * 192)

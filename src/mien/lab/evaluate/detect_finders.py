@@ -127,6 +127,8 @@ def named_finder(name: str, options: Mapping[str, Any] | None = None) -> FaceFin
         ModelError: its networks are not there.
     """
     if name in preset_names():
+        if options:
+            raise ConfigError(f"preset {name}: is measured as it is, without {', '.join(options)}")
         return ChainFinder(name)
     if name not in DETECTORS:
         raise ConfigError(f'there is no detector "{name}"{suggestion(name, [*DETECTORS, *preset_names()])}')

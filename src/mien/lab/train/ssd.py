@@ -3,14 +3,15 @@
     python -m mien.lab.train.ssd --config recipes/detector-ssd.toml --out RUN --set fer2013=FILE --set sfhq=FOLDER \\
         --set drawn=FOLDER --set backgrounds=FOLDER [--set turned_sfhq=FOLDER …] [--export FOLDER/ssd-face]
 
-The same command goes on where the run stopped. --export writes a model folder with the best weights.
+The same command goes on where the run stopped. --export writes a model folder with the best weights; --size shows it
+larger pictures than it was trained on: it is convolutional, its anchors keep their px.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -98,6 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="WORD=PLACE", dest="places")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--export", type=Path, help="a folder for the model, e.g. …/ssd-face")
+    parser.add_argument("--size", type=int, help="side of the exported model's input, a multiple of 32 px")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
@@ -122,8 +124,9 @@ def main(arguments: list[str] | None = None) -> None:
         log.info("going on at step %d", run.step)
     log.info("%d scenes; best score %.4g", len(scenes), run.train())
     if options.export is not None:
-        net.load_state_dict(read_checkpoint(options.out / BEST)["net"])
-        export_ssd(net, options.export, f"python -m mien.lab.train.ssd --config {options.config}")
+        shown = Ssd(replace(net.spec, size_px=options.size or net.spec.size_px))
+        shown.load_state_dict(read_checkpoint(options.out / BEST)["net"])
+        export_ssd(shown, options.export, f"python -m mien.lab.train.ssd --config {options.config}")
 
 
 def _scenes(sources: Sources, numbers: range, size_px: int) -> list[SmallScene]:
