@@ -84,7 +84,7 @@ def test_a_study_from_its_recipe_to_its_table(tmp_path: Path) -> None:
     for name in ("windows.npz", "held_out.npz"):
         np.savez(run / "p" / name, crops=some.crops, kinds=some.kinds, boxes=some.boxes, points=some.points)
     study = read_study(config)
-    train(study, run, out, seed=1, only=["plain"])
+    train(study.only(["plain"]), run, out, seed=1)
     assert not (out / "seed1/classic").exists()
     train(study, run, out, seed=1)
     written = (out / "seed1/plain/best.pt").stat().st_mtime_ns

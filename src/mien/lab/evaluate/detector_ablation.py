@@ -71,6 +71,11 @@ class Study:
     schedules: Mapping[str, Schedule]
     tasks: Mapping[str, WindowSpec]
 
+    def only(self, names: Sequence[str]) -> Study:
+        """The variants of these names or slots; none named = all."""
+        kept = tuple(v for v in self.variants if not names or v.name in names or v.slot in names)
+        return replace(self, variants=kept)
+
 
 def read_study(path: Path) -> Study:
     """A recipe of `detector_ablation`.
@@ -100,20 +105,19 @@ def read_study(path: Path) -> Study:
     )
 
 
-def train(study: Study, windows: Path, out: Path, seed: int, only: Sequence[str] = ()) -> None:
+def train(study: Study, windows: Path, out: Path, seed: int) -> None:
     """Teach every variant that is not finished, into OUT/seedN/NAME; stopped (Ctrl-C), the same call goes on later.
 
     Args:
         study: what.
-        windows: folder of a run of `mien.lab.train.detect`; its stages p, r and o are read.
+        windows: folder of a run of `mien.lab.train.detect`; its stages p, r and o are read, as the variants need them.
         out: where to.
         seed: of weights and batches.
-        only: names, or slots; none = all.
     """
     loaded: dict[str, tuple[Windows, Windows]] = {}
     for variant in study.variants:
         folder = out / f"seed{seed}" / variant.name
-        if (folder / BEST).is_file() or (only and variant.name not in only and variant.slot not in only):
+        if (folder / BEST).is_file():
             continue
         slot = variant.slot
         if slot not in loaded:
@@ -180,14 +184,8 @@ def tables(found: Mapping[str, Any]) -> str:
 
 
 def _slot_table(slot: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    head = [
-        f"{slot.upper()}-Net",
-        "parameters",
-        "M multiply-adds a window",
-        "ms",
-        "AP",
-        "missed at 1 in 1,000 false, %",
-    ]
+    head = [f"{slot.upper()}-Net", "parameters", "M multiply-adds a window", "ms", "AP"]
+    head += ["missed at 1 in 1,000 false, %"]
     head += ["box error, %", *(["points' error, %"] if slot == "o" else [])]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for own in _grouped(rows, "name"):
@@ -238,9 +236,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    study = read_study(options.config)
+    study = read_study(options.config).only(options.only)
     if options.action == "train":
-        train(study, options.windows, options.out, options.seed, options.only)
+        train(study, options.windows, options.out, options.seed)
         return
     found = measure(study, options.windows, options.out, options.data)
     (options.out / "ablation.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
