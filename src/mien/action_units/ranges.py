@@ -24,7 +24,7 @@ them."""
 CLIP_QUANTILE, _REACH_QUANTILE = 0.99, 0.9
 _REST_QUANTILE = 0.9
 """Of the readings at rest: the offset takes nearly all of a still face's flicker with it."""
-_IDLE_QUANTILE, _IDLE_OF_REACH = 0.95, 0.5
+_IDLE_QUANTILE, _IDLE_OF_REACH = 0.98, 0.5
 """Of the readings while the guide asks for something else; an offset by them leaves so much of the shape's reach."""
 LEAST_REACH = 0.15
 """A shape that was asked for and rose less is not read on this person: it is not amplified."""
