@@ -13,6 +13,7 @@ from mien.lab.datasets.au_labels import AuLabels
 from mien.lab.datasets.sample import Clip, ExpressionLabel, Sample
 from mien.lab.evaluate import micro
 from mien.lab.evaluate.micro import Request, evaluate
+from mien.lab.micro import pretraining
 from mien.lab.micro.clips import MicroClip, micro_samples, strongest_unit
 from mien.lab.micro.inputs import Effort
 from mien.lab.micro.pretraining import PRETRAINED, pretrained_weights, started_from
@@ -55,9 +56,13 @@ def test_one_class_teaches_nothing() -> None:
 
 def _asked(monkeypatch: pytest.MonkeyPatch, macro: list[MicroClip], **changes: object) -> Request:
     monkeypatch.setattr(micro, "load_clips", lambda request: TESTED)
-    monkeypatch.setattr(micro, "open_dataset", lambda spec: [c.sample for c in macro])
-    monkeypatch.setattr(micro, "micro_samples", lambda samples, macro: samples if macro else [])
-    monkeypatch.setattr(micro, "read_clips", lambda samples, side, label: macro)
+    monkeypatch.setattr(pretraining, "open_dataset", lambda spec: [c.sample for c in macro])
+    monkeypatch.setattr(pretraining, "micro_samples", lambda samples, macro: samples if macro else [])
+    monkeypatch.setattr(
+        pretraining,
+        "read_clips",
+        lambda own, side, label: [replace(c, sample=s) for c, s in zip(macro, own, strict=True)],
+    )
     return replace(Request(("synthetic:tested",), effort=EFFORT, pretrain=("synthetic:macro",)), **changes)  # type: ignore[arg-type]
 
 
@@ -72,6 +77,11 @@ def test_who_is_tested_is_not_learned_from_before_either(monkeypatch: pytest.Mon
     known = [replace(c, sample=replace(c.sample, subject="bo")) for c in MACRO]
     with pytest.raises(RequestError, match="leaks into the training"):
         evaluate(_asked(monkeypatch, known, methods=(PRETRAINED,)))
+
+
+def test_folders_that_both_count_from_nought_are_not_the_same_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    alike = [replace(m, sample=replace(m.sample, name=t.sample.name)) for m, t in zip(MACRO, TESTED, strict=True)]
+    assert len(evaluate(_asked(monkeypatch, alike, methods=(PRETRAINED,), pretrain_steps=2))) == 3
 
 
 def test_turns_that_began_otherwise_are_not_mixed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,11 +24,11 @@ from mien.lab.evaluate.micro_scores import COMMONEST, Result, as_rows, permuted,
 from mien.lab.evaluate.micro_turns import Span, Turn, TurnFile, fingerprint
 from mien.lab.metrics.intervals import Interval
 from mien.lab.metrics.leaks import COMPOSITE, check_no_leak
-from mien.lab.micro.clips import MicroClip, label_of, micro_samples, read_clips, strongest_unit
+from mien.lab.micro.clips import MicroClip, label_of, micro_samples, read_clips
 from mien.lab.micro.flow_features import half_length, intervals_of, mdmd_curve, of_fd_curve, region_path, sp_fd_curve
 from mien.lab.micro.methods import NAMES, Effort, Recogniser, make_method
 from mien.lab.micro.networks import Network
-from mien.lab.micro.pretraining import PRETRAINED, pretrained_weights, started_from
+from mien.lab.micro.pretraining import PRETRAINED, ordinary_clips, pretrained_weights, started_from
 
 SPOTTERS = ("mdmd", "of-fd", "sp-fd")
 """Methods whose curve is also scored as a spotter; on clips with their margins, the videos of this evaluation."""
@@ -187,7 +187,8 @@ def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -
         raise RequestError(
             f"--protocol {request.protocol}: the subjects make {len(folds)} fold; at least two are needed"
         )
-    first = ordinary_clips(request, clips) if PRETRAINED in names else []
+    specs = request.pretrain if PRETRAINED in names else ()
+    first = ordinary_clips(specs, request.side, [c.sample for c in clips], "pixels" if request.pictures else "none")
     kept, classes = TurnFile(request.out, _asked(request, clips, first)), classes_of(folds)
     folds = folds[: request.turns or None]
     total = len(names) * len(folds)
@@ -205,20 +206,6 @@ def evaluate(request: Request, told: Callable[[int, int], None] | None = None) -
     chance = commonest_turns(folds)
     out = [result_of(COMMONEST, chance, classes), permuted(chance, classes)]
     return out + [result_of(name, turns, classes) for name, turns in by_method.items()]
-
-
-def ordinary_clips(request: Request, tested: Sequence[MicroClip]) -> list[MicroClip]:
-    """The macro-expressions that "3d-cnn-pretrained" begins with.
-
-    Raises:
-        RequestError: a person or a clip of them is tested, too.
-    """
-    out: list[MicroClip] = []
-    for spec in request.pretrain:
-        samples = micro_samples(list(open_dataset(spec)), macro=True)
-        out += list(read_clips(samples, request.side, strongest_unit))
-    check_no_leak([c.sample for c in out], [c.sample for c in tested], "pixels" if request.pictures else "none")
-    return out
 
 
 def _made(request: Request, first: Sequence[MicroClip], name: str, effort: Effort) -> Recogniser:

@@ -13,12 +13,36 @@ from torch import Tensor, nn
 
 from mien.core.arrays import Float32
 from mien.errors import RequestError
-from mien.lab.micro.clips import MicroClip
+from mien.lab.datasets.dataset import open_dataset
+from mien.lab.datasets.sample import Sample
+from mien.lab.metrics.leaks import Pictures, check_no_leak
+from mien.lab.micro.clips import MicroClip, micro_samples, read_clips, strongest_unit
 from mien.lab.micro.inputs import Effort
 from mien.lab.micro.kinds import KINDS
 from mien.lab.micro.networks import Kind, Network
 
 PRETRAINED, FROM = "3d-cnn-pretrained", "3d-cnn"
+
+
+def ordinary_clips(specs: Sequence[str], side: int, tested: Sequence[Sample], pictures: Pictures) -> list[MicroClip]:
+    """Macro-expressions, each with its strongest unit as class.
+
+    Args:
+        specs: NAME:PATH of each dataset.
+        side: of the pictures, px.
+        tested: who must not be among them.
+        pictures: compare pictures in the leak test, too.
+
+    Raises:
+        RequestError: a person of them is tested, too.
+    """
+    out: list[MicroClip] = []
+    for k, spec in enumerate(specs):
+        found = micro_samples(list(open_dataset(spec)), macro=True)
+        own = [replace(s, name=f"{k}: {s.name}") for s in found]  # drawn folders all count from 0
+        out += list(read_clips(own, side, strongest_unit))
+    check_no_leak([c.sample for c in out], tested, pictures)
+    return out
 
 
 def pretrained_weights(clips: Sequence[MicroClip], effort: Effort) -> dict[str, Tensor]:
