@@ -73,7 +73,9 @@ def mouth(
 
 
 def weights(jaw: float, **others: float) -> Float32:
+    """Lips drawn a little to one side, so that they may bare teeth, and what is given."""
     out = np.zeros(52, np.float32)
+    out[A.index("mouthStretchLeft")] = 0.2
     out[JAW] = jaw
     for name, value in others.items():
         out[A.index(name)] = value
@@ -192,6 +194,21 @@ def test_a_tongue_that_shows_is_no_row_of_teeth() -> None:
     assert jaws[0] < 0.3 < jaws[-1] == pytest.approx(0.5)
     unknown = with_bared_teeth(weights(0.5, tongueOut=np.nan), 0.02, 1.0, 0.25)
     assert unknown[JAW] == jaws[0]  # landmarks alone never see a tongue
+
+
+def test_lips_that_rest_bare_no_teeth() -> None:
+    before = weights(0.5, mouthStretchLeft=0.04, mouthFunnel=0.5)
+    np.testing.assert_array_equal(with_bared_teeth(before, 0.02, 1.0, 0.25), before)
+    jaws = [
+        with_bared_teeth(
+            weights(0.5, mouthStretchLeft=0.0, noseSneerRight=sneer, noseSneerLeft=np.nan), 0.02, 1.0, 0.2
+        )[JAW]
+        for sneer in np.linspace(0.0, 0.2, 41)
+    ]
+    assert jaws == sorted(jaws, reverse=True)
+    assert jaws[0] == pytest.approx(0.5)
+    assert jaws[-1] == 0.0
+    assert np.abs(np.diff(jaws)).max() < 0.05
 
 
 def test_nothing_jumps() -> None:

@@ -56,6 +56,13 @@ _SMILES = [_INDEX("mouthSmileLeft"), _INDEX("mouthSmileRight")]
 _FUNNEL, _TONGUE = _INDEX("mouthFunnel"), _INDEX("tongueOut")
 _TONGUE_SHOWS = (0.15, 0.4)
 """tongueOut from which teeth are doubted, and from which they are not asked for: a pale tongue looks like teeth."""
+_BARING = [
+    _INDEX(f"{what}{side}")
+    for what in ("mouthSmile", "mouthStretch", "mouthUpperUp", "mouthLowerDown", "noseSneer")
+    for side in ("Left", "Right")
+]
+_BARED = (0.05, 0.15)
+"""How far one of these must go before teeth may show, and from which on they are believed: lips that rest bare none."""
 _SMILING = 0.4
 """Mean of both corners from which on it is a smile."""
 
@@ -135,6 +142,7 @@ def with_bared_teeth(weights: Float32, share: float, belief: float, gap: float) 
     """
     jaw = float(weights[_JAW])
     belief *= 1 - _ramp(_known(weights[_TONGUE]), *_TONGUE_SHOWS)
+    belief *= _ramp(max(map(_known, weights[_BARING].tolist())), *_BARED)
     kept = 1 - belief * (1 - _ramp(share, CLOSED, OPEN))
     if kept >= 1 or not np.isfinite(jaw) or not np.isfinite(gap):
         return weights
