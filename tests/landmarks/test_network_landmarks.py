@@ -131,6 +131,22 @@ def test_the_region_of_a_followed_face_is_worked_out_once_a_frame(make: Make, mo
         assert len(asked) == (2 + i if i else 1)  # the first look's, the second look's, then one a frame
 
 
+def test_the_region_of_a_still_face_stays_and_follows_one_that_moves(make: Make) -> None:
+    stage = make()
+    regions: list[CropTransform] = []
+    for i, x in enumerate([100.0, 100.4, 99.7, 100.2, 103.0, 106.0]):  # the region is 75 px: 2 % are 1.5
+        given = replace(record(scene({"a": (x, 80.0, 30.0)}), i, i / 25), faces=(face_at(x, 80, 30, track_id=7),))
+        stage.feedback(done := stage.step(given))
+        assert done.faces[0].crop is not None
+        regions.append(done.faces[0].crop)
+    assert all(r is regions[1] for r in regions[2:5])  # the fifth is looked for where the fourth was
+    assert np.linalg.norm(regions[5].to_image((63.5, 63.5)) - regions[4].to_image((63.5, 63.5))) > 1.5
+    stage.reset(7)
+    given = replace(record(scene({"a": (106.0, 80.0, 30.0)}), 9, 1.0), faces=(face_at(106, 80, 30, track_id=7),))
+    again = stage.step(given).faces[0].crop
+    assert again is not regions[5]
+
+
 def test_a_face_that_jumped_is_looked_at_again(make: Make, kind: str) -> None:
     stage = make()
     for i, disc in enumerate([(100.0, 80.0, 30.0), (112.0, 86.0, 30.0)]):

@@ -1,8 +1,9 @@
 """What Mien's own landmark networks have in common: where to look, whether to look again, and what is no face.
 
 A network takes a tight region (`core.regions`: 1.25 × the points' box, upright) and answers in the region's px. The
-region of a face that was in the record before comes from its points there (`feedback`); of a new face from the
-detector's box and eyes. No smoothing: the frame before only tells where to look.
+region of a face that was in the record before comes from its points there (`feedback`), and stays as long as they move
+little (`same_place`); of a new face from the detector's box and eyes. No smoothing: the frame before only tells where
+to look.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mien.core.regions import (
     tight_region_of_wide,
 )
 from mien.core.schema import load_schema
+from mien.landmarks.same_place import apart, is_still
 from mien.pipeline.stage import Options as StageOptions
 from mien.pipeline.stage import StageBase
 from mien.runtime.card import ModelCard, PictureNetwork
@@ -125,7 +127,7 @@ class NetworkLandmarks(StageBase, ABC):
         self.options = options
         self._model = self._opened(options.model, outputs)
         self.size_px = int(self._model.card.inputs[0].shape[2] or 0)
-        self._before: dict[int, Landmarks] = {}
+        self._before: dict[int, tuple[Landmarks, CropTransform | None]] = {}
         self._regions: deque[tuple[Landmarks, CropTransform | None]] = deque(maxlen=16)
 
     def _opened(self, model: str, outputs: Mapping[str, tuple[int | None, ...]]) -> Model:
@@ -213,7 +215,7 @@ class NetworkLandmarks(StageBase, ABC):
     def feedback(self, record: FrameRecord) -> None:
         """Remember the points of the finished record: where its faces will be looked for in the next one."""
         self._before = {
-            face.track_id: face.landmarks
+            face.track_id: (face.landmarks, face.crop)
             for face in record.faces
             if face.track_id is not None and face.landmarks is not None and face.landmarks.schema.name == SCHEMA
         }
@@ -239,10 +241,12 @@ class NetworkLandmarks(StageBase, ABC):
     def _region(self, face: Face) -> tuple[CropTransform, bool]:
         """Where to look for a face, and whether it is new."""
         if face.keypoints is None:
-            last = self._before.get(face.track_id) if face.track_id is not None else None
-            followed = self._around(last) if last is not None else None
+            points, before = (
+                self._before.get(face.track_id, (None, None)) if face.track_id is not None else (None, None)
+            )
+            followed = self._around(points) if points is not None else None
             if followed is not None:
-                return followed, False
+                return before if before is not None and is_still(before, followed) else followed, False
             if face.crop is not None:
                 return tight_region_of_wide(face.crop, self.size_px), True
         return tight_region_of_detection(face.box, face.keypoints, self.size_px), True
@@ -260,7 +264,7 @@ class NetworkLandmarks(StageBase, ABC):
         """Whether the region was only a guess, or the face has moved on too far since it was chosen."""
         if not self.options.second_look or look.presence < _WORTH_ANOTHER_LOOK * self.options.min_presence:
             return False
-        if new or _apart(look.region, self._around(look.landmarks)) > _MOVED:
+        if new or apart(look.region, self._around(look.landmarks)) > _MOVED:
             return True
         inside = (look.region.to_crop(look.landmarks.xy) + 0.5) / self.size_px
         return bool(((inside < _RIM) | (inside > 1 - _RIM)).any(axis=1).sum() >= _CUT_OFF)
@@ -271,16 +275,6 @@ class NetworkLandmarks(StageBase, ABC):
         least = max(o.min_presence, o.min_presence_new or 0.0) if new else o.min_presence
         doubted = new and o.min_evidence_new is not None and not look.presence * detected >= o.min_evidence_new
         return look.presence >= least and not doubted and bool(np.isfinite(look.landmarks.xy).any())
-
-
-def _apart(a: CropTransform, b: CropTransform | None) -> float:
-    """How far two square regions differ: distance of the centres, or difference of the sides, in sides of the first."""
-    if b is None:
-        return 0.0
-    (top_left, top_right, low_right, _), (other_left, other_right, other_low, _) = a.corners_xy, b.corners_xy
-    side, other = float(np.hypot(*(top_right - top_left))), float(np.hypot(*(other_right - other_left)))
-    centres = float(np.hypot(*((top_left + low_right) - (other_left + other_low)))) / 2
-    return max(centres, abs(side - other)) / side
 
 
 def _with_points(face: Face, look: Look) -> Face:
