@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,18 @@ def test_a_take_is_looked_through_and_its_files_written(monkeypatch: pytest.Monk
     assert len(told["events"]) == len(outcome.found)
     with pytest.raises(RequestError, match="--overwrite"):
         folder_of(request)
+
+
+def test_faces_without_the_landmarks_are_not_told_to_be_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare(_Take):
+        def __iter__(self) -> Iterator[FrameRecord]:
+            for record in super().__iter__():
+                yield replace(record, faces=tuple(replace(f, landmarks=None) for f in record.faces))
+
+    take = _opened(monkeypatch, Bare())
+    with pytest.raises(RequestError, match="none of its faces has the 98 landmarks"):
+        spot(SpotRequest("take.parquet"))
+    assert take.closed
 
 
 def test_too_slow_is_refused_unless_forced(monkeypatch: pytest.MonkeyPatch) -> None:

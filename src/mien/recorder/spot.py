@@ -85,7 +85,8 @@ def spot(request: SpotRequest, stop: threading.Event | None = None, watcher: Wat
     """Look through a source.
 
     Raises:
-        RequestError: an unusable threshold, a photo, a source without an end, or less than 25 frames/s unforced.
+        RequestError: an unusable threshold, a photo, a source without an end, less than 25 frames/s unforced, or faces
+            without the 98 landmarks.
         MienError: see `mien.capture`.
     """
     checked(request.threshold)
@@ -169,6 +170,11 @@ def _look(
     outcome.rate_hz = (outcome.frames - 1) / outcome.seconds if outcome.seconds > 0 else float("nan")
     if outcome.frames == 0:
         raise SourceError(f"{outcome.source}: there is no frame in the part asked for")
+    if outcome.frames_with_face and not outcome.landmarks:
+        raise RequestError(
+            f"{outcome.source}: none of its faces has the 98 landmarks that movement is read from (a performance of "
+            "mien animate has none, one captured with --preset mediapipe others)"
+        )
 
 
 def check_rate(name: str, stamps_ns: list[int], force: bool) -> None:
