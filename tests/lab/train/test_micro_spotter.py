@@ -15,19 +15,10 @@ from mien.lab.rigs.catalogue import load_rig
 from mien.lab.synth.expression_events import Event
 from mien.lab.synth.faint_movement import Performer, observe
 from mien.lab.synth.sequence import random_sequence
-from mien.lab.train.micro_spotter import (
-    LENGTH,
-    Pieces,
-    fit_sureness,
-    judged,
-    loss_of,
-    main,
-    mirrored,
-    train,
-    truth_of,
-)
+from mien.lab.train.micro_spotter import fit_sureness, judged, loss_of, main, train
 from mien.lab.train.micro_spotter_card import write
 from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, dense_sequence, performers, random_scenes
+from mien.lab.train.micro_spotter_pieces import LENGTH, Pieces, mirrored, truth_of
 from mien.micro.decision import EMOTIONS, KINDS, Decision
 from mien.micro.regions import load_regions
 from mien.micro.signals import width
@@ -174,6 +165,21 @@ def test_a_training_that_cannot_be_is_refused_before_it_begins(
     monkeypatch.setattr("mien.lab.train.micro_spotter.train", lambda *_, **__: pytest.fail("it was begun"))
     with pytest.raises(ConfigError, match=said):
         main([*arguments, "--out", str(tmp_path / "model")])
+
+
+def test_people_between_the_rigs_perform_after_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[Clip] = []
+    monkeypatch.setattr("mien.lab.train.micro_spotter.train", lambda clips, *_, **__: learned.extend(clips))
+    monkeypatch.setattr("mien.lab.train.micro_spotter.fit_sureness", lambda *_: None)
+    monkeypatch.setattr("mien.lab.train.micro_spotter_card.write", lambda *_: None)
+    few = ["--people", "1", "--clips", "1", "--dense", "1", "--seeds", "4", "--check", "1", "--out", str(tmp_path)]
+    main(["--rig", "builtin", *few])
+    main(["--rig", "builtin", *few, "--mixed", "2", "--mixed-seeds", "4"])
+    plain, first, second = learned[:2], learned[2:4], learned[4:]
+    assert [len(part) for part in (plain, first, second)] == [2, 2, 2]
+    assert all(np.array_equal(a.rows, b.rows) for a, b in zip(plain, first, strict=True))
+    assert [c.expressions for c in second] == [c.expressions for c in plain]  # the same acts by somebody else
+    assert not any(np.array_equal(a.rows, b.rows) for a, b in zip(plain, second, strict=True))
 
 
 def test_who_a_number_is_depends_on_the_rigs_place() -> None:

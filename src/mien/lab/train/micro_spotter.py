@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -16,118 +15,25 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mien.core.schema import load_schema
 from mien.errors import ConfigError
 from mien.lab.metrics.spans import matched
 from mien.lab.models.spotter_net import SpotterNet
-from mien.lab.synth.expression_events import SHOWN, Event
-from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, named_rigs, performers, random_scenes
-from mien.micro.decision import EMOTIONS, KINDS, Verdict
+from mien.lab.synth.mixed_performers import mixed_performers
+from mien.lab.train.micro_spotter_clips import Clip, clips_of, named_rigs, performers, random_scenes, scenes_to_learn
+from mien.lab.train.micro_spotter_pieces import Pieces, Truth
+from mien.micro.decision import Verdict
 from mien.micro.findings import tell
-from mien.micro.regions import load_regions
 from mien.micro.threshold import FLOOR
 
-LENGTH = 384
-"""Rows of a piece that is learned from."""
 _BATCH = 12
-_WITH_EXPRESSION = 0.6
-_CORE, _CORE_LEAST_S = 0.25, 0.03
-"""A moment lies in the middle of an expression up to this share of its length from its centre."""
+_MEMORY = 2 / 9
+"""The weights that are kept are a running mean over about this share of the steps: the last ones alone are no worse once
+`fit_sureness` has seen them, but surer of themselves before."""
+_MIXED_SEED = 1
 VALIDATION_FIRST, VALIDATION_SEED = 40, 501
 """Number of the first person of a rig who is not trained on, and the seed of what they do."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """What a clip's M rows should say.
-
-    Attributes:
-        kinds: (M,) positions in `KINDS`; −1 = in an expression but not in its middle: either answer will do.
-        spans: (M, 3) as `Verdict.spans`.
-        units: (M, U) 0 or 1; NaN = no expression.
-        emotions: (M,) positions in `EMOTIONS`; −1 = none.
-    """
-
-    kinds: Tensor
-    spans: Tensor
-    units: Tensor
-    emotions: Tensor
-
-
-def truth_of(clip: Clip) -> Truth:
-    """Targets of every row."""
-    t, names = torch.from_numpy(clip.times_s).float(), load_schema("facs").names
-    kinds, emotions = torch.zeros(len(t), dtype=torch.long), torch.full((len(t),), -1)
-    spans, units = torch.zeros(len(t), 3), torch.full((len(t), len(names)), float("nan"))
-    for event in clip.expressions:
-        kinds[(t > event.onset_s) & (t < event.offset_s) & (kinds == 0)] = -1
-        whole = event.offset_s - event.onset_s
-        half = max(_CORE * whole, _CORE_LEAST_S)
-        core = (t - (event.onset_s + event.offset_s) / 2).abs() <= half
-        kinds[core] = KINDS.index(event.kind)
-        rise = torch.full_like(t[core], (event.apex_s - event.onset_s) / whole)
-        ends = [(t[core] - event.onset_s).clamp(min=0.005), (event.offset_s - t[core]).clamp(min=0.005)]
-        spans[core] = torch.stack([*ends, rise], dim=1)
-        units[core] = torch.tensor([float(event.units.get(n, 0.0) > SHOWN) for n in names])
-        emotions[core] = _emotion(event)
-    return Truth(kinds, spans, units, emotions)
-
-
-def _emotion(event: Event) -> int:
-    return EMOTIONS.index(event.emotion) if event.kind == "micro" and event.emotion in EMOTIONS else -1
-
-
-def mirrored(rows: Tensor) -> Tensor:
-    """(M, width()) of the mirrored face: regions change sides and x its sign."""
-    mirror = torch.tensor(load_regions().mirror)
-    own = 4 * len(mirror)
-    bands = rows[:, :own].reshape(len(rows), 2, len(mirror), 2)[:, :, mirror] * torch.tensor([-1.0, 1.0])
-    return torch.cat([bands.reshape(len(rows), own), rows[:, own:]], dim=1)
-
-
-class Pieces:
-    """Draws pieces of clips, more often such with an expression; mirrored, with regions that say nothing."""
-
-    def __init__(self, clips: Sequence[Clip], seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._clips = [(torch.from_numpy(c.rows), truth_of(c)) for c in clips]
-        self._places = [torch.nonzero(t.kinds > 0)[:, 0].tolist() for _, t in self._clips]
-        self._lively = [k for k, places in enumerate(self._places) if places]
-        self._mirror = torch.tensor(load_schema("facs").mirror)
-
-    def one(self) -> tuple[Tensor, Truth]:
-        """(LENGTH, width()) float32 and its truth; what is too short is held at its end and not judged there."""
-        rng = self._rng
-        if self._lively and rng.random() < _WITH_EXPRESSION:
-            k = int(rng.choice(self._lively))
-            first = int(rng.choice(self._places[k])) - int(rng.integers(40, LENGTH - 40))
-        else:
-            k = int(rng.integers(len(self._clips)))
-            first = int(rng.integers(-20, max(1, len(self._clips[k][0]) - LENGTH + 20)))
-        rows, truth = self._clips[k]
-        first = max(0, min(first, len(rows) - LENGTH))
-        at = torch.arange(first, first + LENGTH).clamp(max=len(rows) - 1)
-        late = torch.arange(first, first + LENGTH) >= len(rows)
-        x, units = rows[at].float(), truth.units[at]
-        if rng.random() < 0.5:
-            x, units = mirrored(x), units[:, self._mirror]
-        if rng.random() < 0.3:
-            x = _silenced(x, rng)
-        kinds, emotions = truth.kinds[at].masked_fill(late, -1), truth.emotions[at].masked_fill(late, -1)
-        return x, Truth(kinds, truth.spans[at], units, emotions)
-
-    def batch(self, size: int) -> tuple[Tensor, Truth]:
-        """So many, stacked."""
-        rows, truths = zip(*(self.one() for _ in range(size)), strict=True)
-        parts = ("kinds", "spans", "units", "emotions")
-        return torch.stack(rows), Truth(*(torch.stack([getattr(t, p) for t in truths]) for p in parts))
-
-
-def _silenced(x: Tensor, rng: np.random.Generator) -> Tensor:
-    regions = len(load_regions())
-    gone = torch.from_numpy(rng.random(regions) < 0.1).repeat_interleave(2).repeat(2)
-    return torch.cat([x[:, : 4 * regions] * ~gone, x[:, 4 * regions :]], dim=1)
 
 
 def loss_of(net: SpotterNet, rows: Tensor, truth: Truth) -> Tensor:
@@ -151,13 +57,16 @@ def loss_of(net: SpotterNet, rows: Tensor, truth: Truth) -> Tensor:
 def train(
     clips: Sequence[Clip], steps: int, seed: int = 1, said: Callable[[int, float], None] | None = None
 ) -> SpotterNet:
-    """Fit the network; `said` hears step and mean loss now and then."""
+    """Fit the network; `said` hears step and mean loss now and then. What is kept is a running mean of the
+    weights."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     net, pieces = SpotterNet(), Pieces(clips, seed)
     net.fit_scale(torch.cat([torch.from_numpy(c.rows[::7]).float() for c in clips]))
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps, pct_start=0.1)
+    averaged = get_ema_multi_avg_fn(1 - 1 / max(1.0, _MEMORY * steps))  # type: ignore[no-untyped-call]
+    mean = AveragedModel(net, multi_avg_fn=averaged, use_buffers=True)
     net.train()
     total = 0.0
     for step in range(1, steps + 1):
@@ -167,10 +76,12 @@ def train(
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
         optimizer.step()
         schedule.step()
+        mean.update_parameters(net)
         total += loss.item()
         if said is not None and step % 50 == 0:
             said(step, total / 50)
             total = 0.0
+    net.load_state_dict(mean.module.state_dict())
     return net.eval()
 
 
@@ -225,7 +136,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=200, help="per seed, with the rates of real videos")
     parser.add_argument("--dense", type=int, default=150, help="per seed, one expression after another")
     parser.add_argument("--seeds", type=int, nargs="+", default=[601, 602, 603, 604, 605])
-    parser.add_argument("--dense-seeds", type=int, nargs="+", default=[601, 602, 603, 604, 605])
+    parser.add_argument("--mixed", type=int, default=0, help="people between the rigs (mixed_performers); 0 = none")
+    parser.add_argument("--mixed-seeds", type=int, nargs="+", default=[641], help="--clips and --dense each of them")
     parser.add_argument("--check", type=int, default=90, help="clips of other people, for how sure a finding is")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
@@ -234,9 +146,11 @@ def main(arguments: list[str] | None = None) -> None:
     if low := [f"--{name}" for name in ("people", "check", "steps") if getattr(given, name) < 1]:
         raise ConfigError(f"{low[0]}: at least 1 is needed")
     people = performers(rigs, given.people)
-    scenes = [random_scenes(people, given.clips, s) for s in given.seeds]
-    scenes += [dense_scenes(people, given.dense, s) for s in given.dense_seeds]
-    if not (clips := list(clips_of(chain.from_iterable(scenes)))):
+    scenes = scenes_to_learn(people, given.clips, given.dense, given.seeds)
+    if given.mixed:
+        mixed = mixed_performers(people, given.mixed, _MIXED_SEED)
+        scenes = chain(scenes, scenes_to_learn(mixed, given.clips, given.dense, given.mixed_seeds))
+    if not (clips := list(clips_of(scenes))):
         raise ConfigError("--clips and --dense leave nothing to learn from")
     net = train(clips, given.steps, said=lambda step, loss: print(step, f"{loss:.3f}", flush=True))  # noqa: T201
     others = performers(rigs, 3, VALIDATION_FIRST)

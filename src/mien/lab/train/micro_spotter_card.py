@@ -18,7 +18,7 @@ from mien.runtime.card import CardFacts, DataCard, InputCard, OutputCard, Score,
 if TYPE_CHECKING:
     from mien.lab.train.micro_spotter_clips import Clip
 
-VERSION = "2"
+VERSION = "3"
 _RIGS: Mapping[str, tuple[str, str]] = {
     "ict": ("ICT-FaceKit, light version", "MIT"),
     "makehuman": ("MakeHuman head", "CC0, MIT"),
@@ -87,8 +87,8 @@ def write(
         precision="f32",
         training=TrainingCard(
             command="python -m mien.lab.train.micro_spotter --rig ict:FOLDER --rig makehuman:FOLDER --rig valid:FOLDER "
-            f"--out FOLDER ({len(clips)} clips, {minutes:.0f} minutes, {kinds.count('micro')} micro, "
-            f"{kinds.count('macro')} macro)",
+            f"--out FOLDER and the numbers of recipes/micro-spotter.md ({len(clips)} clips, {minutes:.0f} minutes, "
+            f"{kinds.count('micro')} micro, {kinds.count('macro')} macro)",
             data=tuple(DataCard(name=_RIGS[r][0], licence=_RIGS[r][1], use="training: performers") for r in rigs),
         ),
         scores=tuple(scores),

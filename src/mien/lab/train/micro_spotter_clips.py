@@ -129,6 +129,14 @@ def dense_scenes(people: Sequence[Performer], clips: int, seed: int) -> Iterator
         yield Scene(who, sequence, bool(rng.random() < _DENSE_PIXELS), rng)
 
 
+def scenes_to_learn(people: Sequence[Performer], clips: int, dense: int, seeds: Sequence[int]) -> Iterator[Scene]:
+    """`clips` scenes with the rates of real videos of each seed, then `dense` of one expression after another."""
+    for seed in seeds:
+        yield from random_scenes(people, clips, seed)
+    for seed in seeds:
+        yield from dense_scenes(people, dense, seed)
+
+
 def clips_of(scenes: Iterator[Scene]) -> Iterator[Clip]:
     """Scenes as the network sees them."""
     for scene in scenes:
