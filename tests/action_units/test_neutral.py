@@ -116,6 +116,25 @@ def test_activity_counts_what_a_part_does() -> None:
     assert part_of_shape()[index("browInnerUp")] == "brows"
 
 
+@pytest.mark.parametrize(("held", "most"), [(0.8, 0.03), (1.2, 0.01)])
+def test_what_is_held_after_rest_does_not_sink_in(held: float, most: float) -> None:
+    neutral = watch([(3.0, {**CALM, "mouth": 0.2}, at(0.0)), (8.0, {**CALM, "mouth": held}, at(1.0))])
+    assert abs(neutral.front[80]).max() < most
+
+
+def test_a_reading_that_flickers_is_known_soon() -> None:
+    """Five frames a second that read 0.9 and 0.1 in turn: the mean is the person's calm, not the lows."""
+    neutral = Neutral()
+    for k in range(20):
+        neutral.learn(k * 200_000_000, at(0.1), {**CALM, "mouth": 0.9 if k % 2 else 0.1}, 1.0)
+    assert neutral.known("mouth") > 0.98  # by the lows: 0.968
+    above = Neutral()  # one frame in ten far above it teaches nothing of itself
+    for k in range(100):
+        far = k % 10 == 9
+        above.learn(k * 40_000_000, at(1.0 if far else 0.1), {**CALM, "mouth": 0.9 if far else 0.1}, 1.0)
+    assert abs(above.front[80] - at(0.1)[80]).max() < 0.02
+
+
 def test_of_a_face_that_looks_calm_features_are_no_expression() -> None:
     """Up to 0.8, 0.25 and 0.95 anybody at rest may read, and as much again where the face as a whole looks calm."""
     odd = {"brows": 1.3, "eyes": 0.1, "mouth": 1.9}

@@ -34,9 +34,9 @@ faces on generated photos (0.69, 0.16, 0.75) plus one spread, as `mien.lab.train
 _SPREAD = {"brows": 0.1, "eyes": 0.1, "mouth": 0.2}
 """How much one still face varies: standard deviation over the poses of the built-in portrait at rest (0.00, 0.09,
 0.20), at least 0.1."""
-_FLICKERS = 2.0
-"""How many spreads a reading at rest may lie above the person's calm: its lows are lower than it is. With one, eight
-drawn people of the val split were learnt so slowly that their shapes' r was 0.712 instead of 0.721."""
+_FLICKERS_S = 0.5
+"""Calm is judged by the mean of so much time: a reading at rest flickers, and single frames lie above its lows. A frame
+that is more than a spread above the mean is judged by itself."""
 _FOLLOWS_DOWN_S, _FOLLOWS_UP_S = 1.0, 60.0
 """Calm follows quickly downwards, but not every dip, and creeps upwards."""
 _LONGEST_STEP_S = 0.25
@@ -95,6 +95,7 @@ def less_crooked(front: Float32) -> Float32:
 class _Part:
     calm: float
     seconds: float = 0.0
+    level: float | None = None
 
 
 @dataclass(slots=True)
@@ -158,8 +159,10 @@ class Neutral:
         seen = np.isfinite(front).all(axis=1)
         for name, points in _POINTS.items():
             part = self._parts[name]
-            gap = activities[name] - part.calm
-            weight = trust * _calmness(name, activities[name], part.calm)
+            before_that = activities[name] if part.level is None else part.level
+            part.level = before_that + (1 - float(np.exp(-dt / _FLICKERS_S))) * (activities[name] - before_that)
+            gap = part.level - part.calm
+            weight = trust * _calmness(name, activities[name], part)
             rate = 1 - float(np.exp(-dt / (_FOLLOWS_DOWN_S if gap < 0 else _FOLLOWS_UP_S)))
             part.calm = min(part.calm + rate * gap * trust, _CALM_AT_MOST[name])
             at = points[seen[points]]
@@ -173,7 +176,9 @@ class Neutral:
         return shares
 
 
-def _calmness(part: str, active: float, calm: float) -> float:
+def _calmness(name: str, active: float, part: _Part) -> float:
     """0–1: near this person's calm, and not above what anybody's calm is."""
-    above, beyond = (max(active - level, 0.0) / _SPREAD[part] for level in (calm, _CALM_AT_MOST[part]))
-    return float(np.exp(-((above / _FLICKERS) ** 2) - beyond**2))
+    spread = _SPREAD[name]
+    level = active if part.level is None else max(part.level, active - spread)
+    above, beyond = max(level - part.calm, 0.0), max(active - _CALM_AT_MOST[name], 0.0)
+    return float(np.exp(-((above / spread) ** 2) - (beyond / spread) ** 2))
