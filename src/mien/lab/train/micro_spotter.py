@@ -29,8 +29,8 @@ from mien.micro.threshold import FLOOR
 
 _BATCH = 12
 _MEMORY = 2 / 9
-"""The weights that are kept are a running mean over about this share of the steps: the last ones alone are no worse once
-`fit_sureness` has seen them, but surer of themselves before."""
+"""The weights that are kept are a running mean over about this share of the steps: the last ones alone are no worse
+once `fit_sureness` has seen them, but surer of themselves before."""
 _MIXED_SEED = 1
 VALIDATION_FIRST, VALIDATION_SEED = 40, 501
 """Number of the first person of a rig who is not trained on, and the seed of what they do."""
