@@ -25,7 +25,8 @@ CLIP_QUANTILE, _REACH_QUANTILE = 0.99, 0.9
 _REST_QUANTILE = 0.9
 """Of the readings at rest: the offset takes nearly all of a still face's flicker with it."""
 _IDLE_QUANTILE, _IDLE_OF_REACH = 0.98, 0.5
-"""Of the readings while the guide asks for something else; an offset by them leaves so much of the shape's reach."""
+"""Of the readings while the guide asks for something else; an offset by them leaves so much of the shape's reach. With
+0.95 eight people of the val split, on whom this was chosen, gained 17.2 % instead of 19.8 %."""
 LEAST_REACH = 0.15
 """A shape that was asked for and rose less is not read on this person: it is not amplified."""
 _PLAINLY = 0.5

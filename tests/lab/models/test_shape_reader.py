@@ -77,3 +77,8 @@ def test_a_reader_does_not_lose_blocks() -> None:
     wider = ShapeReader(replace(TINY, stem=8))
     with pytest.raises(ModelError, match="do not fit"):
         deepened(ShapeReader(TINY), wider.state_dict(), TINY.blocks)
+    pooled = replace(TINY, trunk="pooled", widths=(8, 12), blocks=(1, 1))
+    other = ShapeReader(replace(pooled, blocks=(1, 2)))
+    with pytest.raises(ModelError, match="only a reader of basic blocks"):
+        deepened(other, ShapeReader(pooled).state_dict(), (1, 1))
+    assert not deepened(ShapeReader(pooled), ShapeReader(pooled).state_dict(), (1, 1))

@@ -216,6 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--val", type=Path, required=True, action="append", help="may be given again: all together")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--recipe", default="recipes/pixel-shapes.toml", help="that the run followed, for the card")
     parser.add_argument("--commit")
     parser.add_argument("--version", default="1")
     given = parser.parse_args(arguments)
@@ -226,9 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         np.concatenate(rows) for rows in zip(*(_readings(net, v) for v in given.val), strict=True)
     )
     mixture = fit_mixture(truth, pixels, landmarks)
-    command = (
-        "python -m mien.lab.train.shapes --config recipes/pixel-shapes.toml --out RUN --set drawn=SET --set val=SET"
-    )
+    command = f"python -m mien.lab.train.shapes --config {given.recipe} --out RUN --start … --set … (see there)"
     origin = TrainingCard(command=command, commit=given.commit, data=_DATA)
     card = export_reader(net, mixture, given.out, len(truth), origin, given.version)
     for k, name in enumerate(_ARKIT.names):

@@ -27,11 +27,15 @@ def deepened(net: ShapeReader, state: Mapping[str, Tensor], blocks: Sequence[int
         blocks: its blocks of each stage.
 
     Raises:
-        ModelError: the other one has more blocks somewhere, or weights do not fit.
+        ModelError: the other one has more blocks somewhere, blocks of another kind are to be added, or weights do not
+            fit.
     """
+    basic = any(isinstance(layer, BasicBlock) for layer in net.trunk())
+    if not basic and tuple(blocks) != tuple(net.blocks):
+        raise ModelError("only a reader of basic blocks can go on as a deeper one")
     if len(blocks) != len(net.blocks) or any(a > b for a, b in zip(blocks, net.blocks, strict=True)):
         raise ModelError(f"weights of a reader with blocks {tuple(blocks)} do not fit one with {net.blocks}")
-    place = _places(blocks, net.blocks)
+    place = _places(blocks, net.blocks) if basic else {k: k for k in range(len(net.one_side))}
     fitting = {_moved(name, place): value for name, value in state.items()}
     try:
         lacking = net.load_state_dict(fitting, strict=False).missing_keys
