@@ -4,6 +4,7 @@ import threading
 import time
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -154,3 +155,20 @@ def test_cameras_elsewhere_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     drivers = [ScriptedCamera([], opens=i == 1) for i in range(4)]
     assert list_cameras(lambda i: drivers[int(i)]) == [CameraInfo("camera:1", "camera 1")]
     assert all(d.released == 1 for d in drivers)
+
+
+@pytest.mark.parametrize("place", ["old", "new", "none"])
+def test_a_camera_opens_wherever_opencv_keeps_its_log_level(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 4.12 in `cv2`, from 4.13 on in `cv2.utils.logging`."""
+    levels: list[int] = []
+    log = SimpleNamespace(getLogLevel=lambda: 3, setLogLevel=levels.append)
+    for name in ("getLogLevel", "setLogLevel"):
+        monkeypatch.delattr(cv2, name, raising=False)
+        if place == "old":
+            monkeypatch.setattr(cv2, name, getattr(log, name), raising=False)
+    monkeypatch.setattr(cv2.utils, "logging", log if place == "new" else SimpleNamespace(), raising=False)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda which: ScriptedCamera([], opens=False))
+    with pytest.raises(SourceError, match="camera 0: cannot be opened; cameras found"):
+        CameraSource(0)
+    opened = levels[:2]
+    assert opened == ([] if place == "none" else [0, 3])

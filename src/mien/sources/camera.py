@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import cv2
 import numpy as np
@@ -75,13 +75,23 @@ class CameraInfo:
 
 def open_capture(which: int | str) -> Driver:
     """`cv2.VideoCapture` without its chatter on standard error."""
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    log = _log()
+    if log is None:
+        return cast(Driver, cv2.VideoCapture(which))
+    level = log.getLogLevel()
+    log.setLogLevel(0)
     try:
-        capture: Driver = cv2.VideoCapture(which)
+        return cast(Driver, cv2.VideoCapture(which))
     finally:
-        cv2.setLogLevel(level)
-    return capture
+        log.setLogLevel(level)
+
+
+def _log() -> Any:
+    """Where OpenCV keeps its log level: 4.13 moved it into a module of its own. None if in neither place."""
+    for place in (cv2, getattr(getattr(cv2, "utils", None), "logging", None)):
+        if hasattr(place, "getLogLevel") and hasattr(place, "setLogLevel"):
+            return place
+    return None
 
 
 def list_cameras(driver: OpenDriver = open_capture) -> list[CameraInfo]:
