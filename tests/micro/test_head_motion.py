@@ -1,5 +1,6 @@
 """The head's part of a movement, and what is left over."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,3 +59,16 @@ def test_many_at_once_is_the_same_as_one_by_one() -> None:
         assert own[k] == pytest.approx(one.own)
         assert parameters[k] == pytest.approx(one.parameters)
         assert misfit[k] == pytest.approx(one.misfit)
+
+
+def test_the_right_side_is_a_column_as_opencv_5_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve, sides = cv2.solve, []
+
+    def strict(left: np.ndarray, right: np.ndarray, flags: int) -> tuple[bool, np.ndarray]:
+        sides.append(right.ndim)
+        return solve(left, right, flags=flags)
+
+    monkeypatch.setattr(cv2, "solve", strict)
+    fit_head(REST, REST + 0.01, R.depth, R.steady)
+    assert sides
+    assert set(sides) == {2}

@@ -105,8 +105,8 @@ class HeadFit:
 
 
 def _solved(left: Float64, right: Float64) -> Float64:
-    """left·x = right for a symmetric `left`; OpenCV's needs a fifth of the time of numpy's."""
-    found, x = cv2.solve(left, right, flags=cv2.DECOMP_CHOLESKY)
+    """left·x = right for a symmetric `left`; OpenCV's needs a fifth of numpy's time, from 5 on a column."""
+    found, x = cv2.solve(left, right[:, None], flags=cv2.DECOMP_CHOLESKY)
     return np.asarray(x[:, 0] if found else np.linalg.solve(left, right), dtype=np.float64)
 
 
