@@ -36,7 +36,7 @@ _SPREAD = {"brows": 0.1, "eyes": 0.1, "mouth": 0.2}
 """How much one still face varies: standard deviation over the poses of the built-in portrait at rest (0.00, 0.09,
 0.20), at least 0.1."""
 _FOLLOWS_DOWN_S, _FOLLOWS_UP_S = 1.0, 60.0
-"""Calm follows quickly downwards, but not every dip of a reading that flickers, and creeps upwards. With 0.3 s downwards
+"""Calm follows quickly downwards, but not every dip of a reading that flickers, and creeps upwards. With 0.3 s for down
 eight drawn people of the val split, on whom this was chosen, were known later (shapes' r 0.712 instead of 0.718)."""
 _LONGEST_STEP_S = 0.25
 _SETTLED_S = 3600.0
