@@ -43,7 +43,7 @@ _STEPS = np.linspace(0.0, 1.0, 21)
 _LEAST_R = 0.15
 """A shape that correlates less is not given at all."""
 MOST_SHARE = {"jawOpen": 0.3, "mouthSmile": 0.5, "browInnerUp": 0.8}
-"""Shapes that on the built-in clip, a real portrait, the fourth reader's pixels follow worse than the landmarks (jawOpen
+"""Shapes that on the demo clip, a real portrait, the fourth reader's pixels follow worse than the landmarks (jawOpen
 r 0.67 against 0.93, mouthSmile 0.87 against 0.92: moved portraits hardly teach an open mouth), or less far (browInnerUp
 0.75 against 0.92 of the full movement). Lowered corners and outer brows, which were limited with earlier readers, they
 follow farther (r 0.97 and 0.89 against 0.93 and 0.96)."""
