@@ -278,6 +278,9 @@ def test_validation_pictures_are_never_trained_on(tmp_path: Path) -> None:
     (tmp_path / "validation.json").write_text('{"images": [{"file": "a.jpg", "boxes": [[1, 2, 30, 40]]}]}')
     with pytest.raises((RequestError, SourceError)):
         read_sources(Places({"wider": tmp_path}, frozenset(), tmp_path), "train")
+    for folders, turned in (({"wider": tmp_path, "drawn": tmp_path}, ()), ({"wider": tmp_path}, ("turned_photos",))):
+        with pytest.raises(ConfigError, match="beside fer2013 and backgrounds only"):
+            read_sources(Places(folders, frozenset(), tmp_path), "train", turned)
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("detector-*.toml")), ids=lambda p: p.stem)
@@ -310,6 +313,12 @@ def test_recipes_that_ship_can_be_built(recipe: Path) -> None:
 def test_mistakes_in_a_recipe_are_told(stages: list[dict[str, object]], what: str) -> None:
     with pytest.raises(ConfigError, match=what):
         read_stages({"stage": stages})
+
+
+@pytest.mark.parametrize("size", ["500", "0", "-32"])
+def test_a_side_that_the_anchors_do_not_fit_is_refused(tmp_path: Path, size: str) -> None:
+    with pytest.raises(ConfigError, match=f"--size {size}: a multiple of 32 px"):
+        ssd.main(["--config", str(tmp_path / "none.toml"), "--out", str(tmp_path / "o"), f"--size={size}"])
 
 
 @pytest.mark.parametrize("program", [detect.main, ssd.main])

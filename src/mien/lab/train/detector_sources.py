@@ -51,12 +51,15 @@ def read_sources(places: Places, split: str, turned: Sequence[str] = ()) -> Sour
     faces, by their words, are portraits too.
 
     Raises:
-        ConfigError: a word that is needed has no folder, or there is no such word.
+        ConfigError: a word that is needed has no folder, is of no use beside "wider" alone, or there is no such word.
         SourceError: a folder does not hold what it should.
     """
     if unknown := set(places.folders) - set(WORDS):
         raise ConfigError(f"--set {sorted(unknown)[0]}: there is no such source; there are: {', '.join(WORDS)}")
     needed = () if "wider" in places.folders and not set(_NEEDED) & set(places.folders) else _NEEDED
+    if not needed and (unused := {*places.folders, *turned} - {"wider"}):
+        word = sorted(unused)[0]
+        raise ConfigError(f"{word} is used beside fer2013 and backgrounds only: give these two --set, or leave it out")
     if missing := [w for w in (*needed, *turned) if w not in places.folders]:
         raise ConfigError(f"the recipe needs --set {missing[0]}=PLACE")
     marked = None if "wider" not in places.folders else _marked(places.folders["wider"], split)

@@ -18,6 +18,7 @@ import cv2
 import torch
 from torch import Tensor, nn
 
+from mien.errors import ConfigError
 from mien.lab.export import export
 from mien.lab.models.ssd import Ssd, SsdSpec, anchors_of
 from mien.lab.train.checkpoints import read_checkpoint
@@ -32,6 +33,8 @@ from mien.runtime.card import CardFacts, InputCard, ModelCard, OutputCard, Train
 
 log = logging.getLogger(__name__)
 
+_WHOLE_PX = 32
+"""A side that is no multiple of it has other numbers of anchors and of answers."""
 _HELD_OUT_FIRST = 11_000_000
 
 
@@ -101,6 +104,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--export", type=Path, help="a folder for the model, e.g. …/ssd-face")
     parser.add_argument("--size", type=int, help="side of the exported model's input, a multiple of 32 px")
     options = parser.parse_args(arguments)
+    if options.size is not None and (options.size <= 0 or options.size % _WHOLE_PX):
+        raise ConfigError(f"--size {options.size}: a multiple of {_WHOLE_PX} px is needed")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
@@ -119,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     how = schedule.batch, schedule.seed, schedule.half
     task = SsdTask(net, net.spec, scenes, held_out, *how, least_part=spec.least_part)
-    run = Run(task, schedule, options.out, {"model": dict(recipe.get("model", {}))})
+    run = Run(task, schedule, options.out, {name: dict(recipe.get(name, {})) for name in ("model", "data")})
     if run.resume():
         log.info("going on at step %d", run.step)
     log.info("%d scenes; best score %.4g", len(scenes), run.train())
