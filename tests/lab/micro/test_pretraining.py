@@ -69,6 +69,8 @@ def _asked(monkeypatch: pytest.MonkeyPatch, macro: list[MicroClip], **changes: o
 def test_it_is_a_row_of_the_table_where_there_is_something_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
     request = _asked(monkeypatch, MACRO, methods=("3d-cnn", PRETRAINED), pretrain_steps=2)
     assert [r.method for r in evaluate(request)] == ["commonest", "permuted", "3d-cnn", PRETRAINED]
+    rows = evaluate(replace(request, methods=("3d-cnn",), pretrain=()))  # the others need none
+    assert len(rows) == 3
     with pytest.raises(RequestError, match="--pretrain NAME:PATH"):
         evaluate(replace(request, pretrain=()))
 
