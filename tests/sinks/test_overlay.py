@@ -135,6 +135,26 @@ def test_frames_that_a_kill_left_in_the_video_only_are_not_shown_twice(tmp_path:
     assert [round(int(p[4, 90, 0]) / 8) for p in pictures] == [round((i * 8 % 180 + 70) / 8) for i in range(30)]
 
 
+@pytest.mark.parametrize("lost", [500, 5000])
+def test_a_part_that_a_full_disk_cut_off_gives_what_is_whole_and_says_what_is_missing(
+    tmp_path: Path, lost: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = [segment(tmp_path / f"{k}.mp4", numbers) for k, numbers in enumerate((range(70), range(70, 80)))]
+    whole = parts[0].read_bytes()
+    parts[0].write_bytes(whole[: len(whole) - lost])
+    video_segment.join(parts, tmp_path / "whole.mp4")
+    with av.open(str(tmp_path / "whole.mp4")) as container:
+        shown = [frame.pts * frame.time_base for frame in container.decode(video=0)]  # none is damaged
+    assert len(shown) < 80
+    assert shown == sorted(shown)
+    gap = max(float(b - a) for a, b in pairwise(shown))
+    assert ("are missing" in caplog.text) == (gap > 0.5)
+    parts[0].write_bytes(whole)
+    caplog.clear()
+    video_segment.join(parts, tmp_path / "both.mp4")
+    assert not caplog.text
+
+
 def test_a_capture_that_starts_anew_replaces_the_whole_video(tmp_path: Path) -> None:
     segment(tmp_path / "overlay.part-000.mp4", range(3, 9))
     capture(tmp_path, [record(i, image=True) for i in range(4)], resume=True)

@@ -7,6 +7,7 @@ several segments can follow each other in one plain MP4 with its index in front.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -20,7 +21,11 @@ from mien.core.arrays import UInt8
 from mien.core.timebase import NS_PER_S
 from mien.errors import SinkError
 
+log = logging.getLogger(__name__)
+
 TICKS_PER_S = 90_000
+_GAP_S = 0.5
+"""Pictures that are farther apart, where a capture was resumed, lack others between them."""
 _KEYFRAME_EVERY = 60
 _BT709 = 1
 
@@ -97,7 +102,8 @@ def facts_of(path: Path) -> dict[str, Any]:
 def join(segments: Sequence[Path], target: Path) -> None:
     """Put segments one behind the other, by copying packets, into a plain MP4 that plays while it loads.
 
-    A segment that was cut off by a kill gives the frames that it holds, up to where the next one begins.
+    A segment that was cut off by a kill or a full disk gives the frames that it holds whole, up to where the next one
+    begins; if others are missing before that, a warning says for how long.
 
     Raises:
         SinkError: nothing can be read or written.
@@ -124,6 +130,7 @@ def _copy(segments: Sequence[Path], target: Path) -> None:
             shift = _ticks(starts_ns[place] - zero_ns)
             # A capture that was killed had shown more frames than its take kept; they come again in the next segment.
             end = min((_ticks(t - zero_ns) for t in starts_ns[place + 1 :]), default=None)
+            seen = _ticks(starts_ns[place] - zero_ns)
             with av.open(str(segment)) as source:
                 video = source.streams.video[0]
                 if stream is None:
@@ -133,12 +140,20 @@ def _copy(segments: Sequence[Path], target: Path) -> None:
                     tick = round(packet.pts * packet.time_base * TICKS_PER_S) + shift
                     if end is not None and tick >= end:
                         break
-                    last = tick = max(last + 1, tick)
+                    last = seen = tick = max(last + 1, tick)
                     packet.time_base = Fraction(1, TICKS_PER_S)
                     packet.pts = packet.dts = tick
                     packet.duration = 0
                     packet.stream = stream
                     out.mux(packet)
+            if end is not None and (lacks_s := (end - seen) / TICKS_PER_S) > _GAP_S:
+                log.warning(
+                    "%s: %.1f s before second %.1f are missing: the capture broke off before they were on the disk; "
+                    "the take has them",
+                    target.with_suffix(""),
+                    lacks_s,
+                    end / TICKS_PER_S,
+                )
 
 
 def _ticks(ns: int) -> int:
@@ -148,6 +163,8 @@ def _ticks(ns: int) -> int:
 def _packets(source: Any, video: Any) -> Iterator[Any]:
     try:
         for packet in source.demux(video):
+            if packet.is_corrupt:
+                return  # its end never came to the disk
             if packet.pts is not None and packet.size:
                 yield packet
     except av.error.FFmpegError:
