@@ -330,3 +330,16 @@ def test_time_between_frames_is_spoken_of_where_it_matters(tmp_path: Path, steps
 def test_three_pictures_say_nothing_about_time(tmp_path: Path) -> None:
     records = [record(i, face(), t_ns=t) for i, t in enumerate((0, 40_000_000, 120_000_000))]
     assert "rate" not in said(tmp_path, records)
+
+
+def test_with_a_profile_the_face_at_rest_is_known(tmp_path: Path) -> None:
+    one = clip()[:1]
+    config = {**HEADER.config, "action_units": {"use": "action_units/fused", "profile": "me.toml"}}
+    plain, known = (judged(store(tmp_path / n, one, **c)).warnings for n, c in (("a", {}), ("b", {"config": config})))
+    assert "how it looks at rest is not known" in " ".join(plain)
+    assert "how it looks at rest is not known" not in " ".join(known)
+
+
+def test_a_failed_capture_is_said_in_words(tmp_path: Path) -> None:
+    assert "The capture failed: no disk." in said(tmp_path / "a", clip(), TakeSummary("failed", 0, problem="no disk"))
+    assert "The capture was interrupted." in said(tmp_path / "b", clip(), TakeSummary("interrupted", 0))

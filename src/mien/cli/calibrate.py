@@ -86,7 +86,14 @@ def _in_words(facts: dict[str, Any]) -> str:
     return (
         f"{facts['frames']} frames; mean reading at rest {still}, blink peaks {peaks}; "
         f"{len(facts['exercised'])} shapes were exercised: {', '.join(facts['exercised']) or 'none'}"
+        + ("" if facts["exercised"] else _NOTHING_DONE)
     )
+
+
+_NOTHING_DONE = (
+    "\nwarning: nothing moved far enough to be calibrated: the profile knows no more than the face as it mostly looked, "
+    "and that only if it was at rest then; follow the guide (mien calibrate camera:0), or take a longer clip"
+)
 
 
 _WORDS = ("before", "after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from mien.core.text import counted
 from mien.core.timebase import NS_PER_S, timecode
 from mien.sinks.take_facts import NEUTRAL_S, TakeFacts, facts_of
 from mien.take.reader import Take
+from mien.take.stored_config import PROFILE
 
 FAST_HZ, SMOOTH_HZ = 50.0, 24.0
 TURNED_DEG = 30.0
@@ -64,7 +66,8 @@ def _warnings(facts: TakeFacts, take: Take) -> list[str]:
     out = []
     summary = take.summary
     if summary.state != "complete":
-        out.append(f"The capture was {summary.state}" + (f": {summary.problem}" if summary.problem else "") + ".")
+        how = "failed" if summary.state == "failed" else f"was {summary.state}"
+        out.append(f"The capture {how}" + (f": {summary.problem}" if summary.problem else "") + ".")
     if len(facts.t_ns) == 0:
         return [*out, "The take has no frames."]
     out += _low_rate(facts)
@@ -80,7 +83,7 @@ def _warnings(facts: TakeFacts, take: Take) -> list[str]:
         *_lost(facts),
         *_ids(facts),
         *_unmeasured(facts),
-        *_neutral(facts),
+        *([] if _calibrated(take) else _neutral(facts)),
         *_seeing(facts),
     ]
 
@@ -150,6 +153,11 @@ def _gaps(facts: TakeFacts) -> list[str]:
             "count frames instead will drift."
         ]
     return []
+
+
+def _calibrated(take: Take) -> bool:
+    """Whether a stage read by somebody's profile: the face at rest was known from the first frame on."""
+    return any(isinstance(t, Mapping) and t.get(PROFILE) is not None for t in take.header.config.values())
 
 
 def _neutral(facts: TakeFacts) -> list[str]:
