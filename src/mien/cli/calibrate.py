@@ -54,7 +54,7 @@ def calibrate(
     finally:
         signal.signal(signal.SIGINT, before)
     facts = _facts(found, files)
-    say(_in_words(facts))
+    say(in_words(facts))
     for path in files:
         say(f"  {path}")
     if json_output and not printed(json.dumps(facts, indent=2)):
@@ -78,7 +78,8 @@ def _facts(found: Calibration, files: list[Path]) -> dict[str, Any]:
     }
 
 
-def _in_words(facts: dict[str, Any]) -> str:
+def in_words(facts: dict[str, Any]) -> str:
+    """One calibration in a sentence, and a warning where it is of little use; `facts` as of `_facts`."""
     rest = {w: [r[f"rest_{w}"] for r in facts["shapes"].values() if r[f"rest_{w}"] is not None] for w in _WORDS}
     still = " -> ".join(f"{sum(v) / max(len(v), 1):.3f}" for v in rest.values())
     blinks = facts["blinks"]
@@ -91,8 +92,8 @@ def _in_words(facts: dict[str, Any]) -> str:
 
 
 _NOTHING_DONE = (
-    "\nwarning: nothing moved far enough to be calibrated: the profile knows no more than the face as it mostly looked, "
-    "and that only if it was at rest then; follow the guide (mien calibrate camera:0), or take a longer clip"
+    "\nwarning: nothing moved far enough to be calibrated: the profile knows only how the face mostly looked, "
+    "which is of use only if it was at rest then; follow the guide (mien calibrate camera:0), or take a longer clip"
 )
 
 
