@@ -55,7 +55,7 @@ class _LiveNews:
         for outlet in outlets.outlets:
             if outlet.problem != self._problems.get(outlet.name, ""):
                 self._problems[outlet.name] = outlet.problem
-                say(f"  {outlet.name}: {outlet.problem or 'gets every frame'}")
+                say(f"  {outlet.name}: {outlet.problem or 'will be sent every frame'}")
         say(f"  {self._frames / (now - self._told):.0f} frames/s; " + "; ".join(map(_latency, _figures(outlets))))
         self._told, self._frames = now, 0
 
