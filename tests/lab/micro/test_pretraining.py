@@ -93,6 +93,26 @@ def test_turns_that_began_otherwise_are_not_mixed_in(monkeypatch: pytest.MonkeyP
         evaluate(replace(request, pretrain_steps=3))
 
 
+def test_kept_turns_need_no_steps_beforehand_and_those_count_as_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    request = _asked(monkeypatch, MACRO, methods=(PRETRAINED,), pretrain_steps=2, out=tmp_path / "turns.jsonl")
+    learn = micro.pretrained_weights
+
+    def slow(clips: list[MicroClip], effort: Effort) -> dict[str, torch.Tensor]:
+        now[0] += 1000.0
+        return learn(clips, effort)
+
+    now = [0.0]
+    monkeypatch.setattr(micro.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(micro, "pretrained_weights", slow)
+    first = evaluate(request)
+    assert now == [1000.0]
+    assert first[-1].seconds >= 500.0  # the whole or the mean of two folds
+    assert evaluate(request)[-1].seconds == first[-1].seconds
+    assert now == [1000.0]
+
+
 def test_a_class_for_movement_of_any_kind_is_its_strongest_unit() -> None:
     units = AuLabels(("AU4", "AU12_L", "AU25"), np.array([1, 1, 0], np.float32), np.array([1.0, 3.0, 5.0], np.float32))
     named = Sample("synthetic", "a", "all", "ada", expression=ExpressionLabel("sadness", "synthetic"))

@@ -54,3 +54,12 @@ def test_shapes_are_larger_or_smaller_and_turned_each_by_itself() -> None:
     assert abs(np.corrcoef(brow, jaw)[0, 1]) < 0.2
     angle = [np.arctan2(p.shapes[LEFT, 0, 0], p.shapes[LEFT, 0, 1]) for p in people]
     assert np.std(angle) == pytest.approx(np.deg2rad(10.0), rel=0.2)
+
+
+def test_every_shape_is_mixed_by_itself() -> None:
+    brow, jaw = [], []
+    for one in mixed_performers(PEOPLE, 300, 1):
+        brow.append(np.log(np.linalg.norm(one.shapes[LEFT, 0])))
+        jaw.append(np.log(np.linalg.norm(one.shapes[JAW, 2])))
+    assert min(np.std(brow), np.std(jaw)) > 0.3  # more than what gains alone would make of it
+    assert abs(np.corrcoef(brow, jaw)[0, 1]) < 0.2  # one mixture for all: both follow it

@@ -17,7 +17,15 @@ from mien.lab.synth.faint_movement import Performer, observe
 from mien.lab.synth.sequence import random_sequence
 from mien.lab.train.micro_spotter import fit_sureness, judged, loss_of, main, train
 from mien.lab.train.micro_spotter_card import write
-from mien.lab.train.micro_spotter_clips import Clip, clips_of, dense_scenes, dense_sequence, performers, random_scenes
+from mien.lab.train.micro_spotter_clips import (
+    Clip,
+    clips_of,
+    dense_scenes,
+    dense_sequence,
+    other_performers,
+    performers,
+    random_scenes,
+)
 from mien.lab.train.micro_spotter_pieces import LENGTH, Pieces, mirrored, truth_of
 from mien.micro.decision import EMOTIONS, KINDS, Decision
 from mien.micro.regions import load_regions
@@ -156,6 +164,7 @@ def test_sureness_without_true_and_false_findings_is_refused(
         (["--rig", "nobody:x"], "no such rig"),
         (["--rig", "builtin", "--check", "0"], "--check: at least 1"),
         (["--rig", "builtin", "--people", "0"], "--people: at least 1"),
+        (["--rig", "builtin", "--people", "41"], "--people: 40 at most"),
         (["--rig", "builtin", "--people", "1", "--clips", "0", "--dense", "0"], "nothing to learn from"),
     ],
 )
@@ -186,6 +195,14 @@ def test_who_a_number_is_depends_on_the_rigs_place() -> None:
     once, twice = (performers([("builtin", None)] * n, 1) for n in (1, 2))
     assert np.array_equal(once[0].shapes, twice[0].shapes)
     assert not np.array_equal(twice[0].shapes, twice[1].shapes)
+
+
+def test_who_was_trained_on_is_not_checked_on_under_another_number() -> None:
+    rigs = [("builtin", None)]
+    both = performers(rigs, 2, 5)
+    assert [p.name for p in other_performers(rigs, 2, 5, both[:1])] == [both[1].name]
+    with pytest.raises(ConfigError, match="was trained on"):
+        other_performers(rigs, 2, 5, both)
 
 
 def test_training_writes_a_model_that_the_spotter_opens(tmp_path: Path) -> None:

@@ -21,7 +21,15 @@ from mien.errors import ConfigError
 from mien.lab.metrics.spans import matched
 from mien.lab.models.spotter_net import SpotterNet
 from mien.lab.synth.mixed_performers import mixed_performers
-from mien.lab.train.micro_spotter_clips import Clip, clips_of, named_rigs, performers, random_scenes, scenes_to_learn
+from mien.lab.train.micro_spotter_clips import (
+    Clip,
+    clips_of,
+    named_rigs,
+    other_performers,
+    performers,
+    random_scenes,
+    scenes_to_learn,
+)
 from mien.lab.train.micro_spotter_pieces import Pieces, Truth
 from mien.micro.decision import Verdict
 from mien.micro.findings import tell
@@ -30,7 +38,8 @@ from mien.micro.threshold import FLOOR
 _BATCH = 12
 _MEMORY = 2 / 9
 """The weights that are kept are a running mean over about this share of the steps: the last ones alone are no worse
-once `fit_sureness` has seen them, but surer of themselves before."""
+once `fit_sureness` has seen them, but surer of themselves before. No figure speaks for it: best F1 of the third weights
+0.779 (last), 0.774 (mean)."""
 _MIXED_SEED = 1
 VALIDATION_FIRST, VALIDATION_SEED = 40, 501
 """Number of the first person of a rig who is not trained on, and the seed of what they do."""
@@ -145,7 +154,10 @@ def main(arguments: list[str] | None = None) -> None:
     rigs = named_rigs(given.rig)
     if low := [f"--{name}" for name in ("people", "check", "steps") if getattr(given, name) < 1]:
         raise ConfigError(f"{low[0]}: at least 1 is needed")
+    if given.people > VALIDATION_FIRST:
+        raise ConfigError(f"--people: {VALIDATION_FIRST} at most; from that number on they are checked on")
     people = performers(rigs, given.people)
+    others = other_performers(rigs, 3, VALIDATION_FIRST, people)
     scenes = scenes_to_learn(people, given.clips, given.dense, given.seeds)
     if given.mixed:
         mixed = mixed_performers(people, given.mixed, _MIXED_SEED)
@@ -153,7 +165,6 @@ def main(arguments: list[str] | None = None) -> None:
     if not (clips := list(clips_of(scenes))):
         raise ConfigError("--clips and --dense leave nothing to learn from")
     net = train(clips, given.steps, said=lambda step, loss: print(step, f"{loss:.3f}", flush=True))  # noqa: T201
-    others = performers(rigs, 3, VALIDATION_FIRST)
     fit_sureness(net, list(clips_of(random_scenes(others, given.check, VALIDATION_SEED))))
     write(net, given.out, clips, [name for name, _ in rigs])
 

@@ -86,6 +86,20 @@ def performers(rigs: Sequence[tuple[str, Path | None]], each: int, first: int = 
     return out
 
 
+def other_performers(
+    rigs: Sequence[tuple[str, Path | None]], each: int, first: int, known: Sequence[Performer]
+) -> list[Performer]:
+    """`performers` without those who are known by name: a rig of few people draws one of them again.
+
+    Raises:
+        ConfigError: nobody is left.
+    """
+    names = {p.name for p in known}
+    if not (out := [p for p in performers(rigs, each, first) if p.name not in names]):
+        raise ConfigError("everybody of the rigs whom the sureness would be fitted on was trained on: fewer --people")
+    return out
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """Who does what, and the dice that draw camera and errors."""
