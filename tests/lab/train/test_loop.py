@@ -15,6 +15,14 @@ from mien.lab.train.loop import BEST, LAST, LOG, Run, Schedule
 PLAN = Schedule(steps=8, batch=4, learning_rate=0.05, evaluate_every=2, save_every=3, half=False)
 
 
+def test_bfloat16_is_used_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Emulated, it takes ten times as long as float32."""
+    for pays in (True, False):
+        monkeypatch.setattr("mien.lab.train.schedule.bfloat16_pays", lambda pays=pays: pays)
+        assert Schedule(half=True).half == pays
+        assert not Schedule(half=False).half
+
+
 class Line:
     """Learns y = 2x + 1; batches depend on the step alone."""
 

@@ -19,6 +19,8 @@ from mien.lab.render.random_scene import choose
 from mien.lab.rigs.catalogue import load_rig
 from mien.lab.synth.expressions import EXCLUSIVE
 from mien.lab.synth.single_shapes import random_shapes
+from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.loop import LAST
 from mien.lab.train.shape_crops import Bend, shaken
 from mien.lab.train.shape_export import MOST_SHARE, fit_mixture
 from mien.lab.train.shape_export import main as export_main
@@ -33,14 +35,17 @@ from mien.lab.train.shape_views import MARGIN, Look, crop_size
 from mien.lab.train.shapes import main, mean_face
 
 A = load_schema("arkit52")
+# Not narrower than 8 channels: backwards through narrower convolutions, channels last, PyTorch 2.13 damages its memory on
+# processors with AVX2 alone ("double free or corruption").
 TRY = """
 [model]
-stem = 4
-widths = [4, 6, 8]
-squeezed = 4
+stem = 8
+widths = [8, 8, 8]
+squeezed = 8
 features = 8
 hidden = 12
 points = [8]
+compared = 5
 [schedule]
 batch = 2
 half = false
@@ -221,6 +226,13 @@ def test_it_trains_resumes_and_is_exported(folder: Path, tmp_path: Path) -> None
     export_main(["--run", str(run), "--val", str(folder), "--out", str(out)])
     reader = PixelReader(str(out))
     assert ((reader.share >= 0) & (reader.share <= 1)).all()
+    assert reader.remembered == 52 + 2 * 5
     reader.close()
+    deeper = tmp_path / "deeper.toml"
+    started = TRY[: TRY.index("[schedule]")].replace("[model]", "[started]")
+    deeper.write_text(started + TRY.replace("[model]", "[model]\nblocks = [1, 2, 1]"), encoding="utf-8")
+    main(["--config", str(deeper), "--out", str(tmp_path / "onward"), *words[4:], "--start", str(out), "--steps", "2"])
+    state = read_checkpoint(tmp_path / "onward" / LAST)
+    assert state["facts"]["model"]["blocks"] == [1, 2, 1]
     with pytest.raises(ConfigError, match="needs the folder"):
         main(["--config", str(recipe), "--out", str(run)])

@@ -1,5 +1,6 @@
 """A shipped model's weights come back into the network that they were exported from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the lab extra")
 
+from mien.action_units.face_crop import HALF, HEIGHT  # noqa: E402
+from mien.action_units.features import FEATURES  # noqa: E402
 from mien.errors import ModelError  # noqa: E402
+from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec  # noqa: E402
 from mien.lab.train.detect import build  # noqa: E402
+from mien.lab.train.shape_export import Mixture, export_reader  # noqa: E402
 from mien.lab.train.warm_start import warm_start  # noqa: E402
+from mien.runtime.card import TrainingCard  # noqa: E402
 from mien.runtime.store import MODEL_FILE, model_folder, open_model  # noqa: E402
 
 SHIPPED = {
@@ -41,6 +47,30 @@ def test_answers_as_the_shipped_model_does(name: str) -> None:
         answer = net(batches[0][:3])
     np.testing.assert_allclose(torch.sigmoid(answer.logits).numpy(), found["score"], atol=1e-5)
     np.testing.assert_allclose(answer.box.numpy(), found["box"], atol=1e-5)
+
+
+def test_a_reader_with_linear_layers_of_several_axes_used_twice_comes_back(tmp_path: Path) -> None:
+    spec = ShapeReaderSpec(stem=4, widths=(4, 6), blocks=(1, 1), squeezed=4, features=8, hidden=12, points=(8,))
+    spec = replace(spec, compared=5)
+    torch.manual_seed(5)
+    first, again = ShapeReader(spec), ShapeReader(spec)
+    assert first.beside is not None
+    torch.nn.init.normal_(first.beside.layers[-1].weight)
+    size = (torch.randn(6, 2, 3, HEIGHT, HALF), 0.05 * torch.randn(6, 2, FEATURES))
+    first(*size)  # running means that are not those of a new network
+    same = np.full(52, 0.5, np.float32)
+    export_reader(first, Mixture(same, same, same, same), tmp_path, 1, TrainingCard(command="none", data=()))
+    warm_start(again, tmp_path / MODEL_FILE, [size]).eval()
+    first.eval()
+    with torch.no_grad():
+        a, b = first(*size), again(*size)
+        torch.testing.assert_close(a, b, atol=5e-3, rtol=1e-2)  # weights are stored as float16
+        torch.testing.assert_close(
+            first.known(a, a.own[:1], a.looks[:1].expand(6, -1, -1)),
+            again.known(b, b.own[:1], b.looks[:1].expand(6, -1, -1)),
+            atol=2e-2,
+            rtol=1e-2,
+        )
 
 
 def test_statistics_are_those_of_the_batches() -> None:

@@ -40,7 +40,10 @@ LAST, BEST, LOG = "last.pt", "best.pt", "log.jsonl"
 class Task(Protocol):
     """What is trained."""
 
-    net: nn.Module
+    @property
+    def net(self) -> nn.Module:
+        """The network; the same object every time."""
+        ...
 
     def batches(self, first_step: int) -> Iterable[Any]:
         """Batches from a step on, without end."""

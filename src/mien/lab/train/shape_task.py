@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from mien.action_units.face_crop import HEIGHT, WIDTH, halves
@@ -17,6 +17,7 @@ from mien.action_units.features import features
 from mien.action_units.neutral import less_crooked
 from mien.core.arrays import Float32
 from mien.lab.metrics.agreement import pearson_r
+from mien.lab.models.shape_reader import ShapeReader
 from mien.lab.train.augment import Augmentation
 from mien.lab.train.landmark_task import crop_batches
 from mien.lab.train.shape_crops import Bend, shaken
@@ -121,7 +122,7 @@ class ShapeTask:
         batch, half, seed, workers: as the schedule has them; `batch` counts groups.
     """
 
-    net: nn.Module
+    net: ShapeReader
     reference: Float32
     spec: ShapeSpec
     sets: Sequence[tuple[ShapeSet, float]]
@@ -145,10 +146,11 @@ class ShapeTask:
         groups, faces = batch.pairs.shape[:2]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             found = self.net(batch.pairs.flatten(0, 1), batch.features.flatten(0, 1))
-        stranger, familiar, own = (x.float().view(groups, faces, -1) for x in found)
+            rests = torch.arange(groups).repeat_interleave(faces) * faces
+            beside = self.net.known(found, found.own[rests], found.looks[rests])
         how = self.spec.strength, self.spec.squared
-        known = shape_loss((familiar - own[:, :1])[:, 1:], batch.moved[:, 1:], *how)
-        unknown = shape_loss(stranger, batch.plain, *how)
+        known = shape_loss(beside.float().view(groups, faces, -1)[:, 1:], batch.moved[:, 1:], *how)
+        unknown = shape_loss(found.stranger.float().view(groups, faces, -1), batch.plain, *how)
         parts = {"known": float(known.detach()), "unknown": float(unknown.detach())}
         return known + self.spec.stranger * unknown, parts
 
@@ -176,7 +178,7 @@ def shape_loss(logits: Tensor, weights: Tensor, strength: float, squared: float 
     return out
 
 
-def answers(net: nn.Module, faces: ShapeSet, reference: Float32, *, half: bool) -> tuple[Float32, Float32, Float32]:
+def answers(net: ShapeReader, faces: ShapeSet, reference: Float32, *, half: bool) -> tuple[Float32, Float32, Float32]:
     """(N, 52) truth, and weights with the resting face known and unknown, of a whole set but its resting faces."""
     truth, beside, unknown = [], [], []
     rows, columns = slice(MARGIN, MARGIN + HEIGHT), slice(MARGIN, MARGIN + WIDTH)
@@ -188,10 +190,11 @@ def answers(net: nn.Module, faces: ShapeSet, reference: Float32, *, half: bool) 
         front = resting[known].mean(axis=0) if known.any() else resting[0]
         points = torch.from_numpy(both_features(fronts[group], front, turns[group], reference))
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            stranger, familiar, own = (x.float() for x in net(pairs, points))
-        rest = own[:AT_REST].mean(dim=0)
-        beside.append(torch.sigmoid(familiar - rest)[AT_REST:].numpy())
-        unknown.append(torch.sigmoid(stranger)[AT_REST:].numpy())
+            found = net(pairs, points)
+            own, looks = (x[:AT_REST].mean(dim=0).expand_as(x) for x in (found.own, found.looks))
+            logits = net.known(found, own, looks)
+        beside.append(torch.sigmoid(logits.float())[AT_REST:].numpy())
+        unknown.append(torch.sigmoid(found.stranger.float())[AT_REST:].numpy())
         truth.append(faces.moved[group, AT_REST:])
     return np.concatenate(truth), np.concatenate(beside), np.concatenate(unknown)
 

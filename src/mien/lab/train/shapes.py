@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,13 @@ from mien.lab.train.recipe import LANDMARK_KEYS, settings
 from mien.lab.train.shape_growth import deepened
 from mien.lab.train.shape_set import ShapeSet
 from mien.lab.train.shape_task import SHAKEN, ShapeSpec, ShapeTask
+from mien.lab.train.warm_start import Inputs, warm_start
+from mien.runtime.store import MODEL_FILE
 
 log = logging.getLogger(__name__)
+
+_BATCHES = 6
+"""That the running statistics of a shipped model are taken from."""
 
 
 def make_task(recipe: Mapping[str, Any], places: Mapping[str, str], schedule: Schedule, workers: int) -> ShapeTask:
@@ -66,20 +72,30 @@ def mean_face() -> Float32:
         solver.close()
 
 
-def begin_with(task: ShapeTask, start: Path) -> None:
-    """Weights of another run, or of dlib's face recognition network, instead of random ones.
+def begin_with(task: ShapeTask, start: Path, spec: ShapeReaderSpec) -> None:
+    """Weights of another run, a shipped model, or of dlib's face recognition network, instead of random ones.
+
+    Args:
+        task: its network is changed.
+        start: a checkpoint, a model folder, or dlib's file (.dat).
+        spec: of a model folder's network, which does not say it itself.
 
     Raises:
         ModelError: it cannot be read, or does not fit.
     """
     net = task.net
-    assert isinstance(net, ShapeReader)
     if start.suffix == ".dat":
-        some = [batch.pairs.flatten(0, 2) for batch, _ in zip(task.batches(0), range(4), strict=False)]
-        begin_with_dlib(net.trunk(), start, some)
+        crops = [batch.pairs.flatten(0, 2) for batch in islice(task.batches(0), _BATCHES)]
+        begin_with_dlib(net.trunk(), start, crops)
         return
-    state = read_checkpoint(start)
-    lacking = deepened(net, state["net"], settings(ShapeReaderSpec, state["facts"].get("model", {})).blocks)
+    if start.is_dir():
+        batches = islice(task.batches(0), _BATCHES)
+        some: list[Inputs] = [(b.pairs.flatten(0, 1), b.features.flatten(0, 1)) for b in batches]
+        state, blocks = warm_start(ShapeReader(spec), start / MODEL_FILE, some).state_dict(), spec.blocks
+    else:
+        kept = read_checkpoint(start)
+        state, blocks = kept["net"], settings(ShapeReaderSpec, kept["facts"].get("model", {})).blocks
+    lacking = deepened(net, state, blocks)
     log.info("began with %s; new: %s", start, ", ".join(lacking) or "nothing")
 
 
@@ -89,15 +105,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="begin with the weights of another run's checkpoint, where they fit, or of dlib's network (.dat)",
+        help="begin with the weights of another run's checkpoint or of a model folder, where they fit, or of dlib's "
+        "network (.dat)",
     )
     options = parser.parse_args(arguments)
-    order = order_of(options, LANDMARK_KEYS, named_places)
+    order = order_of(options, {*LANDMARK_KEYS, "started"}, named_places)
     recipe, schedule = order.recipe, order.schedule
     task = make_task(recipe, order.places, schedule, options.workers)
     facts = {"model": dict(recipe.get("model", {})), "task": dict(recipe.get("task", {}))}
     if options.start is not None and not (options.out / LAST).is_file():
-        begin_with(task, options.start)
+        begin_with(task, options.start, settings(ShapeReaderSpec, recipe.get("started", recipe.get("model", {}))))
     run = Run(task, schedule, options.out, facts)
     if run.resume():
         log.info("going on at step %d", run.step)

@@ -7,7 +7,8 @@ statistics are those of real batches, so that training does not begin with a jum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +24,21 @@ from mien.errors import ModelError
 _FIELDS = {
     "Conv": ("weight", "bias"),
     "Gemm": ("weight", "bias"),
+    "MatMul": ("weight",),  # a linear layer over more than rows of a table: its bias is added after it
+    "Add": ("bias",),
     "PRelu": ("weight",),
     "BatchNormalization": ("weight", "bias", "running_mean", "running_var"),
 }
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_AGAIN = re.compile(r"_\d+$")
+_LINEAR = ("MatMul", "Add")
 _TINY = 1e-8
 
+Inputs = Tensor | tuple[Tensor, ...]
+"""Of a network: one tensor, or several."""
 
-def warm_start(net: nn.Module, model: Path, batches: Sequence[Tensor]) -> nn.Module:
+
+def warm_start(net: nn.Module, model: Path, batches: Sequence[Inputs]) -> nn.Module:
     """Fill a network with the weights of an exported one.
 
     Args:
@@ -49,7 +57,9 @@ def warm_start(net: nn.Module, model: Path, batches: Sequence[Tensor]) -> nn.Mod
     shifts: dict[nn.Module, Tensor] = {}
     filled: set[nn.Module] = set()
     for path, kind, weights in _weights(model):
-        module = modules.get(path) or modules.get(path.partition(".")[2])
+        module = _called(path, modules)
+        if kind in _LINEAR and not isinstance(module, nn.Linear):
+            continue  # sums of other things
         if module is None:
             raise ModelError(f"{model}: has a part {path}, which the network lacks: another network's weights")
         shift = _fill(module, dict(zip(_FIELDS[kind], weights, strict=False)), f"{model}: {path}")
@@ -74,8 +84,12 @@ def _weights(path: Path) -> list[tuple[str, str, tuple[AnyArray, ...]]]:
         if node.op_type == "Cast" and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]].astype(np.float32)
         elif node.op_type in _FIELDS:
-            found = tuple(values[name] for name in node.input[1:] if name in values)
-            out.append((_module_name(node.name), node.op_type, found))
+            names = node.input if node.op_type in _LINEAR else node.input[1:]
+            found = tuple(values[name] for name in names if name in values)
+            if node.op_type == "MatMul":
+                found = tuple(value.T for value in found)
+            if found or node.op_type not in _LINEAR:
+                out.append((_module_name(node.name), node.op_type, found))
     return out
 
 
@@ -88,6 +102,12 @@ def _module_name(node: str) -> str:
         else:
             parts.append(part)
     return ".".join(parts)
+
+
+def _called(path: str, modules: Mapping[str, nn.Module]) -> nn.Module | None:
+    """The exporter wraps the network in one of its own, and numbers a module that is used again ("answers_1")."""
+    names = (name for p in (path, _AGAIN.sub("", path)) for name in (p, p.partition(".")[2]))
+    return next((modules[name] for name in names if name in modules), None)
 
 
 def _fill(module: nn.Module, found: dict[str, AnyArray], where: str) -> Tensor | None:
@@ -107,7 +127,11 @@ def _fill(module: nn.Module, found: dict[str, AnyArray], where: str) -> Tensor |
     return shift
 
 
-def _followed(net: nn.Module, example: Tensor) -> list[tuple[nn.Module, nn.BatchNorm2d]]:
+def _ran(net: nn.Module, inputs: Inputs) -> None:
+    net(*inputs) if isinstance(inputs, tuple) else net(inputs)
+
+
+def _followed(net: nn.Module, example: Inputs) -> list[tuple[nn.Module, nn.BatchNorm2d]]:
     """Layers and the normalisation that follows each directly."""
     made: dict[int, nn.Module] = {}
     kept: list[Tensor] = []
@@ -124,7 +148,7 @@ def _followed(net: nn.Module, example: Tensor) -> list[tuple[nn.Module, nn.Batch
     hooks = [m.register_forward_hook(note) for m in net.modules() if isinstance(m, (*_NORMS, nn.Conv2d, nn.Conv3d))]
     net.eval()
     with torch.no_grad():
-        net(example)
+        _ran(net, example)
     for hook in hooks:
         hook.remove()
     return pairs
@@ -148,7 +172,7 @@ class _Moments:
         return take
 
 
-def unfold(net: nn.Module, shifts: dict[nn.BatchNorm2d, Tensor], batches: Sequence[Tensor]) -> None:
+def unfold(net: nn.Module, shifts: dict[nn.BatchNorm2d, Tensor], batches: Sequence[Inputs]) -> None:
     """Statistics of real batches, and a scale and shift that undo them.
 
     A folded layer computes w·x + b. A layer that had a bias of its own keeps it, and its normalisation adds nothing.
@@ -170,7 +194,7 @@ def unfold(net: nn.Module, shifts: dict[nn.BatchNorm2d, Tensor], batches: Sequen
             norm.running_var.fill_(1.0 - norm.eps)
         hooks = [norm.register_forward_pre_hook(m.taker()) for norm, m in moments.items()]
         for batch in batches:
-            net(batch)
+            _ran(net, batch)
         for hook in hooks:
             hook.remove()
         for norm, m in moments.items():
