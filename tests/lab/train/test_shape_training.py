@@ -35,8 +35,8 @@ from mien.lab.train.shape_views import MARGIN, Look, crop_size
 from mien.lab.train.shapes import main, mean_face
 
 A = load_schema("arkit52")
-# Not narrower than 8 channels: backwards through narrower convolutions, channels last, PyTorch 2.13 damages its memory on
-# processors with AVX2 alone ("double free or corruption").
+# Not narrower than 8 channels: backwards through narrower convolutions, channels last, PyTorch 2.13 damages its memory
+# on processors with AVX2 alone ("double free or corruption").
 TRY = """
 [model]
 stem = 8
