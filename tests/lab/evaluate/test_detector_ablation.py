@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mien.errors import ConfigError
-from mien.lab.evaluate.detector_ablation import measure, read_study, tables, train
+from mien.lab.evaluate.detector_ablation import joined_with, measure, read_study, train
+from mien.lab.evaluate.detector_ablation_tables import tables
 from mien.lab.evaluate.window_figures import judge, multiply_adds, ranking_precision
 from mien.lab.models.answers import WindowAnswer
 from mien.lab.train.detector_windows import NEGATIVE, PART, POSITIVE, Windows
@@ -136,3 +137,22 @@ def test_a_cascade_needs_one_network_of_each_kind(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="two: name a variant each"):
         read_study(tmp_path / "study.toml")
+
+
+def test_who_asks_for_a_variant_that_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(RECIPE, encoding="utf-8")
+    study = read_study(tmp_path / "study.toml")
+    assert [v.name for v in study.only(["plain"]).variants] == ["plain"]
+    assert len(study.only(["p"]).variants) == len(study.only([]).variants) == 2
+    with pytest.raises(ConfigError, match=r"--only plane: .*classic, p, plain"):
+        study.only(["classic", "plane"])
+
+
+def test_what_is_measured_again_replaces_what_was_and_the_rest_stays() -> None:
+    def row(name: str, seed: int, value: float) -> dict[str, object]:
+        return {"name": name, "seed": seed, "average_precision": value}
+
+    before = {"windows": [row("a", 1, 0.5), row("b", 1, 0.6)], "cascades": [{"title": "whole", "seed": 1}]}
+    found = joined_with(before, {"windows": [row("b", 1, 0.7), row("b", 2, 0.8)], "cascades": []})
+    assert found["windows"] == [row("a", 1, 0.5), row("b", 1, 0.7), row("b", 2, 0.8)]
+    assert found["cascades"] == before["cascades"]

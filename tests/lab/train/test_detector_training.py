@@ -14,10 +14,11 @@ from mien.lab.models.answers import WindowAnswer
 from mien.lab.models.mtcnn import ClassicMtcnn
 from mien.lab.models.ssd import Ssd, SsdSpec
 from mien.lab.train import detect, ssd
-from mien.lab.train.detect import CascadeRun, build, read_network
+from mien.lab.train.detect import CascadeRun, read_windows
 from mien.lab.train.detector_boxes import FOREHEAD, face_boxes
 from mien.lab.train.detector_cutouts import Cutouts
 from mien.lab.train.detector_mining import MiningSpec, candidates_of, mine
+from mien.lab.train.detector_networks import build, read_network
 from mien.lab.train.detector_recipe import read_stages
 from mien.lab.train.detector_scene_faces import Portrait, Sources
 from mien.lab.train.detector_scenes import Scene, make_scene
@@ -201,16 +202,34 @@ SHORT = {
 }
 
 
-def test_stages_train_one_after_another_and_a_finished_one_is_kept(sources: Sources, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
+def placed(sources: Sources, folder: Path) -> Places:
+    """The sources as folders."""
+    photos = folder / "photos"
     photos.mkdir()
     for i, photo in enumerate(sources.photos):
         cv2.imwrite(str(photos / f"{i}.png"), photo)
     faces = sources.cutouts
-    archive = tmp_path / "fer2013.npz"
+    archive = folder / "fer2013.npz"
     np.savez(archive, train_images=faces.images, train_labels=np.zeros(40, np.uint8))
-    np.savez(tmp_path / "cutouts.npz", boxes=faces.boxes_xyxy, five=faces.five_xy)
-    places = Places({"fer2013": archive, "backgrounds": photos}, frozenset({"2"}), tmp_path)
+    np.savez(folder / "cutouts.npz", boxes=faces.boxes_xyxy, five=faces.five_xy)
+    return Places({"fer2013": archive, "backgrounds": photos}, frozenset({"2"}), folder)
+
+
+def test_windows_are_mined_by_shipped_networks_and_nothing_is_trained(sources: Sources, tmp_path: Path) -> None:
+    shipped = [
+        {"name": "p", "slot": "p", "model": {"kind": "immtcnn-p", "widths": [16, 24, 40]}, "shipped": "immtcnn-p"},
+        {"name": "r", "slot": "r", "model": {"kind": "immtcnn-r"}, "shipped": "immtcnn-r"},
+    ]
+    stages = read_stages({"stage": [{**SHORT, **stage, "kept": True} for stage in shipped]})
+    CascadeRun(stages, tmp_path, placed(sources, tmp_path)).mine()
+    sides = {name: read_windows(tmp_path / name / "windows.npz").crops.shape[1] for name in ("p", "r")}
+    assert sides == {"p": 12, "r": 24}
+    assert len(read_windows(tmp_path / "r" / "held_out.npz")) > 0
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+def test_stages_train_one_after_another_and_a_finished_one_is_kept(sources: Sources, tmp_path: Path) -> None:
+    places = placed(sources, tmp_path)
     stages = read_stages({"stage": [{**SHORT, **stage} for stage in RECIPE["stage"]]})
     CascadeRun(stages, tmp_path, places).train()
     net = read_network(tmp_path / "o2" / "best.pt")

@@ -12,7 +12,7 @@ from mien.action_units.face_crop import HALF, HEIGHT  # noqa: E402
 from mien.action_units.features import FEATURES  # noqa: E402
 from mien.errors import ModelError  # noqa: E402
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec  # noqa: E402
-from mien.lab.train.detect import build  # noqa: E402
+from mien.lab.train.detector_networks import build  # noqa: E402
 from mien.lab.train.shape_export import Mixture, export_reader  # noqa: E402
 from mien.lab.train.warm_start import warm_start  # noqa: E402
 from mien.runtime.card import TrainingCard  # noqa: E402

@@ -22,10 +22,12 @@ import cv2
 import torch
 
 from mien.errors import ConfigError
-from mien.lab.evaluate.detect import PRECISION, evaluate, figures
+from mien.lab.evaluate.detect import evaluate, figures
 from mien.lab.evaluate.detect_finders import run_finder
+from mien.lab.evaluate.detector_ablation_tables import LIMITS, tables
 from mien.lab.evaluate.window_figures import cost, judge
-from mien.lab.train.detect import HELD_OUT, WINDOWS, build, read_network, read_windows
+from mien.lab.train.detect import HELD_OUT, WINDOWS, read_windows
+from mien.lab.train.detector_networks import build, read_network
 from mien.lab.train.detector_recipe import SLOTS
 from mien.lab.train.detector_task import WindowSpec, WindowTask
 from mien.lab.train.detector_windows import Windows
@@ -33,9 +35,6 @@ from mien.lab.train.loop import BEST, Run, Schedule
 from mien.lab.train.recipe import read_recipe, settings
 
 log = logging.getLogger(__name__)
-
-_LIMITS = (0.5, 0.15, 0.5)
-"""Least probabilities after P-, R- and O-Net; the last one for recall and precision, AP takes the whole curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,15 @@ class Study:
     tasks: Mapping[str, WindowSpec]
 
     def only(self, names: Sequence[str]) -> Study:
-        """The variants of these names or slots; none named = all."""
+        """The variants of these names or slots; none named = all.
+
+        Raises:
+            ConfigError: there is no such variant or slot.
+        """
+        known = {v.name for v in self.variants} | {v.slot for v in self.variants}
+        if unknown := [n for n in names if n not in known]:
+            every = ", ".join(sorted(known))
+            raise ConfigError(f"--only {unknown[0]}: there is no such variant or slot; there are: {every}")
         kept = tuple(v for v in self.variants if not names or v.name in names or v.slot in names)
         return replace(self, variants=kept)
 
@@ -167,58 +174,22 @@ def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[st
     return {"windows": rows, "cascades": wholes}
 
 
+def joined_with(before: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured before, and now: a variant or cascade that was measured again counts with its new figures."""
+    keys = {"windows": ("name", "seed"), "cascades": ("title", "seed")}
+    out = {}
+    for table, key in keys.items():
+        rows = {tuple(r[k] for k in key): r for r in (*before.get(table, ()), *found[table])}
+        out[table] = list(rows.values())
+    return out
+
+
 def _looked(place: Path, whole: Whole, data: str) -> dict[str, Any]:
-    finder = run_finder(place, whole.stages, {"thresholds": _LIMITS})
+    finder = run_finder(place, whole.stages, {"thresholds": LIMITS})
     try:
         return figures(evaluate(finder, data))
     finally:
         finder.close()
-
-
-def tables(found: Mapping[str, Any]) -> str:
-    """Markdown: a table per slot, and one of the cascades; of several seeds every one's figure."""
-    out = [_slot_table(slot, own) for slot in SLOTS if (own := [r for r in found["windows"] if r["slot"] == slot])]
-    if found["cascades"]:
-        out.append(_cascade_table(found["cascades"]))
-    return "\n\n".join(out)
-
-
-def _slot_table(slot: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    head = [f"{slot.upper()}-Net", "parameters", "M multiply-adds a window", "ms", "AP"]
-    head += ["missed at 1 in 1,000 false, %"]
-    head += ["box error, %", *(["points' error, %"] if slot == "o" else [])]
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for own in _grouped(rows, "name"):
-        cells = [own[0]["title"], f"{own[0]['parameters']:,}", f"{own[0]['macs'] / 1e6:.2f}"]
-        cells += [f"{min(r['ms'] for r in own):.2f}", _each(own, "average_precision", 1, 3)]
-        cells += [_each(own, "missed", 100, 1), _each(own, "box_error", 100, 2)]
-        cells += [_each(own, "points_error", 100, 2)] if slot == "o" else []
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _cascade_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    head = [
-        "cascade",
-        "AP",
-        f"best recall at precision ≥ {PRECISION:g}",
-        f"recall at {_LIMITS[-1]:g}",
-        "precision there",
-    ]
-    lines = [f"| {' | '.join([*head, 'ms a picture'])} |", "|" + "---|" * (1 + len(head))]
-    for own in _grouped([{**r, "most": r["best"]["recall"]} for r in rows], "title"):
-        cells = [own[0]["title"], *(_each(own, k, 1, 3) for k in ("average_precision", "most", "recall", "precision"))]
-        lines.append(f"| {' | '.join(cells)} | {min(r['ms_per_picture'] for r in own):.0f} |")
-    return "\n".join(lines)
-
-
-def _grouped(rows: Sequence[Mapping[str, Any]], key: str) -> list[list[Mapping[str, Any]]]:
-    return [[r for r in rows if r[key] == value] for value in dict.fromkeys(r[key] for r in rows)]
-
-
-def _each(rows: Sequence[Mapping[str, Any]], key: str, times: float, digits: int) -> str:
-    values = [r.get(key, math.nan) for r in rows]
-    return " / ".join(f"{times * v:.{digits}f}" if math.isfinite(v) else "–" for v in values)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -240,8 +211,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.action == "train":
         train(study, options.windows, options.out, options.seed)
         return
-    found = measure(study, options.windows, options.out, options.data)
-    (options.out / "ablation.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    file = options.out / "ablation.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if options.only and file.is_file() else {}
+    found = joined_with(before, measure(study, options.windows, options.out, options.data))
+    file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     log.info("\n%s", tables(found))
 
 

@@ -3,7 +3,8 @@
     python -m mien.lab.train.detect --config recipes/detector-immtcnn.toml --out RUN --set fer2013=FILE \\
         --set sfhq=FOLDER --set drawn=FOLDER --set backgrounds=FOLDER
 
-The same command goes on where the run stopped; a finished stage is not trained again.
+The same command goes on where the run stopped; a finished stage is not trained again. With --mine the windows of every
+stage are made, by the networks before it, and nothing is trained: for `evaluate.detector_ablation`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,9 @@ from torch import nn
 
 from mien.detect.cascade_geometry import normalised
 from mien.errors import ConfigError, RequestError
-from mien.lab.models.blocks.parallel import ParallelSpec
-from mien.lab.models.cascade import OutputNet, OutputSpec, ProposalNet, ProposalSpec, RefineNet, RefineSpec
-from mien.lab.models.mtcnn import ClassicMtcnn
-from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.detector_faces import read_faces
 from mien.lab.train.detector_mining import MiningSpec, mine_all
+from mien.lab.train.detector_networks import build, read_network
 from mien.lab.train.detector_recipe import SLOTS, Stage, read_stages
 from mien.lab.train.detector_scene_faces import Sources
 from mien.lab.train.detector_scenes import make_scene
@@ -43,33 +41,6 @@ log = logging.getLogger(__name__)
 
 WINDOWS, HELD_OUT = "windows.npz", "held_out.npz"
 _HELD_OUT_FIRST = 10_000_000
-
-
-def build(table: Mapping[str, Any]) -> nn.Module:
-    """A network as a stage's `model` says: `kind`, and any field of its spec.
-
-    Raises:
-        ConfigError: unknown kind or field.
-    """
-    options = dict(table)
-    kind = str(options.pop("kind", ""))
-    if kind in ("mtcnn-p", "mtcnn-r", "mtcnn-o"):
-        settings(_Nothing, options)
-        return ClassicMtcnn(kind[-1])  # type: ignore[arg-type]
-    if kind == "immtcnn-p":
-        return ProposalNet(settings(ProposalSpec, options))
-    if kind == "immtcnn-r":
-        return RefineNet(settings(RefineSpec, options))
-    if kind == "immtcnn-o":
-        parallel = options.pop("parallel", {})
-        found = None if parallel is False else settings(ParallelSpec, parallel)
-        return OutputNet(settings(OutputSpec, {**options, "parallel": found}))
-    raise ConfigError(f"model kind {kind!r}: choose one of mtcnn-p, -r, -o, immtcnn-p, -r, -o")
-
-
-@dataclass(frozen=True, slots=True)
-class _Nothing:
-    """The classic networks have no settings."""
 
 
 class CascadeRun:
@@ -88,6 +59,15 @@ class CascadeRun:
             if not self._one(stage, self.stages[:at]):
                 return
             finished.write_text("the stage was trained to its end\n", encoding="utf-8")
+
+    def mine(self) -> None:
+        """The windows of all stages; what a stage's networks before it are must be trained, or shipped."""
+        for at, stage in enumerate(self.stages):
+            (self.out / stage.name).mkdir(parents=True, exist_ok=True)
+            newest = {s.slot: s for s in self.stages[:at]}
+            nets = [trained(self.out, newest[slot]) for slot in "pro"[: "pro".index(stage.slot)]]
+            for split in ("train", "val"):
+                log.info("%s, %s: %s", stage.name, split, _counts(self._windows(stage, nets, split)))
 
     def _one(self, stage: Stage, before: Sequence[Stage]) -> bool:
         """Train a stage; False if it was stopped before its end."""
@@ -180,18 +160,6 @@ def shipped(stage: Stage, windows: Windows | None = None) -> nn.Module:
     return warm_start(build(stage.model), model_folder(str(stage.shipped)) / MODEL_FILE, batches).eval()
 
 
-def read_network(path: Path) -> nn.Module:
-    """A network from its checkpoint, ready to be asked.
-
-    Raises:
-        ModelError: it cannot be read.
-    """
-    state = read_checkpoint(path)
-    net = build(state["facts"]["model"])
-    net.load_state_dict(state["net"])
-    return net.eval()
-
-
 def _latest(before: Sequence[Stage], stage: Stage) -> list[Stage]:
     """The newest stage of every slot that mines for this one; itself = the model that it begins with."""
     newest = {s.slot: s for s in before}
@@ -233,6 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[], metavar="WORD=PLACE", dest="places")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--mine", action="store_true", help="make the windows of every stage, and train nothing")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
@@ -240,7 +209,8 @@ def main(arguments: list[str] | None = None) -> None:
     recipe = read_recipe(options.config, CASCADE_KEYS)
     held_out = frozenset(recipe.get("held_out", ()))
     folders = {k: Path(v) for k, v in places_of(options.places, WORDS).items()}
-    CascadeRun(read_stages(recipe), options.out, Places(folders, held_out, options.out)).train()
+    run = CascadeRun(read_stages(recipe), options.out, Places(folders, held_out, options.out))
+    run.mine() if options.mine else run.train()
 
 
 if __name__ == "__main__":

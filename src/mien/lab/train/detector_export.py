@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mien.errors import RequestError
 from mien.lab.export import export
 from mien.lab.models.answers import WindowAnswer
-from mien.lab.train.detect import read_network
+from mien.lab.train.detector_networks import read_network
 from mien.lab.train.detector_recipe import SLOTS
 from mien.lab.train.loop import BEST
 from mien.runtime.card import CardFacts, DataCard, InputCard, ModelCard, OutputCard, Score, TrainingCard
