@@ -120,3 +120,22 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "2 of 52 shapes" in text
     assert "eyeBlinkLeft ← eyeBlink_L" in text
     assert json.loads("{" + table)["present"] == 2
+
+
+def test_a_character_that_is_cut_off_is_listed_and_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mien.avatar.builtin import builtin_character
+    from mien.avatar.glb import write_character
+
+    buffer = io.BytesIO()
+    write_character(buffer, builtin_character())
+    cut = tmp_path / "cut.glb"
+    cut.write_bytes(buffer.getvalue()[: len(buffer.getvalue()) * 2 // 3])
+    monkeypatch.setattr(sys, "argv", ["mien", "avatar", "check", str(cut)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code
+    told = capsys.readouterr()
+    assert "52 of 52 shapes" in told.out
+    assert "the file is cut off" in told.err

@@ -36,6 +36,7 @@ def check(
 ) -> None:
     """Say which of the 52 ARKit shapes FILE has, under which names, and what can stand in for the others."""
     from mien.avatar.check import check_rig
+    from mien.avatar.gltf_arrays import GltfArrays
 
     for path in (sheet, profile):
         _free(path, file, overwrite)
@@ -58,9 +59,11 @@ def check(
             "unused": [storable(n) for n in report.unused],
         }
         typer.echo(json.dumps(table, indent=2))
-        return
-    for line in _lines(report):
-        typer.echo(storable(line))
+    else:
+        for line in _lines(report):
+            typer.echo(storable(line))
+    if sheet is None:  # names stand in the header; whether everything behind it is there, they do not say
+        GltfArrays(file)
 
 
 def _free(path: Path | None, source: Path, overwrite: bool) -> None:
