@@ -163,7 +163,7 @@ def test_damaged_profiles_are_named(tmp_path: Path) -> None:
     cases = {
         "cannot be read: Exceeds": text.replace("offset = ", f"offset = {'9' * 5000} # ", 1),
         "cannot be read": "format = ",
-        "is of format 7": text.replace("format = 4", "format = 7"),
+        "is of format 7": text.replace("format = 3", "format = 7"),
         "model is missing": text.replace("model = ", "# model = "),
         "no shape jawOpn": text.replace("[shapes.jawOpen]", "[shapes.jawOpn]"),
         "gain is missing": text.replace("gain = ", "# gain = ", 1),

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from mien.action_units.exclusive import PAIRS
 from mien.action_units.features import features, front_view
@@ -32,7 +31,7 @@ from mien.lab.train.shape_export import Mixture, export_reader
 from mien.runtime.card import TrainingCard
 
 W, A = load_schema("wflw98"), load_schema("arkit52")
-TINY = ShapeReaderSpec(stem=4, widths=(4, 6, 8), squeezed=4, features=8, hidden=12, points=(8,), compared=5)
+TINY = ShapeReaderSpec(stem=4, widths=(4, 6, 8), squeezed=4, features=8, hidden=12, points=(8,))
 SIZE = 320
 
 
@@ -43,8 +42,6 @@ def written(folder: Path, share: float) -> Path:
     net = ShapeReader(TINY)
     with torch.no_grad():
         net.answers.weight *= 30.0
-        assert net.beside is not None
-        nn.init.normal_(net.beside.layers[-1].weight)  # type: ignore[arg-type]
     export_reader(net, Mixture(same, same * 0 + 0.9, same, same), folder, 10, TrainingCard(command="none", data=()))
     return folder
 
@@ -207,26 +204,15 @@ def test_a_shut_eye_looks_where_it_looked_also_after_a_resume(
 
 
 def test_at_rest_the_reader_reads_the_familiar_answer() -> None:
-    rest = AtRest(np.zeros((3, 60)))
+    rest = AtRest()
     rng = np.random.default_rng(0)
-    one = Reading(*rng.normal(size=(2, 52)).astype(np.float32), rng.normal(size=60).astype(np.float32))
+    one = Reading(*rng.normal(size=(3, 52)).astype(np.float32))
     np.testing.assert_allclose(one.weights(rest), one.weights(None))
     for k in range(200):
         rest.learn(k * 40_000_000, one.own, np.zeros((98, 2), np.float32), dict.fromkeys(PARTS, 0.0), 1.0)
-    np.testing.assert_allclose(rest.own, np.tile(one.own, (3, 1)), atol=1e-4)
-    wanted = 1 / (1 + np.exp(-one.familiar))
+    np.testing.assert_allclose(rest.own, one.own, atol=1e-4)
+    wanted = 1 / (1 + np.exp(-(one.familiar - one.own)))
     np.testing.assert_allclose(one.weights(rest), wanted, atol=0.02)
-
-
-def test_every_part_of_the_face_remembers_its_own_rest() -> None:
-    """A mouth that talks from the first frame on is not at rest; the brows are."""
-    rest = AtRest(np.zeros((3, 60)))
-    busy = {"brows": 0.0, "eyes": 0.0, "mouth": 9.0}
-    own = np.full(60, 2.0, np.float32)
-    for k in range(100):
-        rest.learn(k * 40_000_000, own, np.zeros((98, 2), np.float32), busy, 1.0)
-    np.testing.assert_allclose(rest.own, [[2.0] * 60, [2.0] * 60, [0.0] * 60], atol=1e-4)
-    assert list(rest.parts_known > 0.5) == [True, True, False]
 
 
 def test_another_network_is_refused() -> None:
@@ -270,7 +256,7 @@ def profile_of(solver: FusedSolver, *, pictures: bool) -> Profile:
     solver_sees = solver.reference[:, :2] / np.ptp(solver.reference[[60, 72], 0])
     half, double = np.full(52, 0.5, np.float32), np.full(52, 2.0, np.float32)
     by = solver.calibrates(pictures=pictures)
-    return Profile(by, solver_sees, half, double, {}, {}, (), np.full((3, 62), 0.3, np.float32) if pictures else None)
+    return Profile(by, solver_sees, half, double, {}, {}, (), np.full(52, 0.3, np.float32) if pictures else None)
 
 
 @pytest.mark.parametrize("pictures", [True, False])
@@ -312,8 +298,6 @@ def test_a_profile_gives_the_pixel_reader_the_face_at_rest(model: Path) -> None:
         assert stranger is not None
         assert familiar is not None
         assert np.nanmax(np.abs(stranger.values - familiar.values)) > 0.02
-        with pytest.raises(ConfigError, match="remembers"):
-            solver.use(replace(flat, own=np.zeros((3, 7))))
         other = replace(flat, model="another-1, shape-pixels-9")
         with pytest.raises(ConfigError, match="calibrate again"):
             solver.use(other)

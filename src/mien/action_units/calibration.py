@@ -104,7 +104,7 @@ def fit(
         facts: stored in the profile.
         guide: the steps that were followed from the first frame on; None = any clip.
         pictures: whether frames came with pictures.
-        own: of `LandmarkSolver.at_rest` after the last frame; None or NaN = the pixel reader met no face at rest.
+        own: (52,) of `LandmarkSolver.at_rest` after the last frame; None or NaN = the pixel reader met no face at rest.
 
     Raises:
         RequestError: too few frames with a face, or the face was never seen whole.

@@ -25,7 +25,6 @@ from mien.core.arrays import Float32, UInt8
 from mien.core.measures import Gaze
 from mien.core.record import Face, FrameRecord
 from mien.core.schema import load_schema
-from mien.errors import ConfigError
 
 _BLINKS = [load_schema("arkit52").index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 _DOUBT = 0.5
@@ -78,13 +77,7 @@ class FusedSolver(LandmarkSolver):
     def use(self, profile: Profile, name: str = "profile") -> None:
         """See `LandmarkSolver.use`; the pixel reader's face at rest is the profile's from now on, too."""
         super().use(profile, name)
-        own = profile.own
-        if own is not None and own.shape[1] != self._reader.remembered:
-            raise ConfigError(
-                f"{name}: the pixels' face at rest has {own.shape[1]} numbers, {self._reader.model_id} remembers "
-                f"{self._reader.remembered}: calibrate again"
-            )
-        self._rested = None if own is None else AtRest.settled(own)
+        self._rested = None if profile.own is None else AtRest.settled(profile.own)
 
     @property
     def reliability(self) -> Float32:
@@ -96,12 +89,11 @@ class FusedSolver(LandmarkSolver):
         return ", ".join(self.models) if pictures else super().calibrates()
 
     def at_rest(self, track_id: int | None) -> Float32 | None:
-        """(parts, N) what the pixel reader remembers of a person's face at rest, NaN while a part is not known yet;
-        None if it was never seen."""
+        """(52,) logits of a person's face at rest, NaN where it is not known yet; None if it was never seen."""
         rest = None if track_id is None else self._rests.get(track_id)
         if rest is None:
             return None
-        return np.where(rest.parts_known[:, None] > 0, rest.own, np.nan).astype(np.float32)
+        return np.where(rest.known > 0, rest.own, np.nan).astype(np.float32)
 
     @property
     def caution(self) -> str:
@@ -154,10 +146,10 @@ class FusedSolver(LandmarkSolver):
         landmarks, pose = seen.face.landmarks, seen.face.head_pose
         if self._image is None or landmarks is None or pose is None:
             return weights, sure
-        rest = self._rest_of(seen.face.track_id)
-        reading = self._reader.read(self._image, seen.xy, seen.turn, self._reference, seen.rows, rest)
+        reading = self._reader.read(self._image, seen.xy, seen.turn, self._reference, seen.rows)
         if reading is None:
             return weights, sure
+        rest = self._rest_of(seen.face.track_id)
         found = reading.weights(rest)
         known = np.zeros(len(found), np.float32) if rest is None else rest.known
         if rest is not None and rest is not self._rested:
@@ -194,4 +186,4 @@ class FusedSolver(LandmarkSolver):
             return self._rested
         if track_id is None or not self.options.learn_neutral:
             return None
-        return self._rests.setdefault(track_id, AtRest(self._reader.nobody(), self.options.neutral_horizon_s))
+        return self._rests.setdefault(track_id, AtRest(self.options.neutral_horizon_s))

@@ -117,7 +117,7 @@ class LandmarkSolver(StageBase):
         return self._model.id
 
     def at_rest(self, track_id: int | None) -> Float32 | None:
-        """What the pixel reader remembers of a person's face at rest, for a profile; here there is no such reader."""
+        """(52,) logits of a person's face at rest in the pixel reader, for a profile; here there is no such reader."""
         return None
 
     @property

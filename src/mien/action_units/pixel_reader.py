@@ -1,8 +1,7 @@
 """The pixel reader: weights of all 52 shapes from the aligned crop of a face, beside the same face at rest.
 
-The network (`mien.lab.models.shape_reader`) says what it would remember of a face: 52 logits, and looks. The running
-mean of that over calm frames is the face at rest, which it is given again with the next picture. What is calm is judged
-by the landmarks, as for the solver's own neutral, part by part: there is a mean for each part of the face.
+The network (`mien.lab.models.shape_reader`) gives three answers of 52 logits; the face at rest is kept as the running
+mean of one of them over calm frames. What is calm is judged by the landmarks, as for the solver's own neutral.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from mien.runtime.store import open_model
 SHAPES = 52
 _OUTPUTS = ("stranger", "familiar", "own", "share", "reliability")
 _PART = np.array([list(PARTS).index(p) for p in part_of_shape()])
-_MOST = 4096
-"""Numbers that a reader may remember of a face."""
 
 
 @dataclass(slots=True)
@@ -33,11 +30,11 @@ class AtRest:
 
     Attributes:
         horizon_s: how long the mean remembers calm time.
-        own: (parts, N) what the reader remembers, of `PARTS` each its own mean; starts as zeros.
+        own: (52,) logits.
     """
 
-    own: Float64
     horizon_s: float = 20.0
+    own: Float64 = field(default_factory=lambda: np.zeros(SHAPES))
     _calm: Neutral = field(default_factory=Neutral)
 
     def __post_init__(self) -> None:
@@ -45,37 +42,26 @@ class AtRest:
 
     @classmethod
     def settled(cls, own: Float32) -> AtRest:
-        """A face at rest that is known for good: (parts, N) of a profile."""
+        """A face at rest that is known for good: (52,) logits of a profile."""
         return cls(own=own.astype(np.float64), _calm=Neutral.settled(np.zeros((98, 2), np.float32)))
 
     @property
     def known(self) -> Float32:
         """(52,) 0 = nothing known … 1 = settled, by the part of the face that a shape belongs to."""
-        known: Float32 = self.parts_known[_PART]
+        known: Float32 = np.array([self._calm.known(p) for p in PARTS], dtype=np.float32)[_PART]
         return known
-
-    @property
-    def parts_known(self) -> Float32:
-        """(parts,) the same of the parts themselves."""
-        return np.array([self._calm.known(p) for p in PARTS], dtype=np.float32)
 
     def learn(self, t_ns: int, own: Float32, front: Float32, active: Mapping[str, float], trust: float) -> None:
         """See a frame; arguments as of `Neutral.learn`."""
         if self._calm.saw(t_ns):
             return
         shares = self._calm.learn(t_ns, front, active, trust)
-        self.own += np.array([[shares[p]] for p in PARTS]) * (own - self.own)
+        self.own += np.array([shares[p] for p in PARTS])[_PART] * (own - self.own)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What the network says of one crop.
-
-    Attributes:
-        stranger: (52,) logits, schema "arkit52", of a face of which nothing is known.
-        familiar: (52,) logits beside the face at rest that the network was given.
-        own: (N,) what it would remember of this face, were it at rest.
-    """
+    """What the network says of one crop: (52,) logits each, schema "arkit52"."""
 
     stranger: Float32
     familiar: Float32
@@ -87,7 +73,9 @@ class Reading:
         if rest is None:
             return strange
         known = rest.known
-        return np.asarray((1 - known) * strange + known * _sigmoid(self.familiar), np.float32)
+        return np.asarray(
+            (1 - known) * strange + known * _sigmoid(self.familiar - rest.own.astype(np.float32)), np.float32
+        )
 
 
 class PixelReader:
@@ -100,7 +88,6 @@ class PixelReader:
     Attributes:
         share: (52,) 0–1: how much of each shape's weight comes from the pixels.
         reliability: (52,) correlation of each shape, both readers together, on people not trained on; 0 = not measured.
-        remembered: N, numbers that it remembers of each part of a face at rest.
 
     Raises:
         ModelError: the model is missing, damaged, or no such network.
@@ -111,18 +98,14 @@ class PixelReader:
         card = self._model.card
         shape = (2, 3, HEIGHT, HALF)
         told = {i.name: i.shape for i in card.inputs}
-        rest = told.get("rest", ())
-        right = {"image": shape, "features": (2, FEATURES), "rest": rest}
-        sized = len(rest) == 2 and rest[0] == len(PARTS) and 0 < int(rest[1] or 0) <= _MOST
-        if told != right or not sized or not set(_OUTPUTS) <= {o.name for o in card.outputs}:
+        if told != {"image": shape, "features": (2, FEATURES)} or not set(_OUTPUTS) <= {o.name for o in card.outputs}:
             self._model.close()
             raise ModelError(
-                f"{model}: is no pixel reader of shapes: expected the inputs image {shape}, features (2, {FEATURES}) "
-                f"and rest ({len(PARTS)}, N), and the outputs {', '.join(_OUTPUTS)}; choose another model"
+                f"{model}: is no pixel reader of shapes: expected the inputs image {shape} and features "
+                f"(2, {FEATURES}), and the outputs {', '.join(_OUTPUTS)}; choose another model"
             )
-        self.remembered = int(rest[1] or 0)
         nothing = {"image": np.zeros(shape, np.float32), "features": np.zeros((2, FEATURES), np.float32)}
-        constants = self._model.run(nothing | {"rest": self.nobody().astype(np.float32)})
+        constants = self._model.run(nothing)
         self.share: Float32 = constants["share"].astype(np.float32)
         self.reliability: Float32 = constants["reliability"].astype(np.float32)
 
@@ -131,32 +114,18 @@ class PixelReader:
         """Name and version of the network."""
         return self._model.id
 
-    def nobody(self) -> Float64:
-        """(parts, N) zeros: what is remembered of a face that was never seen at rest."""
-        return np.zeros((len(PARTS), self.remembered))
-
-    def read(
-        self,
-        image: UInt8,
-        xy: Float32,
-        turn: Float64,
-        reference: Float32,
-        rows: Float32,
-        rest: AtRest | None = None,
-    ) -> Reading | None:
+    def read(self, image: UInt8, xy: Float32, turn: Float64, reference: Float32, rows: Float32) -> Reading | None:
         """What pixels and landmarks of a face say together; None = the crop cannot be placed.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             xy, turn, reference: see `face_crop`.
             rows: (2, FEATURES) of `features.features`: without and with the face at rest; twice without if unknown.
-            rest: of this person; None = nothing known.
         """
         crop = face_crop(xy, turn, reference)
         if crop is None:
             return None
-        own = (self.nobody() if rest is None else rest.own).astype(np.float32)
-        found = self._model.run({"image": halves(cut(in_light(image), crop)), "features": rows, "rest": own})
+        found = self._model.run({"image": halves(cut(in_light(image), crop)), "features": rows})
         return Reading(*(np.asarray(found[name], dtype=np.float32).ravel() for name in _OUTPUTS[:3]))
 
     def close(self) -> None:

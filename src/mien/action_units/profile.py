@@ -17,17 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from mien.action_units.neutral import PARTS
 from mien.action_units.visibility import looked_aside
 from mien.core.arrays import Float32, as_float32
 from mien.core.schema import load_schema
 from mien.errors import ConfigError, SinkError
 
-FORMAT = 4
+FORMAT = 3
 MAX_BYTES = 200_000
 MAX_OFFSET, MAX_GAIN, MAX_SHARE = 0.5, 4.0, 0.6
 MAX_LOOK_DEG = 15.0
-_LARGEST = 100.0
+_LARGEST_LOGIT = 100.0
 _POINTS = 98
 EYES = ("left", "right")
 
@@ -59,8 +58,7 @@ class Profile:
         seen: shape → (rest, reach) as read without the profile; shapes that were not exercised are missing.
         leaks: of the gestures that were done plainly enough to learn from.
         looks_deg: (2, 2) float32 yaw and pitch that the left and the right eye read when they look into the camera.
-        own: (parts, N) float32 what the pixel reader remembers of the face at rest (`PixelReader`), of every part of
-            `neutral.PARTS`; None = there is none.
+        own: (52,) float32 logits of the face at rest in the pixel reader (`PixelReader`); None = there is none.
     """
 
     model: str
@@ -99,9 +97,9 @@ class Profile:
             "looks_deg": looks,
         }
         if self.own is not None:
-            own = values["own"] = as_float32(self.own, (len(PARTS), None), "Profile.own")
-            if not (np.abs(own) <= _LARGEST).all():
-                raise ValueError("Profile.own: holds no face at rest")
+            own = values["own"] = as_float32(self.own, (n,), "Profile.own")
+            if not (np.abs(own) <= _LARGEST_LOGIT).all():
+                raise ValueError("Profile.own: holds no logits of a face at rest")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -178,7 +176,7 @@ def _profile(table: Mapping[str, Any]) -> Profile:
         Leak(str(row["gesture"]), tuple(row["of"]), {k: float(v) for k, v in row["into"].items()})
         for row in table.get("leaks", ())
     )
-    own = np.array([table["pixels"][part] for part in PARTS], dtype=np.float32) if "pixels" in table else None
+    own = np.array(table["pixels"]["at_rest"], dtype=np.float32) if "pixels" in table else None
     looks = np.array([table["looks"][eye] for eye in EYES], dtype=np.float32)
     return Profile(str(table["model"]), neutral, offset, gain, dict(table["facts"]), seen, leaks, own, looks)
 
@@ -214,9 +212,7 @@ def write_profile(profile: Profile, path: Path) -> None:
         lines += [f"of = [{', '.join(_quoted(name) for name in leak.of)}]", "[leaks.into]"]
         lines += [f"{name} = {share:.3f}" for name, share in leak.into.items()]
     if profile.own is not None:
-        lines += ["", "[pixels]"]
-        for part, row in zip(PARTS, profile.own.tolist(), strict=True):
-            lines.append(f"{part} = [{', '.join(f'{v:.4f}' for v in row)}]")
+        lines += ["", "[pixels]", f"at_rest = [{', '.join(f'{v:.4f}' for v in profile.own.tolist())}]"]
     points = ",\n".join(f"    [{x:.5f}, {y:.5f}]" for x, y in profile.neutral.tolist())
     lines += ["", "[neutral]", f"xy = [\n{points},\n]", ""]
     try:

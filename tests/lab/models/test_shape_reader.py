@@ -28,31 +28,10 @@ def test_a_mirrored_face_gives_the_mirrored_answer() -> None:
     with torch.inference_mode():
         straight = net(pairs, points)
         mirrored = net(pairs.flip(1), points[..., torch.from_numpy(order)] * torch.from_numpy(signs))
-    for a, b in zip(straight[:3], mirrored[:3], strict=True):
+    for a, b in zip(straight, mirrored, strict=True):
         assert a.shape == (3, 52)
         torch.testing.assert_close(a, b[:, mirror])
         assert float(a.std()) > 0
-    assert straight.looks.shape == (3, 2, 0)
-
-
-def test_a_reader_that_compares_begins_as_one_that_does_not_and_stays_symmetric() -> None:
-    torch.manual_seed(4)
-    net = ShapeReader(replace(TINY, compared=5)).eval()
-    pairs, points = torch.randn(3, 2, 3, HEIGHT, HALF), 0.05 * torch.randn(3, 2, FEATURES)
-    mirror = torch.tensor(load_schema("arkit52").mirror.copy())
-    assert net.beside is not None
-    with torch.inference_mode():
-        now = net(pairs, points)
-        own, looks = now.own[[0]].expand(3, -1), now.looks[[0]].expand(3, -1, -1)
-        torch.testing.assert_close(net.known(now, own, looks), now.familiar - own)
-        torch.nn.init.normal_(net.beside.layers[-1].weight)  # type: ignore[arg-type]
-        known = net.known(now, own, looks)
-        assert float((known - (now.familiar - own)).abs().max()) > 1e-2
-        assert float((known - net.known(now, own, looks + 1.0)).abs().max()) > 1e-2
-        order, signs = mirror_features()
-        other = net(pairs.flip(1), points[..., torch.from_numpy(order)] * torch.from_numpy(signs))
-        turned = net.known(other, own[:, mirror], looks.flip(1))
-    torch.testing.assert_close(turned[:, mirror], known)
 
 
 def test_both_halves_count() -> None:
@@ -64,7 +43,7 @@ def test_both_halves_count() -> None:
     changed[0, 1] += 1.0
     with torch.inference_mode():
         a, b = net(pairs, points).familiar, net(changed, points).familiar
-        stranger, familiar, own = net(pairs, points + torch.tensor([[0.0], [0.1]]))[:3]
+        stranger, familiar, own = net(pairs, points + torch.tensor([[0.0], [0.1]]))
         before = net(pairs, points)
     assert float((a - b).abs().max()) > 1e-4
     torch.testing.assert_close(stranger, before.stranger)

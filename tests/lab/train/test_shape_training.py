@@ -45,7 +45,6 @@ squeezed = 8
 features = 8
 hidden = 12
 points = [8]
-compared = 5
 [schedule]
 batch = 2
 half = false
@@ -226,7 +225,6 @@ def test_it_trains_resumes_and_is_exported(folder: Path, tmp_path: Path) -> None
     export_main(["--run", str(run), "--val", str(folder), "--out", str(out)])
     reader = PixelReader(str(out))
     assert ((reader.share >= 0) & (reader.share <= 1)).all()
-    assert reader.remembered == 52 + 2 * 5
     reader.close()
     deeper = tmp_path / "deeper.toml"
     started = TRY[: TRY.index("[schedule]")].replace("[model]", "[started]")

@@ -1,6 +1,5 @@
 """A shipped model's weights come back into the network that they were exported from."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +50,8 @@ def test_answers_as_the_shipped_model_does(name: str) -> None:
 
 def test_a_reader_with_linear_layers_of_several_axes_used_twice_comes_back(tmp_path: Path) -> None:
     spec = ShapeReaderSpec(stem=4, widths=(4, 6), blocks=(1, 1), squeezed=4, features=8, hidden=12, points=(8,))
-    spec = replace(spec, compared=5)
     torch.manual_seed(5)
     first, again = ShapeReader(spec), ShapeReader(spec)
-    assert first.beside is not None
-    torch.nn.init.normal_(first.beside.layers[-1].weight)
     size = (torch.randn(6, 2, 3, HEIGHT, HALF), 0.05 * torch.randn(6, 2, FEATURES))
     first(*size)  # running means that are not those of a new network
     same = np.full(52, 0.5, np.float32)
@@ -63,14 +59,8 @@ def test_a_reader_with_linear_layers_of_several_axes_used_twice_comes_back(tmp_p
     warm_start(again, tmp_path / MODEL_FILE, [size]).eval()
     first.eval()
     with torch.no_grad():
-        a, b = first(*size), again(*size)
-        torch.testing.assert_close(a, b, atol=5e-3, rtol=1e-2)  # weights are stored as float16
-        torch.testing.assert_close(
-            first.known(a, a.own[:1], a.looks[:1].expand(6, -1, -1)),
-            again.known(b, b.own[:1], b.looks[:1].expand(6, -1, -1)),
-            atol=2e-2,
-            rtol=1e-2,
-        )
+        for a, b in zip(first(*size), again(*size), strict=True):
+            torch.testing.assert_close(a, b, atol=5e-3, rtol=1e-2)  # weights are stored as float16
 
 
 def test_statistics_are_those_of_the_batches() -> None:

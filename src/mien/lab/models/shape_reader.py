@@ -7,9 +7,6 @@ other's side is averaged, so that the answer for a mirrored face is the mirrored
 Three answers of 52 logits: `stranger` is for a face of which nothing is known. With the face at rest known, the weights
 are sigmoid(`familiar` - `own` of the face at rest): the resting face is remembered as 52 numbers. The features of the
 landmarks (`action_units.features`) add to the first two what they say; that branch is mirror-symmetric as well.
-
-A reader that compares (`compared` > 0) remembers more of the face at rest: `looks` of both halves. `Beside` sees what
-was found now together with the looks at rest, and adds its logits to the difference.
 """
 
 from __future__ import annotations
@@ -46,7 +43,6 @@ class ShapeReaderSpec:
         features: of one half; `hidden`: of both halves together.
         points: widths of the layers between the landmarks' features and what they add.
         dropout: share of the hidden features that is dropped while training.
-        compared: numbers of each half that are remembered of the face at rest; 0 = the 52 logits alone.
     """
 
     trunk: Literal["basic", "pooled"] = "basic"
@@ -58,47 +54,14 @@ class ShapeReaderSpec:
     hidden: int = 192
     points: tuple[int, ...] = (192, 128)
     dropout: float = 0.1
-    compared: int = 0
 
 
 class ShapeLogits(NamedTuple):
-    """(B, 52) each, schema "arkit52"; see the module. Then (B, 2, features) of both halves, and (B, 2, compared)."""
+    """(B, 52) each, schema "arkit52"; see the module."""
 
     stranger: Tensor
     familiar: Tensor
     own: Tensor
-    found: Tensor
-    looks: Tensor
-
-
-class Beside(nn.Module):
-    """What a face does, seen beside the same face at rest: (B, 2, features), (B, 2, compared) → (B, 52) logits.
-
-    It begins as nothing. Swapping the halves of both gives the mirrored answer.
-    """
-
-    mirror: Tensor
-
-    def __init__(self, spec: ShapeReaderSpec) -> None:
-        super().__init__()
-        width = 2 * (spec.features + spec.compared)
-        self.layers = nn.Sequential(
-            nn.Linear(width, spec.hidden),
-            nn.ReLU(inplace=True),
-            nn.Dropout(spec.dropout),
-            nn.Linear(spec.hidden, SHAPES),
-        )
-        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.layers[-1].bias)  # type: ignore[arg-type]
-        self.register_buffer("mirror", torch.tensor(load_schema("arkit52").mirror.copy()), persistent=False)
-
-    def forward(self, found: Tensor, looks: Tensor) -> Tensor:
-        """See the class."""
-        left, right = (torch.cat([found[:, side], looks[:, side]], dim=1) for side in (0, 1))
-        straight = self.layers(torch.cat([left, right], dim=1))
-        crossed = self.layers(torch.cat([right, left], dim=1))
-        out: Tensor = 0.5 * (straight + crossed[:, self.mirror])
-        return out
 
 
 class ShapeReader(nn.Module):
@@ -122,9 +85,6 @@ class ShapeReader(nn.Module):
         self.one_side = nn.Sequential(*layers, nn.Linear(places * s.squeezed, s.features), nn.ReLU(inplace=True))
         self.both = nn.Sequential(nn.Linear(2 * s.features, s.hidden), nn.ReLU(inplace=True), nn.Dropout(s.dropout))
         self.answers = nn.Linear(s.hidden, 3 * SHAPES)
-        self.compared = s.compared
-        self.looks = nn.Linear(s.features, s.compared) if s.compared else None
-        self.beside = Beside(s) if s.compared else None
         order, signs = mirror_features()
         spread = np.concatenate([np.full(2 * POINTS, 0.06), np.full(2 * POINTS, 0.04), [0.4, 0.3, 1.0]])
         self.register_buffer("scale", torch.tensor(1 / spread, dtype=torch.float32), persistent=False)
@@ -150,18 +110,7 @@ class ShapeReader(nn.Module):
         ahead = self.points(features * self.scale).view(b, 2, 2, SHAPES)
         turned = self.points(features[..., self.order] * self.signs * self.scale).view(b, 2, 2, SHAPES)
         told = 0.5 * (ahead + turned[..., self.mirror])
-        looks = found[:, :, :0] if self.looks is None else self.looks(found)
-        return ShapeLogits(seen[:, 0] + told[:, 0, 0], seen[:, 1] + told[:, 1, 1], seen[:, 2], found, looks)
-
-    def known(self, logits: ShapeLogits, own: Tensor, looks: Tensor) -> Tensor:
-        """(B, 52) logits of the weights of faces whose faces at rest are known.
-
-        Args:
-            logits: of the faces.
-            own, looks: (B, 52), (B, 2, compared) of their faces at rest.
-        """
-        # In this order: OpenVINO 2026.4 crashes while it compiles small networks that add to the sum.
-        return logits.familiar - (own if self.beside is None else own - self.beside(logits.found, looks))
+        return ShapeLogits(seen[:, 0] + told[:, 0, 0], seen[:, 1] + told[:, 1, 1], seen[:, 2])
 
 
 def _basic(s: ShapeReaderSpec) -> list[nn.Module]:

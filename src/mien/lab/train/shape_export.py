@@ -17,20 +17,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from mien.action_units.face_crop import HALF, HEIGHT
 from mien.action_units.features import FEATURES
-from mien.action_units.neutral import PARTS
 from mien.core.arrays import Float32
 from mien.core.schema import load_schema
 from mien.errors import RequestError
 from mien.lab.export import export, parity
 from mien.lab.metrics.agreement import pearson_r
-from mien.lab.models.shape_reader import SHAPES, ShapeReader, ShapeReaderSpec
+from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
 from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.loop import BEST
 from mien.lab.train.recipe import settings
-from mien.lab.train.shape_graph import Exported, example
 from mien.lab.train.shape_groups import AT_REST
 from mien.lab.train.shape_set import ShapeSet
 from mien.lab.train.shape_task import answers
@@ -72,10 +71,23 @@ class Mixture:
     r_pixels: Float32
     r_landmarks: Float32
 
-    @property
-    def reliability(self) -> Float32:
-        """(52,) r, 0 where it is too little to give the shape at all."""
-        return np.where(self.r < _LEAST_R, np.float32(0.0), self.r)
+
+class _Exported(nn.Module):
+    """(2, 3, H, W) and (2, FEATURES) → the three answers, (52,) each, and the constants."""
+
+    share: Tensor
+    reliability: Tensor
+
+    def __init__(self, net: ShapeReader, mixture: Mixture) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("share", torch.from_numpy(mixture.share))
+        self.register_buffer("reliability", torch.from_numpy(np.where(mixture.r < _LEAST_R, 0.0, mixture.r)).float())
+
+    def forward(self, image: Tensor, features: Tensor) -> tuple[Tensor, ...]:
+        stranger, familiar, own = self.net(image[None], features[None])
+        nothing = stranger[0] * 0.0  # constants must come out of the graph
+        return stranger[0], familiar[0], own[0], self.share + nothing, self.reliability + nothing
 
 
 def fit_mixture(truth: Float32, pixels: Float32, landmarks: Float32) -> Mixture:
@@ -147,12 +159,11 @@ def export_reader(
     names = ("stranger", "familiar", "own")
     told = {
         "stranger": "logit of the weight, nothing known of the face at rest",
-        "familiar": "logit of the weight beside the face at rest that was given",
-        "own": "to remember, were the face at rest: 52 logits, then looks of both halves",
+        "familiar": "logit: weight = sigmoid(familiar - own of the face at rest)",
+        "own": "logit of the face itself: its mean over calm frames is what familiar is compared with",
         "share": "0–1, how much of a shape comes from the pixels",
         "reliability": "correlation of both readers together on held-out faces; 0 = not measured",
     }
-    remembered = SHAPES + 2 * net.compared
     facts = CardFacts(
         name=folder.name,
         version=version,
@@ -170,23 +181,15 @@ def export_reader(
                 recipe="mien.action_units.features.features of landmarks/hrnet98: without and with the face at rest; "
                 "twice without if it is not known",
             ),
-            InputCard(
-                name="rest",
-                shape=(len(PARTS), remembered),
-                recipe=f"mean of own over calm frames, of {', '.join(PARTS)}; zeros if it is not known",
-            ),
         ),
         outputs=tuple(
-            OutputCard(name=n, shape=(remembered,), schema=None, unit=told[n])
-            if n == "own"
-            else OutputCard(name=n, shape=(SHAPES,), schema="arkit52", unit=told[n])
-            for n in (*names, "share", "reliability")
+            OutputCard(name=n, shape=(52,), schema="arkit52", unit=told[n]) for n in (*names, "share", "reliability")
         ),
         training=origin,
         scores=tuple(rows),
         limits=_LIMITS,
     )
-    return export(Exported(net, mixture.share, mixture.reliability), example(net), folder, facts)
+    return export(_Exported(net, mixture), _example(), folder, facts)
 
 
 def _readings(net: ShapeReader, folder: Path) -> tuple[Float32, Float32, Float32]:
@@ -200,6 +203,11 @@ def _readings(net: ShapeReader, folder: Path) -> tuple[Float32, Float32, Float32
         raise RequestError(f"{folder}: holds no readings of the landmark solver: make it with --readings")
     truth, pixels, _ = answers(net, faces, mean_face(), half=False)
     return truth, pixels, faces.read[faces.usable, AT_REST:].reshape(-1, len(_ARKIT))
+
+
+def _example() -> tuple[Tensor, Tensor]:
+    chance = torch.Generator().manual_seed(1)
+    return torch.randn(2, 3, HEIGHT, HALF, generator=chance), 0.05 * torch.randn(2, FEATURES, generator=chance)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -225,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for k, name in enumerate(_ARKIT.names):
         values = mixture.share[k], mixture.r[k], mixture.r_pixels[k], mixture.r_landmarks[k]
         log.info("%-20s share %.2f  r %.2f  pixels %.2f  landmarks %.2f", name, *values)
-    gaps = parity(Exported(net, mixture.share, mixture.reliability), example(net), given.out)
+    gaps = parity(_Exported(net, mixture), _example(), given.out)
     log.info("%s: %.1f MB, largest differences %s", card.id, card.bytes / 1e6, gaps)
 
 

@@ -146,11 +146,10 @@ class ShapeTask:
         groups, faces = batch.pairs.shape[:2]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             found = self.net(batch.pairs.flatten(0, 1), batch.features.flatten(0, 1))
-            rests = torch.arange(groups).repeat_interleave(faces) * faces
-            beside = self.net.known(found, found.own[rests], found.looks[rests])
+        stranger, familiar, own = (x.float().view(groups, faces, -1) for x in found)
         how = self.spec.strength, self.spec.squared
-        known = shape_loss(beside.float().view(groups, faces, -1)[:, 1:], batch.moved[:, 1:], *how)
-        unknown = shape_loss(found.stranger.float().view(groups, faces, -1), batch.plain, *how)
+        known = shape_loss((familiar - own[:, :1])[:, 1:], batch.moved[:, 1:], *how)
+        unknown = shape_loss(stranger, batch.plain, *how)
         parts = {"known": float(known.detach()), "unknown": float(unknown.detach())}
         return known + self.spec.stranger * unknown, parts
 
@@ -190,11 +189,10 @@ def answers(net: ShapeReader, faces: ShapeSet, reference: Float32, *, half: bool
         front = resting[known].mean(axis=0) if known.any() else resting[0]
         points = torch.from_numpy(both_features(fronts[group], front, turns[group], reference))
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            found = net(pairs, points)
-            own, looks = (x[:AT_REST].mean(dim=0).expand_as(x) for x in (found.own, found.looks))
-            logits = net.known(found, own, looks)
-        beside.append(torch.sigmoid(logits.float())[AT_REST:].numpy())
-        unknown.append(torch.sigmoid(found.stranger.float())[AT_REST:].numpy())
+            stranger, familiar, own = (x.float() for x in net(pairs, points))
+        rest = own[:AT_REST].mean(dim=0)
+        beside.append(torch.sigmoid(familiar - rest)[AT_REST:].numpy())
+        unknown.append(torch.sigmoid(stranger)[AT_REST:].numpy())
         truth.append(faces.moved[group, AT_REST:])
     return np.concatenate(truth), np.concatenate(beside), np.concatenate(unknown)
 
