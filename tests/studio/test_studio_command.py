@@ -12,7 +12,7 @@ from mien.cli import studio as command
 from mien.cli.main import main
 from mien.errors import RequestError, SinkError
 from mien.studio import page as page_module
-from mien.studio.serve import ServeRequest, serve
+from mien.studio.serve import ServeRequest, room_of, serve
 
 
 def test_a_take_opens_in_the_folder_it_lies_in(takes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +26,13 @@ def test_a_take_opens_in_the_folder_it_lies_in(takes: Path, tmp_path: Path, monk
     assert places(None) == (Path("out"), None)
     with pytest.raises(RequestError, match="no such take"):
         places(tmp_path / "nothing")
+
+
+def test_a_studio_of_a_take_opens_in_the_editor(tmp_path: Path) -> None:
+    assert room_of(ServeRequest(tmp_path)) == ""
+    assert room_of(ServeRequest(tmp_path, tmp_path / "my take" / "ä")) == "#/takes/my%20take%2F%C3%A4"
+    assert room_of(ServeRequest(tmp_path, tmp_path)) == "#/takes/."
+    assert room_of(ServeRequest(tmp_path / "one", tmp_path)) == ""
 
 
 def test_pages_that_are_not_built_are_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from mien.errors import MissingExtraError, SinkError
 
@@ -29,6 +30,15 @@ class ServeRequest:
     host: str = "127.0.0.1"
     port: int = PORT
     start: tuple[str, str, tuple[str, ...], bool] | None = None
+
+
+def room_of(request: ServeRequest) -> str:
+    """The part of the address behind "#" that opens the take in the editor; "" = no take, the live view."""
+    if request.take is None:
+        return ""
+    take, folder = request.take.resolve(), request.folder.resolve()
+    name = take.relative_to(folder).as_posix() if take.is_relative_to(folder) else ""
+    return f"#/takes/{quote(name, safe='')}" if name else ""
 
 
 def serve(request: ServeRequest, opened: Callable[[str], None]) -> None:
@@ -63,7 +73,7 @@ def serve(request: ServeRequest, opened: Callable[[str], None]) -> None:
         studio.session.start(Start(source=source, preset=preset, to=list(to), smooth=smooth))
     host = f"[{request.host}]" if ":" in request.host else request.host
     token = f"?token={rules.token}" if rules.token else ""
-    opened(f"http://{host}:{listening.getsockname()[1]}/{token}")
+    opened(f"http://{host}:{listening.getsockname()[1]}/{token}{room_of(request)}")
     config = uvicorn.Config(
         create_app(studio, rules, pages),
         log_level="warning",
