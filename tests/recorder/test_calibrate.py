@@ -25,6 +25,7 @@ from mien.lab.synth.exercise import performed
 from mien.pipeline.stage import SourceInfo, TakeHeader, TakeSummary
 from mien.recorder import Request, capture_to_folder
 from mien.recorder.calibrate import CalibrationRequest, calibrate
+from mien.recorder.request import resolve
 from mien.sinks.parquet import ParquetSink
 from mien.sources.portrait_motion import landmarks_at
 from mien.take.reader import load_take
@@ -116,6 +117,12 @@ def test_a_file_that_is_no_profile_is_never_replaced(take: Path, tmp_path: Path)
     with pytest.raises(RequestError, match="is no profile"):
         calibrate(CalibrationRequest(str(take / "take.parquet"), settings))
     assert settings.read_text(encoding="utf-8") == "mine = true\n"
+
+
+def test_a_profile_that_is_missing_is_said_before_networks_are_loaded(tmp_path: Path) -> None:
+    changed = (f'action_units.profile="{(tmp_path / "none.toml").as_posix()}"',)
+    with pytest.raises(ConfigError, match=r"none\.toml cannot be read"):
+        resolve(Request("demo", tmp_path / "out", overrides=changed))
 
 
 def test_a_profile_of_an_older_format_is_replaced(take: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from mien.action_units.profile import read_profile
 from mien.core.record import FrameRecord
 from mien.core.text import storable
 from mien.errors import ConfigError, MienError
@@ -130,9 +131,12 @@ def resolve(request: Request) -> dict[str, Any]:
     """The resolved configuration of a request: preset, overrides, number of faces, and no pixels if so wished.
 
     Raises:
-        ConfigError: see `load_config`.
+        ConfigError: see `load_config`; or a profile that cannot be read, which is said before networks are loaded.
     """
     config = load_config(request.preset, request.overrides)
+    profile = config.get("action_units", {}).get("profile")
+    if isinstance(profile, str):
+        read_profile(profile)
     if request.faces is not None:
         detect = config.get("detect")
         if not isinstance(detect, dict):
