@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mien.errors import ConfigError
-from mien.lab.evaluate.detector_ablation import joined_with, measure, read_study, train
+from mien.lab.evaluate.detector_ablation import joined_with, measure, read_study, redrawn, train
 from mien.lab.evaluate.detector_ablation_tables import tables
 from mien.lab.evaluate.window_figures import judge, multiply_adds, ranking_precision
+from mien.lab.metrics.boxes import BoxPicture
 from mien.lab.models.answers import WindowAnswer
 from mien.lab.train.detector_windows import NEGATIVE, PART, POSITIVE, Windows
 
@@ -156,3 +157,37 @@ def test_what_is_measured_again_replaces_what_was_and_the_rest_stays() -> None:
     found = joined_with(before, {"windows": [row("b", 1, 0.7), row("b", 2, 0.8)], "cascades": []})
     assert found["windows"] == [row("a", 1, 0.5), row("b", 1, 0.7), row("b", 2, 0.8)]
     assert found["cascades"] == before["cascades"]
+
+
+def whole(title: str, precision: float, draws: list[float]) -> dict[str, object]:
+    """A cascade's row."""
+    alone = {"pictures": 20, "false": 3, "where": {}}
+    row = {"title": title, "seed": 1, "faces": 134, "pictures": 50, "average_precision": precision, "draws": draws}
+    return {
+        **row,
+        "recall": 0.5,
+        "precision": 0.9,
+        "best": {"recall": 0.6},
+        "without_people": alone,
+        "ms_per_picture": 9,
+    }
+
+
+def test_cascades_are_set_against_the_first_one_picture_by_picture() -> None:
+    first, second = whole("classic", 0.5, [0.4, 0.5, 0.6]), whole("ours", 0.6, [0.5, 0.6, 0.7])
+    head, _, *rows = tables({"windows": [], "cascades": [first, second]}).splitlines()
+    assert "134 faces on 50 pictures" in head
+    assert "false ones on 20 pictures" in head
+    cells = [[c.strip() for c in row.split("|")[1:-1]] for row in rows]
+    assert cells[0] == ["classic", "0.500", "–", "0.600", "0.500", "0.900", "3", "9"]
+    assert cells[1][2] == "+0.100 [+0.100, +0.100]"
+
+
+def test_pictures_are_drawn_again_the_same_way_for_everyone() -> None:
+    box = np.array([[0.0, 0.0, 50.0, 50.0]])
+    hit = BoxPicture(box, np.array([True]), box, np.array([0.9]))
+    missed = BoxPicture(box, np.array([True]), np.zeros((0, 4)), np.zeros(0))
+    draws = redrawn([hit, missed])
+    assert draws == redrawn([hit, missed])
+    assert set(draws) == {0.0, 0.5, 1.0}
+    assert redrawn([hit, hit]) == [1.0] * len(draws)

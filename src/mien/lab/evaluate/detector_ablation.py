@@ -4,7 +4,8 @@
     python -m mien.lab.evaluate.detector_ablation measure --config … --windows RUN --out OUT --data widerface:FOLDER
 
 Every variant of a slot learns from the windows that a run of `mien.lab.train.detect` mined, the same batches in the
-same order, and judges the same held-out windows. `measure` writes OUT/ablation.json and prints its tables.
+same order, and judges the same held-out windows. `measure` writes OUT/ablation.json and prints its tables; with
+--without-people the cascades also look at pictures in which every finding is false.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 
 from mien.errors import ConfigError
@@ -26,6 +28,7 @@ from mien.lab.evaluate.detect import evaluate, figures
 from mien.lab.evaluate.detect_finders import run_finder
 from mien.lab.evaluate.detector_ablation_tables import LIMITS, tables
 from mien.lab.evaluate.window_figures import cost, judge
+from mien.lab.metrics.boxes import BoxPicture, average_precision
 from mien.lab.train.detect import HELD_OUT, WINDOWS, read_windows
 from mien.lab.train.detector_networks import build, read_network
 from mien.lab.train.detector_recipe import SLOTS
@@ -35,6 +38,8 @@ from mien.lab.train.loop import BEST, Run, Schedule
 from mien.lab.train.recipe import read_recipe, settings
 
 log = logging.getLogger(__name__)
+
+DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,9 @@ def train(study: Study, windows: Path, out: Path, seed: int) -> None:
             return
 
 
-def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[str, Any]:
+def measure(
+    study: Study, windows: Path, out: Path, data: str | None, without_people: Path | None = None
+) -> dict[str, Any]:
     """Judge every variant with every seed, and the whole cascades; of one that was not taught only the cost is told.
 
     Args:
@@ -148,10 +155,11 @@ def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[st
         windows: as for `train`.
         out: as for `train`.
         data: NAME:PATH of photographs with boxes for the cascades; None = the windows only.
+        without_people: folder of pictures in which every finding of a cascade is false; None = no such pictures.
 
     Returns:
         `windows`: a row per variant and seed, figures that are not defined left out; `cascades`: per cascade and seed,
-        as `detect.figures`; both plain data.
+        as `detect.figures`, and `draws`: see `redrawn`; both plain data.
     """
     rows: list[dict[str, Any]] = []
     wholes: list[dict[str, Any]] = []
@@ -169,7 +177,8 @@ def measure(study: Study, windows: Path, out: Path, data: str | None) -> dict[st
             log.info("%s %s: %s", place.name, variant.name, rows[-1])
         for whole in study.cascades if data is not None else ():
             if set(whole.stages) <= set(taught):
-                wholes.append({**_looked(place, whole, str(data)), "title": whole.title, **seed})
+                found_whole = _looked(place, whole, str(data), without_people)
+                wholes.append({**found_whole, "title": whole.title, **seed})
                 log.info("%s %s: AP %.4f", place.name, whole.title, wholes[-1]["average_precision"])
     return {"windows": rows, "cascades": wholes}
 
@@ -184,10 +193,17 @@ def joined_with(before: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str
     return out
 
 
-def _looked(place: Path, whole: Whole, data: str) -> dict[str, Any]:
+def redrawn(pictures: Sequence[BoxPicture]) -> list[float]:
+    """Average precision of as many pictures, drawn with replacement: 400 draws, for every cascade the same ones."""
+    chosen = np.random.default_rng(0).integers(len(pictures), size=(DRAWS, len(pictures)))
+    return [round(average_precision([pictures[i] for i in draw]).value, 5) for draw in chosen.tolist()]
+
+
+def _looked(place: Path, whole: Whole, data: str, without_people: Path | None) -> dict[str, Any]:
     finder = run_finder(place, whole.stages, {"thresholds": LIMITS})
     try:
-        return figures(evaluate(finder, data))
+        run = evaluate(finder, data, without_people=without_people)
+        return {**figures(run), "draws": redrawn(run.pictures)}
     finally:
         finder.close()
 
@@ -202,6 +218,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", default=[], metavar="VARIANT_OR_SLOT")
     parser.add_argument("--data", help="NAME:PATH of photographs with boxes, e.g. widerface:FOLDER")
+    parser.add_argument(
+        "--without-people", type=Path, metavar="FOLDER", help="pictures on which the cascades find none"
+    )
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -213,7 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     file = options.out / "ablation.json"
     before = json.loads(file.read_text(encoding="utf-8")) if options.only and file.is_file() else {}
-    found = joined_with(before, measure(study, options.windows, options.out, options.data))
+    measured = measure(study, options.windows, options.out, options.data, options.without_people)
+    found = joined_with(before, measured)
     file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     log.info("\n%s", tables(found))
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mien.lab.evaluate.detect import PRECISION
 from mien.lab.train.detector_recipe import SLOTS
 
@@ -36,18 +38,43 @@ def _slot_table(slot: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cascade_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    faces, alone = rows[0]["faces"], rows[0]["without_people"]["pictures"]
     head = [
-        "cascade",
+        f"cascade ({faces} faces on {rows[0]['pictures']} pictures)",
         "AP",
+        "AP less the first one's [95 %]",
         f"best recall at precision ≥ {PRECISION:g}",
         f"recall at {LIMITS[-1]:g}",
         "precision there",
+        f"false ones on {alone} pictures without people",
     ]
     lines = [f"| {' | '.join([*head, 'ms a picture'])} |", "|" + "---|" * (1 + len(head))]
-    for own in _grouped([{**r, "most": r["best"]["recall"]} for r in rows], "title"):
-        cells = [own[0]["title"], *(_each(own, k, 1, 3) for k in ("average_precision", "most", "recall", "precision"))]
+    groups = _grouped([_flat(r) for r in rows], "title")
+    for own in groups:
+        cells = [own[0]["title"], _each(own, "average_precision", 1, 3), _less(own, groups[0])]
+        cells += [_each(own, k, 1, 3) for k in ("most", "recall", "precision")]
+        cells += [_each(own, "false_alone", 1, 0) if alone else "–"]
         lines.append(f"| {' | '.join(cells)} | {min(r['ms_per_picture'] for r in own):.0f} |")
     return "\n".join(lines)
+
+
+def _flat(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**row, "most": row["best"]["recall"], "false_alone": row["without_people"]["false"]}
+
+
+def _less(own: Sequence[Mapping[str, Any]], first: Sequence[Mapping[str, Any]]) -> str:
+    """Per seed the difference and where 95 % of it lie when pictures are drawn again, the same ones for both."""
+    before = {r["seed"]: r for r in first}
+    cells = []
+    for row in own:
+        base = before.get(row["seed"])
+        if base is None or row["title"] == base["title"]:
+            cells.append("–")
+            continue
+        low, high = np.percentile(np.subtract(row["draws"], base["draws"]), [2.5, 97.5])
+        value = row["average_precision"] - base["average_precision"]
+        cells.append(f"{value:+.3f} [{low:+.3f}, {high:+.3f}]")
+    return " / ".join(cells)
 
 
 def _grouped(rows: Sequence[Mapping[str, Any]], key: str) -> list[list[Mapping[str, Any]]]:
