@@ -13,7 +13,7 @@ from mien.action_units.features import FEATURES, mirror_features
 from mien.core.schema import load_schema
 from mien.errors import ModelError
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
-from mien.lab.train.shape_growth import deepened
+from mien.lab.train.shape_growth import blended, deepened
 
 TINY = ShapeReaderSpec(stem=4, widths=(4, 6, 8), squeezed=4, features=8, hidden=12, points=(8,))
 
@@ -82,3 +82,13 @@ def test_a_reader_does_not_lose_blocks() -> None:
     with pytest.raises(ModelError, match="only a reader of basic blocks"):
         deepened(other, ShapeReader(pooled).state_dict(), (1, 1))
     assert not deepened(ShapeReader(pooled), ShapeReader(pooled).state_dict(), (1, 1))
+
+
+def test_weights_are_blended_and_only_of_one_network() -> None:
+    one, other = ShapeReader(TINY).state_dict(), ShapeReader(TINY).state_dict()
+    mixed = blended(one, other, 0.25)
+    for name, value in mixed.items():
+        wanted = 0.25 * one[name] + 0.75 * other[name] if value.is_floating_point() else other[name]
+        torch.testing.assert_close(value, wanted)
+    with pytest.raises(ModelError, match="different networks"):
+        blended(one, ShapeReader(replace(TINY, blocks=(2, 1, 1))).state_dict(), 0.5)

@@ -230,6 +230,9 @@ def test_it_trains_resumes_and_is_exported(folder: Path, tmp_path: Path) -> None
     started = TRY[: TRY.index("[schedule]")].replace("[model]", "[started]")
     deeper.write_text(started + TRY.replace("[model]", "[model]\nblocks = [1, 2, 1]"), encoding="utf-8")
     main(["--config", str(deeper), "--out", str(tmp_path / "onward"), *words[4:], "--start", str(out), "--steps", "2"])
+    export_main(
+        ["--run", str(tmp_path / "onward"), "--val", str(folder), "--out", str(tmp_path / "b"), "--first", "0.5"]
+    )
     state = read_checkpoint(tmp_path / "onward" / LAST)
     assert state["facts"]["model"]["blocks"] == [1, 2, 1]
     with pytest.raises(ConfigError, match="needs the folder"):

@@ -31,6 +31,7 @@ from mien.lab.train.checkpoints import read_checkpoint
 from mien.lab.train.loop import BEST
 from mien.lab.train.recipe import settings
 from mien.lab.train.shape_groups import AT_REST
+from mien.lab.train.shape_growth import FIRST, blended
 from mien.lab.train.shape_set import ShapeSet
 from mien.lab.train.shape_task import answers
 from mien.lab.train.shapes import mean_face
@@ -219,10 +220,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--recipe", default="recipes/pixel-shapes.toml", help="that the run followed, for the card")
     parser.add_argument("--commit")
     parser.add_argument("--version", default="1")
+    parser.add_argument("--first", type=float, default=0.0, help="0-1: share of the weights that the run began with")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    net, _ = load_reader(given.run / BEST)
+    net, state = load_reader(given.run / BEST)
+    if given.first:
+        net.load_state_dict(blended(read_checkpoint(given.run / FIRST)["net"], state["net"], given.first))
     truth, pixels, landmarks = (
         np.concatenate(rows) for rows in zip(*(_readings(net, v) for v in given.val), strict=True)
     )

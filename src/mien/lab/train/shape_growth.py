@@ -14,6 +14,8 @@ from mien.errors import ModelError
 from mien.lab.models.blocks.residual import BasicBlock
 from mien.lab.models.shape_reader import ShapeReader
 
+FIRST = "first.pt"
+"""In the folder of a run that began with weights: those."""
 _STEM = 2
 _TRUNK = "one_side"
 
@@ -47,6 +49,22 @@ def deepened(net: ShapeReader, state: Mapping[str, Tensor], blocks: Sequence[int
             norm = [m for m in layer.body.modules() if isinstance(m, nn.BatchNorm2d)][-1]
             nn.init.zeros_(norm.weight)
     return list(lacking)
+
+
+def blended(first: Mapping[str, Tensor], last: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between those that a run began with and its own: better than either on people that neither met
+    (Wortsman et al. 2022, Robust fine-tuning of zero-shot models).
+
+    Args:
+        first, last: of one network.
+        share: 0–1, of the first.
+
+    Raises:
+        ModelError: they are of different networks.
+    """
+    if {k: v.shape for k, v in first.items()} != {k: v.shape for k, v in last.items()}:
+        raise ModelError("weights of different networks cannot be blended")
+    return {k: share * first[k] + (1 - share) * v if v.is_floating_point() else v for k, v in last.items()}
 
 
 def _places(before: Sequence[int], now: Sequence[int]) -> dict[int, int]:

@@ -18,12 +18,12 @@ from mien.core.arrays import Float32
 from mien.errors import ConfigError
 from mien.lab.models.shape_reader import ShapeReader, ShapeReaderSpec
 from mien.lab.train.augment import Augmentation
-from mien.lab.train.checkpoints import read_checkpoint
+from mien.lab.train.checkpoints import read_checkpoint, write_checkpoint
 from mien.lab.train.command import named_places, order_of, trainer_parser
 from mien.lab.train.dlib_weights import begin_with_dlib
 from mien.lab.train.loop import LAST, Run, Schedule
 from mien.lab.train.recipe import LANDMARK_KEYS, settings
-from mien.lab.train.shape_growth import deepened
+from mien.lab.train.shape_growth import FIRST, deepened
 from mien.lab.train.shape_set import ShapeSet
 from mien.lab.train.shape_task import SHAKEN, ShapeSpec, ShapeTask
 from mien.lab.train.warm_start import Inputs, warm_start
@@ -115,6 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
     facts = {"model": dict(recipe.get("model", {})), "task": dict(recipe.get("task", {}))}
     if options.start is not None and not (options.out / LAST).is_file():
         begin_with(task, options.start, settings(ShapeReaderSpec, recipe.get("started", recipe.get("model", {}))))
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_checkpoint(options.out / FIRST, {"net": task.net.state_dict(), "facts": facts})
     run = Run(task, schedule, options.out, facts)
     if run.resume():
         log.info("going on at step %d", run.step)
