@@ -134,9 +134,9 @@ def resolve(request: Request) -> dict[str, Any]:
         ConfigError: see `load_config`; or a profile that cannot be read, which is said before networks are loaded.
     """
     config = load_config(request.preset, request.overrides)
-    profile = config.get("action_units", {}).get("profile")
-    if isinstance(profile, str):
-        read_profile(profile)
+    units = config.get("action_units")
+    if isinstance(units, dict) and isinstance(units.get("profile"), str):
+        read_profile(units["profile"])
     if request.faces is not None:
         detect = config.get("detect")
         if not isinstance(detect, dict):
